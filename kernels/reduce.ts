@@ -1,0 +1,118 @@
+/**
+ * Sums over rows: bias gradients, sums over the batch, the second stage of every two-stage reduction.
+ *
+ * Maths    out[chunk, column] = Σ in[row, column] over the rows of the chunk, rowsPerChunk rows each (the last may be short).
+ *          Large sums run it twice: partial sums per chunk, then one sum over the chunks. The order is fixed.
+ * Shapes   in: rows of `columns` values, consecutive unless a `RowView` says where they lie; out: [chunks, columns].
+ * Mapping  one invocation per output value (four columns where the width divides by 4); neighbours read neighbouring columns,
+ *          so loads are consecutive. Registers only, no workgroup memory.
+ * Numerics f32 sums, serial in a chunk. Chunking keeps the error of long sums near that of a two-level tree.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+
+const workgroupSize = 64
+
+/**
+ * Where the rows to be summed lie when they are not consecutive: `innerRows` consecutive rows at
+ * `offset + outer · outerStride` (in values) for outer = 0, 1, …  E.g. token rows T1…T1+R-1 of every sample of [B,T,D]:
+ * innerRows R, outerStride T·D, offset T1·D.
+ */
+export interface RowView {
+  readonly innerRows: number
+  readonly outerStride: number
+  readonly offset: number
+}
+
+/**
+ * Sums chunks of rows: [rows, columns] → [ceil(rows / rowsPerChunk), columns]. Bindings: input, output.
+ * With `rowsPerChunk >= rows` (the default) the output is the sum over all rows, [columns].
+ */
+export function columnSum(
+  caps: KernelCaps,
+  rows: number,
+  columns: number,
+  rowsPerChunk: number = rows,
+  view: RowView = { innerRows: rows, outerStride: 0, offset: 0 },
+): Kernel {
+  const vector = columns % 4 === 0 && view.outerStride % 4 === 0 && view.offset % 4 === 0
+  const width = vector ? 4 : 1
+  const chunks = Math.ceil(rows / rowsPerChunk)
+  const outputs = chunks * (columns / width)
+  return {
+    name: vector ? 'columnSum.vec4' : 'columnSum',
+    key: `columnSum/${width}`,
+    bindings: ['read', 'write'],
+    params: [
+      rows,
+      columns / width,
+      rowsPerChunk,
+      outputs,
+      view.innerRows,
+      view.outerStride / width,
+      view.offset / width,
+    ],
+    workgroups: flatGrid(outputs, workgroupSize),
+    cost: { flops: rows * columns, bytes: 4 * columns * (rows + chunks) },
+    code: () => columnSumCode(vector ? 'vec4f' : 'f32'),
+  }
+}
+
+/**
+ * Rows per chunk for the first stage of a sum, or `rows` where one stage is best: a GPU wants many invocations, a CPU
+ * few passes over little data.
+ */
+export function rowsPerChunk(caps: KernelCaps, rows: number, columns: number): number {
+  const invocationsWanted = caps.software ? 256 : 16384
+  const chunksWanted = Math.ceil(invocationsWanted / Math.ceil(columns / 4))
+  const chunk = Math.max(32, Math.ceil(rows / chunksWanted))
+  return chunk * 2 > rows ? rows : chunk
+}
+
+function columnSumCode(value: 'vec4f' | 'f32'): string {
+  return wgsl`
+struct Params {
+  rows: u32,
+  columns: u32,
+  rowsPerChunk: u32,
+  outputs: u32,
+  innerRows: u32,
+  outerStride: u32,
+  offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> input: array<${value}>;
+@group(0) @binding(1) var<storage, read_write> output: array<${value}>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+${flatWorkgroupWgsl}
+
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  if (index >= params.outputs) { return; }
+  let chunk = index / params.columns;
+  let column = index % params.columns;
+  let firstRow = chunk * params.rowsPerChunk;
+  let endRow = min(firstRow + params.rowsPerChunk, params.rows);
+
+  // Walk the rows without a division each: \`inner\` counts rows within the current run of consecutive ones.
+  var inner = firstRow % params.innerRows;
+  var runStart = params.offset + (firstRow / params.innerRows) * params.outerStride + column;
+  var sum = ${value}(0.0);
+  for (var row = firstRow; row < endRow; row++) {
+    sum += input[runStart + inner * params.columns];
+    inner++;
+    if (inner == params.innerRows) {
+      inner = 0u;
+      runStart += params.outerStride;
+    }
+  }
+  output[index] = sum;
+}
+`
+}
