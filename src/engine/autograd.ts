@@ -1,0 +1,141 @@
+/**
+ * Reverse-mode differentiation on a tape. Ops call `record` in the order they run; `backward` walks the tape
+ * from its end, hands every node the gradient of its output and adds up what it returns for its inputs.
+ */
+import { addForward, addInto } from '../../kernels/elementwise.js'
+import { ShapeError } from './errors.js'
+import type { Storage } from './memory.js'
+import type { Runtime } from './runtime.js'
+import { Parameter, type Tensor } from './tensor.js'
+
+type Backward = (dy: Tensor) => readonly (Tensor | null)[]
+
+interface Node {
+  readonly name: string
+  readonly output: Tensor
+  readonly inputs: readonly Tensor[]
+  readonly backward: Backward
+  /** What only this node's backward needs besides inputs and output; freed after it. */
+  readonly saved: readonly Tensor[]
+}
+
+export type Tape = Node[]
+
+/** Puts a node on the tape if one is being recorded and any input needs a gradient; returns `output`. */
+export function record(
+  name: string,
+  output: Tensor,
+  inputs: readonly Tensor[],
+  backward: Backward,
+  saved: readonly Tensor[] = [],
+): Tensor {
+  const { tape } = output.runtime
+  if (tape && inputs.some(needsGrad)) {
+    output.requiresGrad = true
+    tape.push({ name, output, inputs, backward, saved })
+  }
+  return output
+}
+
+export function needsGrad(x: Tensor): boolean {
+  return x.requiresGrad
+}
+
+/**
+ * Where an op's backward writes the gradient of `x`, all of it: a parameter's own slot when nothing was
+ * accumulated there yet, else a fresh tensor that `backward` adds.
+ */
+export function gradientTarget(x: Tensor): Tensor {
+  if (x instanceof Parameter && x.gradient && !x.gradientWritten) return x.gradient
+  return x.runtime.empty(x.shape, x.dtype)
+}
+
+/** Runs `forward` with a tape; its result must be a scalar loss. Returns what `forward` returned. */
+export function withTape<T>(runtime: Runtime, forward: () => T): { result: T; tape: Tape } {
+  if (runtime.tape) throw new Error('withTape: a tape is already being recorded')
+  runtime.tape = []
+  try {
+    const result = forward()
+    return { result, tape: runtime.tape }
+  } finally {
+    runtime.tape = null
+  }
+}
+
+/**
+ * Gradients of a scalar `loss` [1] with respect to every parameter on the tape, added to their slots.
+ * Activations are freed as soon as no earlier node can need them; `keep` names tensors that the caller reads
+ * afterwards. Gradients of non-parameter leaves with `requiresGrad` are returned.
+ */
+export function backward(loss: Tensor, tape: Tape, keep: readonly Tensor[] = []): Map<Tensor, Tensor> {
+  if (loss.size !== 1) throw new ShapeError('backward', `the loss must have one element, got [${loss.shape}]`)
+  const gradients = new Map<Tensor, Tensor>([[loss, loss.runtime.one]])
+  const lifetime = new Lifetime(loss, tape, keep)
+  for (let i = tape.length - 1; i >= 0; i--) {
+    const node = tape[i]!
+    const dy = gradients.get(node.output)
+    gradients.delete(node.output)
+    if (dy) {
+      const spent = [dy]
+      node.backward(dy).forEach((gradient, k) => {
+        const input = node.inputs[k]!
+        if (gradient && needsGrad(input)) spent.push(...accumulate(gradients, input, gradient))
+      })
+      lifetime.freeGradients(spent, gradients)
+    }
+    lifetime.nodeDone(node)
+  }
+  return gradients
+}
+
+/** Adds `gradient` to what `input` has; returns tensors that are no longer needed for it. */
+function accumulate(gradients: Map<Tensor, Tensor>, input: Tensor, gradient: Tensor): readonly Tensor[] {
+  const { runtime } = input
+  if (input instanceof Parameter) {
+    const slot = input.gradient!
+    if (input.gradientWritten) runtime.dispatch(addInto(runtime.caps, slot.size), [gradient, slot])
+    else if (gradient.storage !== slot.storage) runtime.copy(gradient, slot)
+    input.gradientWritten = true
+    return gradient.storage === slot.storage ? [] : [gradient]
+  }
+  const present = gradients.get(input)
+  if (!present) {
+    gradients.set(input, gradient)
+    return []
+  }
+  const sum = runtime.empty(input.shape)
+  runtime.dispatch(addForward(runtime.caps, sum.size), [present, gradient, sum])
+  gradients.set(input, sum)
+  return [present, gradient]
+}
+
+/** Frees activations and gradients during the walk, so that the peak is what backward really needs. */
+class Lifetime {
+  /** For each storage: how many tape nodes not yet walked have their output in it. */
+  readonly #outputs = new Map<Storage, number>()
+  readonly #kept: Set<Storage>
+
+  constructor(loss: Tensor, tape: Tape, keep: readonly Tensor[]) {
+    this.#kept = new Set([loss, loss.runtime.one, ...keep].map((tensor) => tensor.storage))
+    for (const { output } of tape)
+      this.#outputs.set(output.storage, (this.#outputs.get(output.storage) ?? 0) + 1)
+  }
+
+  /** No earlier node can have saved the output of a later one, unless it lies in a storage of its own. */
+  nodeDone(node: Node): void {
+    const { storage } = node.output
+    const left = this.#outputs.get(storage)! - 1
+    this.#outputs.set(storage, left)
+    const sharedWithLeaf = node.inputs.some((input) => input.storage === storage)
+    if (left === 0 && !this.#kept.has(storage) && !sharedWithLeaf) node.output.dispose()
+    for (const tensor of node.saved) tensor.dispose()
+  }
+
+  freeGradients(spent: readonly Tensor[], pending: Map<Tensor, Tensor>): void {
+    const inUse = new Set([...pending.values()].map((tensor) => tensor.storage))
+    for (const tensor of spent) {
+      const { storage } = tensor
+      if (!inUse.has(storage) && !this.#kept.has(storage) && !this.#outputs.get(storage)) tensor.dispose()
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/** Shapes that do not fit an op; the message names the op, what it got and what it wants. */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError'
+  constructor(
+    readonly op: string,
+    message: string,
+  ) {
+    super(`${op}: ${message}`)
+  }
+}
+
+/** The device refused or lost work: validation error, out of memory, device loss. */
+export class DeviceError extends Error {
+  override readonly name = 'DeviceError'
+}
+
+/** A limit of this adapter that a request would exceed. */
+export class LimitError extends Error {
+  override readonly name = 'LimitError'
+}

@@ -1,0 +1,99 @@
+import { DeviceError, LimitError } from './errors.js'
+
+/** A stretch of a GPU buffer that holds one tensor. `alive` turns false when it goes back to the pool. */
+export interface Storage {
+  readonly buffer: GPUBuffer
+  /** Number of the buffer, for bind-group cache keys. */
+  readonly bufferId: number
+  readonly byteOffset: number
+  readonly byteLength: number
+  alive: boolean
+}
+
+const usage = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+
+/** Rounds up to one of eight sizes per octave: bounded waste, and repeated steps meet the same buffers. */
+export function sizeClass(bytes: number): number {
+  if (bytes <= 2048) return Math.max(256, Math.ceil(bytes / 256) * 256)
+  const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 3)
+  return Math.ceil(bytes / step) * step
+}
+
+/**
+ * Buffers by size class, last freed first used. What is allocated inside a scope goes back at its end, so a
+ * step that repeats allocates nothing and its bind groups stay valid.
+ */
+export class BufferPool {
+  readonly #free = new Map<number, { buffer: GPUBuffer; id: number }[]>()
+  readonly #scopes: Set<Storage>[] = []
+  readonly #sizes = new Map<number, number>()
+  #nextId = 0
+  #poolBytes = 0
+  #liveBytes = 0
+  #peakBytes = 0
+
+  constructor(
+    readonly device: GPUDevice,
+    readonly maxBindingBytes: number,
+  ) {}
+
+  /** Bytes of all buffers ever made, of those in use now, and the most that were in use at once. */
+  get usage(): { poolBytes: number; liveBytes: number; peakBytes: number } {
+    return { poolBytes: this.#poolBytes, liveBytes: this.#liveBytes, peakBytes: this.#peakBytes }
+  }
+
+  resetPeak(): void {
+    this.#peakBytes = this.#liveBytes
+  }
+
+  allocate(byteLength: number): Storage {
+    if (byteLength > this.maxBindingBytes) {
+      const mib = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`
+      throw new LimitError(
+        `a tensor of ${mib(byteLength)} passes this adapter's binding limit of ${mib(this.maxBindingBytes)}: use a smaller batch`,
+      )
+    }
+    const size = sizeClass(byteLength)
+    const reused = this.#free.get(size)?.pop()
+    const { buffer, id } = reused ?? this.createBuffer(size)
+    this.#liveBytes += size
+    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes)
+    const storage: Storage = { buffer, bufferId: id, byteOffset: 0, byteLength, alive: true }
+    this.#scopes.at(-1)?.add(storage)
+    return storage
+  }
+
+  /** A buffer outside the size classes, never reused: parameter arenas. */
+  createBuffer(size: number): { buffer: GPUBuffer; id: number } {
+    const buffer = this.device.createBuffer({ size, usage: usage() })
+    if (!buffer) throw new DeviceError(`the device could not make a buffer of ${size} bytes`)
+    const id = this.#nextId++
+    this.#sizes.set(id, size)
+    this.#poolBytes += size
+    return { buffer, id }
+  }
+
+  release(storage: Storage): void {
+    if (!storage.alive) return
+    storage.alive = false
+    const size = this.#sizes.get(storage.bufferId)!
+    this.#liveBytes -= size
+    const list = this.#free.get(size) ?? []
+    list.push({ buffer: storage.buffer, id: storage.bufferId })
+    this.#free.set(size, list)
+    for (const scope of this.#scopes) scope.delete(storage)
+  }
+
+  beginScope(): void {
+    this.#scopes.push(new Set())
+  }
+
+  /** Frees what the scope allocated; `kept` moves to the enclosing scope. */
+  endScope(kept: readonly Storage[]): void {
+    const scope = this.#scopes.pop()!
+    const outer = this.#scopes.at(-1)
+    for (const storage of kept) if (scope.delete(storage)) outer?.add(storage)
+    // Newest first, so that the next step, allocating in the same order, meets the same buffers.
+    for (const storage of [...scope].reverse()) this.release(storage)
+  }
+}

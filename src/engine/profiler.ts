@@ -1,0 +1,73 @@
+import type { Kernel } from '../../kernels/kernel.js'
+
+const CAPACITY = 4096
+
+/** Times of one kernel over all its dispatches. */
+export interface ProfileRow {
+  readonly name: string
+  readonly dispatches: number
+  readonly milliseconds: number
+  readonly gflops: number
+  readonly gigabytesPerSecond: number
+}
+
+/** Times every dispatch between two timestamps (`timestamp-query`) and sets it against the kernel's counted cost. */
+export class Profiler {
+  readonly #querySet: GPUQuerySet
+  readonly #results: GPUBuffer
+  readonly #staging: GPUBuffer
+  #kernels: Kernel[] = []
+
+  constructor(readonly device: GPUDevice) {
+    this.#querySet = device.createQuerySet({ type: 'timestamp', count: 2 * CAPACITY })
+    const size = 16 * CAPACITY
+    this.#results = device.createBuffer({
+      size,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    })
+    this.#staging = device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ })
+  }
+
+  /** Where the next dispatch writes its times; beyond the capacity dispatches go untimed. */
+  timestamps(kernel: Kernel): GPUComputePassTimestampWrites | undefined {
+    if (this.#kernels.length === CAPACITY) return undefined
+    const index = 2 * this.#kernels.push(kernel) - 2
+    return { querySet: this.#querySet, beginningOfPassWriteIndex: index, endOfPassWriteIndex: index + 1 }
+  }
+
+  /** Sums over all dispatches timed since the last call, slowest kernel first. Flush the runtime before. */
+  async rows(): Promise<ProfileRow[]> {
+    const kernels = this.#kernels
+    this.#kernels = []
+    if (kernels.length === 0) return []
+    const encoder = this.device.createCommandEncoder()
+    encoder.resolveQuerySet(this.#querySet, 0, 2 * kernels.length, this.#results, 0)
+    encoder.copyBufferToBuffer(this.#results, 0, this.#staging, 0, 16 * kernels.length)
+    this.device.queue.submit([encoder.finish()])
+    await this.#staging.mapAsync(GPUMapMode.READ, 0, 16 * kernels.length)
+    const times = new BigUint64Array(this.#staging.getMappedRange(0, 16 * kernels.length).slice(0))
+    this.#staging.unmap()
+    return summarise(kernels, times)
+  }
+}
+
+function summarise(kernels: readonly Kernel[], times: BigUint64Array): ProfileRow[] {
+  const sums = new Map<string, { dispatches: number; nanoseconds: number; flops: number; bytes: number }>()
+  kernels.forEach((kernel, i) => {
+    const sum = sums.get(kernel.name) ?? { dispatches: 0, nanoseconds: 0, flops: 0, bytes: 0 }
+    sum.dispatches++
+    sum.nanoseconds += Number(times[2 * i + 1]! - times[2 * i]!)
+    sum.flops += kernel.cost.flops
+    sum.bytes += kernel.cost.bytes
+    sums.set(kernel.name, sum)
+  })
+  return [...sums]
+    .map(([name, { dispatches, nanoseconds, flops, bytes }]) => ({
+      name,
+      dispatches,
+      milliseconds: nanoseconds / 1e6,
+      gflops: flops / nanoseconds,
+      gigabytesPerSecond: bytes / nanoseconds,
+    }))
+    .sort((a, b) => b.milliseconds - a.milliseconds)
+}

@@ -1,0 +1,225 @@
+import type { Kernel } from '../../kernels/kernel.js'
+import type { Tape } from './autograd.js'
+import type { Capabilities } from './capabilities.js'
+import { DeviceError } from './errors.js'
+import { BufferPool, type Storage } from './memory.js'
+import { PipelineCache } from './pipelines.js'
+import type { Profiler } from './profiler.js'
+import { Readback } from './readback.js'
+import type { Sentinel } from './sentinel.js'
+import { type DType, elementCount, type HostArray, Tensor } from './tensor.js'
+
+/** After this many queued dispatches the encoder is submitted, so that the device does not wait for the host. */
+const DISPATCHES_PER_SUBMIT = 256
+
+/**
+ * Runs kernels on one device. Work is recorded into one command encoder and submitted rarely: when the host
+ * reads or writes, or when enough is queued. Nothing here waits, except `readBytes`.
+ */
+export class Runtime {
+  readonly memory: BufferPool
+  /** The tape being recorded, if any (see autograd.ts). */
+  tape: Tape | null = null
+  profiler: Profiler | null = null
+  sentinel: Sentinel | null = null
+  /** Dispatches and submits since the start. */
+  readonly counters = { dispatches: 0, submits: 0 }
+  /** Scalar 1: the gradient of a loss with respect to itself. */
+  readonly one: Tensor
+
+  readonly #pipelines: PipelineCache
+  readonly #readback: Readback
+  #encoder: GPUCommandEncoder | null = null
+  #pass: GPUComputePassEncoder | null = null
+  #queued = 0
+  #failure: DeviceError | null = null
+  #closed = false
+
+  constructor(
+    readonly device: GPUDevice,
+    readonly caps: Capabilities,
+    readonly adapterNote: string,
+  ) {
+    this.memory = new BufferPool(device, Math.min(caps.maxBindingBytes, caps.maxBufferBytes))
+    this.#pipelines = new PipelineCache(device)
+    this.#readback = new Readback(device)
+    device.addEventListener('uncapturederror', (event) => {
+      const { message } = (event as GPUUncapturedErrorEvent).error
+      this.#failure ??= new DeviceError(message)
+    })
+    device.lost.then((info) => {
+      if (!this.#closed)
+        this.#failure ??= new DeviceError(`the device was lost (${info.reason}): ${info.message}`)
+    })
+    this.one = this.tensor([1], [1])
+  }
+
+  // ---- tensors ----
+
+  /** Uninitialised. */
+  empty(shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    return new Tensor(this, this.memory.allocate(4 * elementCount(shape)), [...shape], dtype)
+  }
+
+  zeros(shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    const tensor = this.empty(shape, dtype)
+    this.clear(tensor)
+    return tensor
+  }
+
+  tensor(data: HostArray | readonly number[], shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    const tensor = this.empty(shape, dtype)
+    this.write(tensor, data)
+    return tensor
+  }
+
+  /** Uploads `data`; work queued before it still sees the old values. */
+  write(tensor: Tensor, data: HostArray | readonly number[]): void {
+    if (data.length !== tensor.size) {
+      throw new DeviceError(`write: tensor [${tensor.shape}] wants ${tensor.size} values, got ${data.length}`)
+    }
+    this.flush()
+    const { buffer, byteOffset } = this.#live(tensor)
+    const array = Array.isArray(data) ? toHostArray(data, tensor.dtype) : (data as HostArray)
+    this.device.queue.writeBuffer(
+      buffer,
+      byteOffset,
+      array.buffer as ArrayBuffer,
+      array.byteOffset,
+      array.byteLength,
+    )
+  }
+
+  clear(tensor: Tensor): void {
+    const { buffer, byteOffset, byteLength } = this.#live(tensor)
+    this.#outsidePass().clearBuffer(buffer, byteOffset, byteLength)
+  }
+
+  copy(source: Tensor, target: Tensor): void {
+    const from = this.#live(source)
+    const to = this.#live(target)
+    this.#outsidePass().copyBufferToBuffer(
+      from.buffer,
+      from.byteOffset,
+      to.buffer,
+      to.byteOffset,
+      from.byteLength,
+    )
+  }
+
+  release(tensor: Tensor): void {
+    this.memory.release(tensor.storage)
+  }
+
+  /** Frees all that `body` allocates, except the tensors it returns. */
+  scope<T extends Tensor | readonly Tensor[] | undefined>(body: () => T): T {
+    this.memory.beginScope()
+    let kept: readonly Storage[] = []
+    try {
+      const result = body()
+      kept = (result === undefined ? [] : [result].flat()).map((tensor) => (tensor as Tensor).storage)
+      return result
+    } finally {
+      this.memory.endScope(kept)
+    }
+  }
+
+  // ---- work ----
+
+  /** Queues one kernel over `tensors`, in the order of its bindings. */
+  dispatch(kernel: Kernel, tensors: readonly Tensor[]): void {
+    if (tensors.length !== kernel.bindings.length) {
+      throw new DeviceError(`${kernel.name}: wants ${kernel.bindings.length} tensors, got ${tensors.length}`)
+    }
+    this.#encode(kernel, tensors)
+    this.sentinel?.watch(this, kernel, tensors, (scan, inputs) => this.#encode(scan, inputs))
+    if (this.#queued >= DISPATCHES_PER_SUBMIT) this.flush()
+  }
+
+  #encode(kernel: Kernel, tensors: readonly Tensor[]): void {
+    const entry = this.#pipelines.get(kernel)
+    const pass = this.profiler ? this.#timedPass(kernel, this.profiler) : this.#computePass()
+    pass.setPipeline(entry.pipeline)
+    pass.setBindGroup(0, entry.bindGroup(tensors.map((tensor) => this.#live(tensor, kernel.name))))
+    const [x, y, z] = kernel.workgroups
+    pass.dispatchWorkgroups(x, y, z)
+    this.#queued++
+    this.counters.dispatches++
+  }
+
+  /** Hands all queued work to the device. */
+  flush(): void {
+    if (!this.#encoder) return
+    this.#endPass()
+    this.device.queue.submit([this.#encoder.finish()])
+    this.#encoder = null
+    this.#queued = 0
+    this.counters.submits++
+  }
+
+  /** Reads a tensor's bytes; throws what went wrong on the device, if anything did. */
+  async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
+    const { buffer, byteOffset, byteLength } = this.#live(tensor)
+    const staging = this.#readback.acquire(byteLength)
+    this.#outsidePass().copyBufferToBuffer(buffer, byteOffset, staging.buffer, 0, byteLength)
+    this.flush()
+    this.#throwFailure()
+    const bytes = await this.#readback.read(staging, byteLength)
+    this.#throwFailure()
+    return bytes
+  }
+
+  /** Waits until the device has done all queued work. */
+  async finish(): Promise<void> {
+    await this.readBytes(this.one)
+  }
+
+  /** Destroys the device; every tensor of this runtime is dead afterwards. */
+  close(): void {
+    this.#closed = true
+    this.device.destroy()
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure
+  }
+
+  #live(tensor: Tensor, user = 'runtime'): Storage {
+    if (!tensor.storage.alive)
+      throw new DeviceError(`${user}: a tensor [${tensor.shape}] is used after it was freed`)
+    return tensor.storage
+  }
+
+  #commands(): GPUCommandEncoder {
+    this.#encoder ??= this.device.createCommandEncoder()
+    return this.#encoder
+  }
+
+  #computePass(): GPUComputePassEncoder {
+    this.#pass ??= this.#commands().beginComputePass()
+    return this.#pass
+  }
+
+  /** With a profiler every dispatch is a pass of its own, between two timestamps. */
+  #timedPass(kernel: Kernel, profiler: Profiler): GPUComputePassEncoder {
+    this.#endPass()
+    const timestampWrites = profiler.timestamps(kernel)
+    this.#pass = this.#commands().beginComputePass(timestampWrites ? { timestampWrites } : {})
+    return this.#pass
+  }
+
+  #outsidePass(): GPUCommandEncoder {
+    this.#endPass()
+    return this.#commands()
+  }
+
+  #endPass(): void {
+    this.#pass?.end()
+    this.#pass = null
+  }
+}
+
+function toHostArray(data: readonly number[], dtype: DType): HostArray {
+  if (dtype === 'u32') return Uint32Array.from(data)
+  return dtype === 'i32' ? Int32Array.from(data) : Float32Array.from(data)
+}

@@ -1,0 +1,73 @@
+import { record } from './autograd.js'
+import { ShapeError } from './errors.js'
+import type { Storage } from './memory.js'
+import type { Runtime } from './runtime.js'
+
+export type DType = 'f32' | 'u32' | 'i32'
+export type HostArray = Float32Array | Uint32Array | Int32Array
+
+const hostArrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
+/** A dense row-major array on the device. Shapes are fixed; storage may be shared (`reshape`, gradient reversal). */
+export class Tensor {
+  readonly size: number
+  requiresGrad = false
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly storage: Storage,
+    readonly shape: readonly number[],
+    readonly dtype: DType,
+  ) {
+    this.size = elementCount(shape)
+  }
+
+  /** The same numbers under another shape of equal size. */
+  reshape(shape: readonly number[]): Tensor {
+    if (elementCount(shape) !== this.size) {
+      throw new ShapeError(
+        'reshape',
+        `[${this.shape}] has ${this.size} elements, [${shape}] wants ${elementCount(shape)}`,
+      )
+    }
+    return record('reshape', this.alias(shape), [this], (dy) => [dy.alias(this.shape)])
+  }
+
+  /** Another tensor over the same storage; not on the tape. */
+  alias(shape: readonly number[] = this.shape): Tensor {
+    return new Tensor(this.runtime, this.storage, shape, this.dtype)
+  }
+
+  /** Copies the values to the host. The copy is queued at once, so later writes do not disturb it. */
+  async read(): Promise<HostArray> {
+    const bytes = await this.runtime.readBytes(this)
+    return new hostArrays[this.dtype](bytes)
+  }
+
+  /** Gives the storage back before its scope ends. */
+  dispose(): void {
+    this.runtime.release(this)
+  }
+}
+
+/** A trainable tensor: a named slot in the parameter arena with its gradient beside it. */
+export class Parameter extends Tensor {
+  /** Whether `gradient` holds something since the last `zeroGrad`; if not, the next gradient overwrites it. */
+  gradientWritten = false
+
+  constructor(
+    runtime: Runtime,
+    storage: Storage,
+    shape: readonly number[],
+    readonly name: string,
+    /** null for a frozen parameter. */
+    readonly gradient: Tensor | null,
+  ) {
+    super(runtime, storage, shape, 'f32')
+    this.requiresGrad = gradient !== null
+  }
+}
