@@ -29,7 +29,7 @@ export interface RowView {
  * With `rowsPerChunk >= rows` (the default) the output is the sum over all rows, [columns].
  */
 export function columnSum(
-  caps: KernelCaps,
+  _caps: KernelCaps,
   rows: number,
   columns: number,
   rowsPerChunk: number = rows,
