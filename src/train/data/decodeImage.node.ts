@@ -1,0 +1,20 @@
+import sharp from 'sharp'
+import type { ImageDecoder } from './imageSet.js'
+
+/**
+ * Decodes with sharp: straight resize to size×size (bilinear, antialiased, aspect not kept), as the reference does
+ * for pretraining and evaluation; grey, palette and alpha pictures become RGB.
+ */
+export const imageDecoder: ImageDecoder = {
+  async decode(bytes, size) {
+    const { data, info } = await sharp(bytes, { failOn: 'truncated' })
+      .flatten()
+      .toColourspace('srgb')
+      .resize(size, size, { fit: 'fill', kernel: 'linear' })
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    if (info.channels !== 3) throw new Error(`${info.channels} colour channels instead of 3`)
+    return data
+  },
+}

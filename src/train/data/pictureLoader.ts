@@ -1,0 +1,52 @@
+import { UserError } from '../errors.js'
+import type { ImageDecoder, ImageSet } from './imageSet.js'
+import { type Standardisation, standardise } from './standardise.js'
+
+export interface PictureLoaderOptions {
+  readonly set: ImageSet
+  readonly decoder: ImageDecoder
+  /** Side of the network's input in pixels. */
+  readonly size: number
+  readonly standardisation: Standardisation
+  /** Memory for decoded pictures; default 1 GiB. */
+  readonly cacheBytes?: number
+}
+
+/**
+ * Pictures ready for the network, kept in memory up to a budget. What is in stays in: epochs visit every picture
+ * once in random order, so throwing the oldest out would only make every visit a miss.
+ */
+export class PictureLoader {
+  readonly set: ImageSet
+  readonly size: number
+  private readonly kept = new Map<number, Float32Array>()
+  private readonly capacity: number
+
+  constructor(private readonly options: PictureLoaderOptions) {
+    this.set = options.set
+    this.size = options.size
+    this.capacity = Math.floor((options.cacheBytes ?? 2 ** 30) / (3 * options.size ** 2 * 4))
+  }
+
+  /** → [3, size, size]; do not write to it. UserError naming file and member if it cannot be decoded. */
+  async load(index: number): Promise<Float32Array> {
+    const known = this.kept.get(index)
+    if (known) return known
+    const picture = standardise(await this.decode(index), this.size, this.options.standardisation)
+    if (this.kept.size < this.capacity) this.kept.set(index, picture)
+    return picture
+  }
+
+  /** The picture as people see it: RGB bytes, size·size·3. */
+  async decode(index: number): Promise<Uint8Array> {
+    const bytes = await this.set.bytes(index)
+    try {
+      return await this.options.decoder.decode(bytes, this.size)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new UserError(
+        `${this.set.describe(index)}: not a readable picture (${reason}); expected JPEG, PNG or WebP`,
+      )
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Decoded pictures → network input.
+ *
+ * `imagenet`: (v/255 − mean) / deviation per channel with ImageNet's constants, the reference's input.
+ *
+ * `highpass`: each channel minus its local mean (a k×k box mean applied twice, windows cut at the border and
+ * divided by what is left of them), then the whole picture divided by its own standard deviation. It removes skin,
+ * light and background colour, which otherwise own every large direction of the input, so that small models learn
+ * action units within minutes. k = 9 at 64 px and grows with the picture.
+ */
+
+export const standardisations = ['imagenet', 'highpass'] as const
+export type Standardisation = (typeof standardisations)[number]
+
+const imagenetMean = [0.485, 0.456, 0.406]
+const imagenetDeviation = [0.229, 0.224, 0.225]
+/** A flat picture stays zero instead of blowing up rounding noise. */
+const smallestDeviation = 1e-4
+
+/** RGB bytes, size·size·3 row-major → [3, size, size]. */
+export function standardise(pixels: Uint8Array, size: number, kind: Standardisation): Float32Array {
+  if (pixels.length !== size * size * 3)
+    throw new RangeError(
+      `standardise: ${pixels.length} bytes; expected ${size}·${size}·3 = ${size * size * 3}`,
+    )
+  return kind === 'imagenet' ? imagenet(pixels, size) : highpass(pixels, size)
+}
+
+function imagenet(pixels: Uint8Array, size: number): Float32Array {
+  const area = size * size
+  const out = new Float32Array(3 * area)
+  for (let channel = 0; channel < 3; channel++) {
+    const mean = imagenetMean[channel]
+    const factor = 1 / imagenetDeviation[channel]
+    for (let at = 0; at < area; at++)
+      out[channel * area + at] = (pixels[at * 3 + channel] / 255 - mean) * factor
+  }
+  return out
+}
+
+/** The odd window width nearest below 9/64 of the side. */
+export function highpassWindow(size: number): number {
+  return 2 * Math.floor((9 * size) / 128) + 1
+}
+
+/** Mean over a window along one axis by running sums; `stride` steps along it, `across` from line to line. */
+function boxMeanLines(
+  from: Float64Array,
+  to: Float64Array,
+  size: number,
+  radius: number,
+  stride: number,
+  across: number,
+): void {
+  for (let line = 0; line < size; line++) {
+    const start = line * across
+    let sum = 0
+    let count = 0
+    for (let at = 0; at < Math.min(radius, size); at++, count++) sum += from[start + at * stride]
+    for (let at = 0; at < size; at++) {
+      if (at + radius < size) {
+        sum += from[start + (at + radius) * stride]
+        count++
+      }
+      if (at - radius > 0) {
+        sum -= from[start + (at - radius - 1) * stride]
+        count--
+      }
+      to[start + at * stride] = sum / count
+    }
+  }
+}
+
+function highpass(pixels: Uint8Array, size: number): Float32Array {
+  const area = size * size
+  const radius = (highpassWindow(size) - 1) / 2
+  const out = new Float32Array(3 * area)
+  const smooth = new Float64Array(area)
+  const half = new Float64Array(area)
+  for (let channel = 0; channel < 3; channel++) {
+    for (let at = 0; at < area; at++) smooth[at] = pixels[at * 3 + channel] / 255
+    for (let pass = 0; pass < 2; pass++) {
+      boxMeanLines(smooth, half, size, radius, 1, size)
+      boxMeanLines(half, smooth, size, radius, size, 1)
+    }
+    for (let at = 0; at < area; at++) out[channel * area + at] = pixels[at * 3 + channel] / 255 - smooth[at]
+  }
+  return divideByDeviation(out)
+}
+
+function divideByDeviation(values: Float32Array): Float32Array {
+  let sum = 0
+  let squares = 0
+  for (const value of values) {
+    sum += value
+    squares += value * value
+  }
+  const mean = sum / values.length
+  const factor =
+    1 / Math.max(Math.sqrt(Math.max(squares / values.length - mean * mean, 0)), smallestDeviation)
+  for (let at = 0; at < values.length; at++) values[at] *= factor
+  return values
+}

@@ -1,0 +1,97 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { z } from 'zod'
+import { UserError } from '../errors.js'
+import { unitsSeen } from './actionUnits.js'
+import { inflate, readFolds, readRange, readText, withFile } from './files.node.js'
+import type { ImageSet } from './imageSet.js'
+import { datasetSchema, parseJson } from './schemas.js'
+import { indexShard, type ShardSample } from './webDatasetIndex.js'
+
+type ShardEntry = z.output<typeof datasetSchema>['shards'][number]
+
+interface LoadedSample extends ShardSample {
+  readonly file: string
+  bytes(): Promise<Uint8Array>
+}
+
+/** True for the file names of shards. */
+export function isShard(path: string): boolean {
+  return /\.(tar|tar\.gz|tgz)$/i.test(path)
+}
+
+function loadShard(file: string, split: string | null, aus: readonly number[] | null): LoadedSample[] {
+  if (/\.tar$/i.test(file))
+    return withFile(file, (source) => indexShard(source, split, aus)).map((sample) => ({
+      ...sample,
+      file,
+      bytes: () => readRange(file, sample.picture.offset, sample.picture.size),
+    }))
+  const data = inflate(file)
+  const read = (offset: number, length: number) => data.subarray(offset, offset + length)
+  return indexShard({ name: file, size: data.length, read }, split, aus).map((sample) => ({
+    ...sample,
+    file,
+    bytes: async () => read(sample.picture.offset, sample.picture.size),
+  }))
+}
+
+function loadEntry(folder: string, entry: ShardEntry, aus: readonly number[] | null): LoadedSample[] {
+  const file = join(folder, entry.file)
+  const samples = loadShard(file, entry.split ?? null, aus).map((sample) => ({
+    ...sample,
+    record: { ...sample.record, id: `${entry.file}/${sample.record.id}` },
+  }))
+  if (entry.images !== undefined && entry.images !== samples.length)
+    throw new UserError(`${file}: holds ${samples.length} pictures; dataset.json expects ${entry.images}`)
+  return samples
+}
+
+/** Without a dataset.json, every shard in the folder, sorted by name. */
+function findShards(folder: string): ShardEntry[] {
+  return readdirSync(folder)
+    .filter(isShard)
+    .sort()
+    .map((file) => ({ file }))
+}
+
+/**
+ * A WebDataset: one shard (.tar, .tar.gz), or a folder of them with optional `dataset.json` (shards, splits, action
+ * units) and `folds.json`. Plain .tar shards are indexed once and read by offset, so they may be of any size.
+ *
+ * @param aus the units that labels may name; default: those of dataset.json, else any, and the set's list is what was seen
+ * @param splits only shards of these splits; default all
+ */
+export function openWebDataset(
+  path: string,
+  aus: readonly number[] | null = null,
+  splits: readonly string[] | null = null,
+): ImageSet {
+  const single = isShard(path)
+  const folder = single ? dirname(path) : path
+  const datasetFile = join(folder, 'dataset.json')
+  const dataset = existsSync(datasetFile)
+    ? parseJson(readText(datasetFile), datasetSchema, datasetFile)
+    : undefined
+  const listed = dataset?.shards ?? findShards(folder)
+  const wanted = single
+    ? [listed.find((entry) => entry.file === basename(path)) ?? { file: basename(path) }]
+    : listed
+  const entries = splits ? wanted.filter((entry) => splits.includes(entry.split ?? '')) : wanted
+  if (entries.length === 0)
+    throw new UserError(
+      `${path}: no shard of split ${splits?.join(', ')}; there are ${[...new Set(wanted.map((entry) => entry.split))].join(', ')}`,
+    )
+
+  const allowed = aus ?? dataset?.aus ?? null
+  const samples = entries.flatMap((entry) => loadEntry(folder, entry, allowed))
+  return {
+    name: dataset?.name ?? basename(path),
+    length: samples.length,
+    aus: allowed ?? unitsSeen(samples.map((sample) => sample.record.aus)),
+    folds: readFolds(join(folder, 'folds.json')),
+    record: (index) => samples[index].record,
+    bytes: (index) => samples[index].bytes(),
+    describe: (index) => `${samples[index].file} member ${samples[index].picture.name}`,
+  }
+}

@@ -1,0 +1,39 @@
+import { UMAP } from 'umap-js'
+
+/** The paper's Figure 4 shows 20 people; 24 pictures of each keep the plot light and the run short. */
+const mostSubjects = 20
+const mostPerSubject = 24
+
+/** Indices of the pictures to embed: up to 24 each of the 20 people (in order of name) with the most pictures. */
+export function chooseForEmbedding(subjects: readonly string[]): number[] {
+  const pictures = new Map<string, number[]>()
+  subjects.forEach((subject, index) => {
+    const list = pictures.get(subject)
+    if (list) list.push(index)
+    else pictures.set(subject, [index])
+  })
+  const byName = [...pictures].sort(([a], [b]) => (a < b ? -1 : 1))
+  const fullest = byName.sort(([, a], [, b]) => b.length - a.length).slice(0, mostSubjects)
+  return fullest.flatMap(([, indices]) => indices.slice(0, mostPerSubject))
+}
+
+/**
+ * Lays features [N][D] out in the plane by UMAP (McInnes, Healy and Melville 2018), Euclidean distance.
+ * `random` gives uniform numbers in [0, 1); the same numbers give the same picture.
+ */
+export function embed2d(
+  features: readonly ArrayLike<number>[],
+  random: () => number,
+): [x: number, y: number][] {
+  // UMAP wants more points than neighbours; with one or two points there is nothing to lay out.
+  if (features.length < 3) return features.map((_, index) => [index, 0])
+  const umap = new UMAP({
+    nComponents: 2,
+    nNeighbors: Math.min(15, features.length - 1),
+    minDist: 0.15,
+    nEpochs: 400,
+    random,
+  })
+  const points = umap.fit(features.map((row) => Array.from(row)))
+  return points.map(([x, y]) => [x, y])
+}

@@ -1,0 +1,40 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pngDataUri } from './encodePng.node.js'
+import { renderReport } from './renderReport.js'
+import type { ReconstructionSample, ReportInput } from './reportInput.js'
+import { parseReport } from './reportSchema.js'
+
+/**
+ * Writes `report.json` (checked against its schema) and `report.html` into a folder, which is made if it is missing.
+ * Pictures are interleaved RGB. Throws ReportError, before writing anything, if the report does not fit.
+ */
+export async function writeReport(
+  folder: string,
+  input: ReportInput<Uint8Array>,
+): Promise<{ readonly jsonPath: string; readonly htmlPath: string }> {
+  const report = parseReport(input.report)
+  const { size, samples } = input.reconstructions
+  const encoded = await Promise.all(samples.map((sample) => encodeSample(sample, size)))
+  const page = renderReport({
+    ...input,
+    report,
+    reconstructions: { ...input.reconstructions, samples: encoded },
+  })
+  const jsonPath = join(folder, 'report.json')
+  const htmlPath = join(folder, 'report.html')
+  await mkdir(folder, { recursive: true })
+  await writeFile(jsonPath, `${JSON.stringify(report, null, 2)}\n`)
+  await writeFile(htmlPath, page)
+  return { jsonPath, htmlPath }
+}
+
+async function encodeSample(
+  sample: ReconstructionSample<Uint8Array>,
+  size: number,
+): Promise<ReconstructionSample<string>> {
+  const [original, masked, reconstruction] = await Promise.all(
+    [sample.original, sample.masked, sample.reconstruction].map((rgb) => pngDataUri(rgb, size)),
+  )
+  return { original, masked, reconstruction }
+}
