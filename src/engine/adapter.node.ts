@@ -6,7 +6,8 @@ import {
   foundAdapter,
   NoAdapterError,
 } from './adapterInfo.js'
-import { useSwiftShader } from './swiftshader.node.js'
+import { captureStderr } from './stderrCapture.node.js'
+import { SwiftShaderError, useSwiftShader } from './swiftshader.node.js'
 
 export * from './adapterInfo.js'
 
@@ -27,20 +28,20 @@ export async function findAdapter(options: FindAdapterOptions = {}): Promise<Fou
   const choice = options.choice ?? choiceFromEnvironment()
   const tried: string[] = []
   if (choice !== 'swiftshader') {
-    const found = await request('system', choice === 'lavapipe' ? ['adapter=llvmpipe'] : [])
-    if (found && (choice !== 'hardware' || !found.software)) return found
-    tried.push(
-      found ? `only software is installed (${found.description})` : `Dawn accepts no installed driver`,
-    )
+    const answer = await request('system', choice === 'lavapipe' ? ['adapter=llvmpipe'] : [])
+    if (typeof answer === 'string') tried.push(`Dawn accepts no installed driver${answer}`)
+    else if (choice !== 'hardware' || !answer.software) return answer
+    else tried.push(`only software is installed (${answer.description})`)
   }
   if (choice === undefined || choice === 'swiftshader') {
     try {
       await useSwiftShader()
-      const found = await request('swiftshader', ['adapter=SwiftShader'])
-      if (found) return found
-      tried.push('Dawn refuses SwiftShader')
+      const answer = await request('swiftshader', ['adapter=SwiftShader'])
+      if (typeof answer !== 'string') return answer
+      tried.push(`Dawn refuses SwiftShader${answer}`)
     } catch (error) {
-      tried.push(error instanceof Error ? error.message : String(error))
+      if (!(error instanceof SwiftShaderError)) throw error
+      tried.push(error.message)
     }
   }
   throw new NoAdapterError(tried, mend(choice))
@@ -57,20 +58,39 @@ function choiceFromEnvironment(): AdapterChoice | undefined {
   )
 }
 
-async function request(origin: 'system' | 'swiftshader', flags: string[]): Promise<FoundAdapter | null> {
+/** The adapter, or Dawn's reason for giving none. */
+async function request(origin: 'system' | 'swiftshader', flags: string[]): Promise<FoundAdapter | string> {
   // Imported late: Dawn must not look for Vulkan before useSwiftShader() has chosen one.
   const { create, globals } = await import('webgpu')
   Object.assign(globalThis, globals)
   const gpu = create(flags)
   holder.fmaeGpuInstances = [...(holder.fmaeGpuInstances ?? []), gpu]
   // 'high-performance' makes Dawn rank discrete GPUs before integrated ones, and those before CPUs.
+  const ask = () => gpu.requestAdapter({ powerPreference: 'high-performance' })
+  const { result, text } = await captureStderr(ask)
   // A name that matches nothing is an exception in this binding, where WebGPU says null.
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)
-  if (!adapter) return null
+  const adapter = await result.catch(() => null)
+  if (!adapter) return dawnReason(text)
+  passOn(text)
   const found = foundAdapter(gpu, adapter, origin)
   const source: AdapterSource = found.software ? origin : 'hardware'
   return { ...found, source }
 }
+
+/** Dawn's last warning in brackets: its lines run from the general to the particular, call stacks apart. */
+function dawnReason(text: string): string {
+  const warnings = text.match(/(?<=^Warning: ).*/gm)?.filter((line) => !HARMLESS.test(line)) ?? []
+  const last = warnings.at(-1)
+  return last ? ` (${last})` : ''
+}
+
+/** Shows Dawn's warnings, but for those that merely say that an absurdly high limit was lowered to a sane one. */
+function passOn(text: string): void {
+  const lines = text.split('\n').filter((line) => line !== '' && !HARMLESS.test(line))
+  if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
+}
+
+const HARMLESS = /artificially reduced from \d+ to \d+ to fit dynamic offset allocation limit/
 
 function mend(choice: AdapterChoice | undefined): string {
   if (choice === 'hardware')
