@@ -1,0 +1,57 @@
+/**
+ * NaN / Inf sentinel: scans a tensor and, if any element is not finite, writes the number of the op that made it
+ * into a flag, unless an earlier op is already there. Dispatches run in order, so after a step the flag names the
+ * first op that went bad; 0 means none did.
+ *
+ * The test is on the bits (exponent all ones): shader compilers may assume that NaN does not occur and drop x != x.
+ * All invocations of a dispatch store the same number, so their race is harmless; the flag is atomic to make it legal.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+
+const workgroupSize = 64
+const elementsPerInvocation = 8
+
+/**
+ * Bindings: x f32 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step keep the
+ * parameter blocks few.
+ */
+export function sentinelScan(_caps: KernelCaps, count: number, opNumber: number): Kernel {
+  if (opNumber < 1) throw new RangeError(`sentinel: op numbers start at 1, got ${opNumber}`)
+  return {
+    name: 'sentinel',
+    key: 'sentinel',
+    bindings: ['read', 'write'],
+    params: [count, opNumber],
+    workgroups: flatGrid(Math.ceil(count / elementsPerInvocation), workgroupSize),
+    cost: { flops: count, bytes: 4 * count },
+    code,
+  }
+}
+
+const code = () => wgsl`
+@group(0) @binding(0) var<storage, read> bits: array<u32>;
+@group(0) @binding(1) var<storage, read_write> flag: atomic<u32>;
+
+struct Params { count: u32, opNumber: u32 }
+@group(0) @binding(2) var<uniform> params: Params;
+
+const exponent = 0x7f800000u;
+${flatWorkgroupWgsl}
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let stride = workgroups.x * workgroups.y * ${workgroupSize}u;
+  var bad = false;
+  for (var index = first; index < params.count; index += stride) {
+    bad = bad || (bits[index] & exponent) == exponent;
+  }
+  if (bad && atomicLoad(&flag) == 0u) {
+    atomicStore(&flag, params.opNumber);
+  }
+}
+`

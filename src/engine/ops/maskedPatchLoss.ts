@@ -1,0 +1,54 @@
+import { finishMasked, maskedPatchLossBackward, maskedPatchLossForward } from '../../../kernels/loss.js'
+import { gradientTarget, record } from '../autograd.js'
+import { ShapeError } from '../errors.js'
+import type { Tensor } from '../tensor.js'
+
+/**
+ * The masked autoencoder's loss (He et al. 2022): squared error, mean over each patch, mean over masked patches:
+ * Σ mask·mean_P((pred − t̂)²) / Σ mask, sums over the whole batch. With `normPix` the target of each patch is
+ * t̂ = (t − mean) / sqrt(var + 1e-6), its variance unbiased (÷ P−1); otherwise t̂ = t.
+ * pred [B,L,P], target [B,L,P], mask f32 [B,L] (1 = hidden from the encoder) → [1]. Only pred gets a gradient.
+ * Where nothing is masked, loss and gradient are 0.
+ * @throws ShapeError on other shapes or types, or normPix with P < 2.
+ */
+export function maskedPatchLoss(pred: Tensor, target: Tensor, mask: Tensor, normPix: boolean): Tensor {
+  check(pred, target, mask, normPix)
+  const { runtime } = pred
+  const rows = mask.size
+  const length = pred.shape[2]
+  const rowLoss = runtime.empty([rows])
+  const stats = runtime.empty([rows, 2])
+  const inverseMaskSum = runtime.empty([1])
+  const loss = runtime.empty([1])
+  const forward = maskedPatchLossForward(runtime.caps, rows, length, normPix)
+  runtime.dispatch(forward, [pred, target, mask, rowLoss, stats])
+  runtime.dispatch(finishMasked(runtime.caps, rows), [rowLoss, mask, loss, inverseMaskSum])
+  rowLoss.dispose()
+  const backward = (dy: Tensor) => {
+    const dpred = gradientTarget(pred)
+    const kernel = maskedPatchLossBackward(runtime.caps, rows, length)
+    runtime.dispatch(kernel, [pred, target, mask, stats, inverseMaskSum, dy, dpred])
+    return [dpred]
+  }
+  return record('maskedPatchLoss', loss, [pred], backward, [stats, inverseMaskSum])
+}
+
+function check(pred: Tensor, target: Tensor, mask: Tensor, normPix: boolean): void {
+  const op = 'maskedPatchLoss'
+  if (pred.shape.length !== 3 || pred.size === 0) {
+    throw new ShapeError(op, `pred must be [B,L,P] and not empty, got [${pred.shape}]`)
+  }
+  if (target.shape.join() !== pred.shape.join()) {
+    throw new ShapeError(op, `pred is [${pred.shape}], target is [${target.shape}]`)
+  }
+  const wanted = pred.shape.slice(0, 2)
+  if (mask.shape.join() !== wanted.join()) {
+    throw new ShapeError(op, `pred [${pred.shape}] wants a mask [${wanted}], got [${mask.shape}]`)
+  }
+  if ([pred, target, mask].some(({ dtype }) => dtype !== 'f32')) {
+    throw new ShapeError(op, `wants f32, got ${pred.dtype} pred, ${target.dtype} target, ${mask.dtype} mask`)
+  }
+  if (normPix && pred.shape[2] < 2) {
+    throw new ShapeError(op, `normPix needs patches of at least 2 values, got [${pred.shape}]`)
+  }
+}
