@@ -93,7 +93,7 @@ function accumulate(gradients: Map<Tensor, Tensor>, input: Tensor, gradient: Ten
   const { runtime } = input
   if (input instanceof Parameter) {
     const slot = input.gradient!
-    if (input.gradientWritten) runtime.dispatch(addInto(runtime.caps, slot.size), [gradient, slot])
+    if (input.gradientWritten) runtime.dispatch(addInto(runtime.caps, slot.size), [slot, gradient])
     else if (gradient.storage !== slot.storage) runtime.copy(gradient, slot)
     input.gradientWritten = true
     return gradient.storage === slot.storage ? [] : [gradient]

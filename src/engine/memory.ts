@@ -8,6 +8,8 @@ export interface Storage {
   readonly byteOffset: number
   readonly byteLength: number
   alive: boolean
+  /** Part of a buffer that is never freed (parameter arenas). */
+  readonly permanent?: boolean
 }
 
 const usage = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
@@ -74,7 +76,7 @@ export class BufferPool {
   }
 
   release(storage: Storage): void {
-    if (!storage.alive) return
+    if (!storage.alive || storage.permanent) return
     storage.alive = false
     const size = this.#sizes.get(storage.bufferId)!
     this.#liveBytes -= size

@@ -1,0 +1,53 @@
+/**
+ * From the rank of every patch's noise to the two things a masked autoencoder needs: the patches it keeps, in noise
+ * order, and the mask in patch order.
+ *
+ *   rank_i < kept:  keptIndices[rank_i] = i, mask_i = 0      else  mask_i = 1
+ *
+ * rank u32 [rows, length] (a permutation per row, see argsort.ts) → kept u32 [rows, kept], mask f32 [rows, length].
+ * One invocation per patch; every kept place is written exactly once.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+
+const workgroupSize = 64
+
+/** Bindings: rank u32 [rows, length], kept u32 [rows, kept], mask f32 [rows, length]. */
+export function maskingKernel(_caps: KernelCaps, rows: number, length: number, kept: number): Kernel {
+  return {
+    name: 'masking',
+    key: 'masking',
+    bindings: ['read', 'write', 'write'],
+    params: [rows * length, length, kept],
+    workgroups: flatGrid(rows * length, workgroupSize),
+    cost: { flops: 0, bytes: 4 * rows * (2 * length + kept) },
+    code,
+  }
+}
+
+const code = () => wgsl`
+@group(0) @binding(0) var<storage, read> rank: array<u32>;
+@group(0) @binding(1) var<storage, read_write> keptIndices: array<u32>;
+@group(0) @binding(2) var<storage, read_write> mask: array<f32>;
+
+struct Params { count: u32, length: u32, kept: u32 }
+@group(0) @binding(3) var<uniform> params: Params;
+${flatWorkgroupWgsl}
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  if (index >= params.count) {
+    return;
+  }
+  let row = index / params.length;
+  let place = rank[index];
+  mask[index] = select(1.0, 0.0, place < params.kept);
+  if (place < params.kept) {
+    keptIndices[row * params.kept + place] = index % params.length;
+  }
+}
+`

@@ -1,0 +1,86 @@
+import { concatTokens } from '../engine/ops/concatTokens.js'
+import { layerNorm } from '../engine/ops/layerNorm.js'
+import { linear } from '../engine/ops/linear.js'
+import { meanTokens } from '../engine/ops/meanTokens.js'
+import { ParameterArena, type ParameterSpec } from '../engine/parameters.js'
+import type { DropPath } from '../engine/randomState.js'
+import type { Runtime } from '../engine/runtime.js'
+import type { Tensor } from '../engine/tensor.js'
+import { block } from './block.js'
+import { type ClassifierConfig, checkVitConfig } from './config.js'
+import { identityHead, identityHeadParameters } from './identityHead.js'
+import { defaultLinearParameters, normParameters } from './initialisation.js'
+import {
+  clsToken,
+  embedPatches,
+  encoderBlockParameters,
+  patchEmbedParameters,
+  trainableTokenParameters,
+} from './vit.js'
+
+export interface ClassifierOutput {
+  /** Features after `fc_norm`, [B, D]: what the heads, the probe and the map of features see. */
+  readonly features: Tensor
+  /** [B, aus]. */
+  readonly auLogits: Tensor
+  /** [B, subjects]; null where λ = 0. */
+  readonly idLogits: Tensor | null
+}
+
+/** All parameters in state-dict order. λ = 0 has no identity head. */
+export function classifierParameters(config: ClassifierConfig): ParameterSpec[] {
+  checkVitConfig(config)
+  return [
+    ...trainableTokenParameters(config),
+    ...patchEmbedParameters(config, 'finetuning'),
+    ...encoderBlockParameters(config, 'finetuning'),
+    ...defaultLinearParameters('head', config.aus, config.width),
+    ...normParameters('fc_norm', config.width),
+    ...(config.lambda > 0 ? identityHeadParameters(config) : []),
+  ]
+}
+
+/** Drop-path rate of every branch: two per block, linear from 0 in the first block to the full rate in the last. */
+export function dropPathRates({ depth, dropPath }: ClassifierConfig): number[] {
+  return Array.from({ length: depth }, (_, i) => (depth === 1 ? 0 : (dropPath * i) / (depth - 1))).flatMap(
+    (rate) => [rate, rate],
+  )
+}
+
+/** ViT → mean of the patch tokens → `fc_norm` → linear AU head, and the identity head of IAT where λ > 0. */
+export class AuClassifier {
+  readonly parameters: ParameterArena
+
+  constructor(
+    runtime: Runtime,
+    readonly config: ClassifierConfig,
+    seed: number,
+  ) {
+    const specs = classifierParameters(config)
+    this.parameters = new ParameterArena(runtime, specs)
+    this.parameters.initialise(specs, seed)
+  }
+
+  /** images [B, 3, S, S]; `dropPath` only in training. */
+  forward(images: Tensor, dropPath: DropPath | null = null): ClassifierOutput {
+    const p = this.parameters
+    const features = this.#features(images, dropPath)
+    return {
+      features,
+      auLogits: linear(features, p.get('head.weight'), p.get('head.bias')),
+      idLogits: this.config.lambda > 0 ? identityHead(features, p, this.config) : null,
+    }
+  }
+
+  #features(images: Tensor, dropPath: DropPath | null): Tensor {
+    const p = this.parameters
+    const { config } = this
+    let x = concatTokens(clsToken(p), embedPatches(images, p, config))
+    for (let i = 0; i < config.depth; i++) {
+      const scales = dropPath && { attention: dropPath.scales[2 * i]!, mlp: dropPath.scales[2 * i + 1]! }
+      x = block(x, p, `blocks.${i}`, config, scales)
+    }
+    // The cls token ran through all blocks but is not pooled.
+    return layerNorm(meanTokens(x, 1), p.get('fc_norm.weight'), p.get('fc_norm.bias'), config.layerNormEps)
+  }
+}

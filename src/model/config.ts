@@ -1,0 +1,88 @@
+/** Geometry of a vision transformer: the encoder of FMAE and the backbone of the AU classifier. */
+export interface VitConfig {
+  readonly imageSize: number
+  readonly patchSize: number
+  readonly width: number
+  readonly depth: number
+  readonly heads: number
+  readonly mlpRatio: number
+  readonly layerNormEps: number
+}
+
+/** The masked autoencoder: encoder, decoder, masking and loss. */
+export interface FmaeConfig extends VitConfig {
+  readonly decoderWidth: number
+  readonly decoderDepth: number
+  readonly decoderHeads: number
+  /** Share of patches removed before the encoder. */
+  readonly maskRatio: number
+  /** Targets are patches normalised by their own mean and unbiased variance. */
+  readonly normPix: boolean
+}
+
+/** Loss of the identity head. The reference uses binary cross-entropy on the one-hot subject. */
+export type IdentityLoss = 'bce' | 'softmax'
+
+/** The AU classifier and, with λ > 0, its adversarial identity head. */
+export interface ClassifierConfig extends VitConfig {
+  /** Number of AU outputs. */
+  readonly aus: number
+  /** Number of identity outputs: all subjects of the data set, test people included. */
+  readonly subjects: number
+  /** Strength of the gradient reversal; 0 builds no identity head. */
+  readonly lambda: number
+  readonly idLoss: IdentityLoss
+  /** Linear layers of the identity head: 1 in the published system, 2 and 3 in its ablation. */
+  readonly idHeadLayers: 1 | 2 | 3
+  /** Drop-path rate of the last block; block i has i/(depth-1) of it. */
+  readonly dropPath: number
+}
+
+export const CHANNELS = 3
+
+export function patchCount({ imageSize, patchSize }: VitConfig): number {
+  return (imageSize / patchSize) ** 2
+}
+
+/** Values in one flattened patch. */
+export function patchValues({ patchSize }: VitConfig): number {
+  return patchSize * patchSize * CHANNELS
+}
+
+/** Throws if the sizes cannot make a model; the message names the field. */
+export function checkVitConfig(config: VitConfig): void {
+  const { imageSize, patchSize, width, heads } = config
+  for (const field of ['imageSize', 'patchSize', 'width', 'depth', 'heads'] as const) {
+    if (!Number.isInteger(config[field]) || config[field] < 1) {
+      throw new RangeError(`${field} must be a positive whole number, got ${config[field]}`)
+    }
+  }
+  if (imageSize % patchSize !== 0) {
+    throw new RangeError(`imageSize ${imageSize} is not a multiple of patchSize ${patchSize}`)
+  }
+  if (width % heads !== 0) throw new RangeError(`width ${width} is not a multiple of heads ${heads}`)
+  if (width % 4 !== 0)
+    throw new RangeError(`width ${width} is not a multiple of 4: the sin-cos table needs quarters`)
+  if (width / heads > 128)
+    throw new RangeError(`heads of ${width / heads} dimensions: attention goes up to 128`)
+}
+
+export function checkFmaeConfig(config: FmaeConfig): void {
+  checkVitConfig(config)
+  checkVitConfig({
+    ...config,
+    width: config.decoderWidth,
+    depth: config.decoderDepth,
+    heads: config.decoderHeads,
+  })
+  const { maskRatio } = config
+  const kept = keptPatches(config)
+  if (!(maskRatio >= 0 && maskRatio < 1) || kept < 1 || kept >= patchCount(config)) {
+    throw new RangeError(`maskRatio ${maskRatio} keeps ${kept} of ${patchCount(config)} patches`)
+  }
+}
+
+/** Patches that the encoder sees: ⌊L·(1 − maskRatio)⌋. */
+export function keptPatches(config: FmaeConfig): number {
+  return Math.floor(patchCount(config) * (1 - config.maskRatio))
+}
