@@ -54,7 +54,7 @@ export function yAxis(scale: Scale, domain: readonly [number, number], label: st
   const texts = tickText(marks)
   const lines = marks.map((mark, index) => {
     const y = round(scale(mark))
-    const className = index === 0 ? 'axis' : 'grid'
+    const className = index === 0 ? 'axis' : 'grid-line'
     return html`<line class="${className}" x1="${frame.left}" x2="${plotRight}" y1="${y}" y2="${y}"/>
 <text class="tick" x="${frame.left - 8}" y="${y}" dy=".34em" text-anchor="end">${texts[index]}</text>`
   })

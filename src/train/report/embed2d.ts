@@ -1,4 +1,7 @@
 import { UMAP } from 'umap-js'
+import { PhiloxStream } from '../../engine/random.js'
+
+const embeddingStream = 0xda7a0e2d
 
 /** The paper's Figure 4 shows 20 people; 24 pictures of each keep the plot light and the run short. */
 const mostSubjects = 20
@@ -19,20 +22,18 @@ export function chooseForEmbedding(subjects: readonly string[]): number[] {
 
 /**
  * Lays features [N][D] out in the plane by UMAP (McInnes, Healy and Melville 2018), Euclidean distance.
- * `random` gives uniform numbers in [0, 1); the same numbers give the same picture.
+ * The same seed gives the same picture.
  */
-export function embed2d(
-  features: readonly ArrayLike<number>[],
-  random: () => number,
-): [x: number, y: number][] {
+export function embed2d(features: readonly ArrayLike<number>[], seed: number): [x: number, y: number][] {
   // UMAP wants more points than neighbours; with one or two points there is nothing to lay out.
   if (features.length < 3) return features.map((_, index) => [index, 0])
+  const stream = new PhiloxStream(seed, embeddingStream)
   const umap = new UMAP({
     nComponents: 2,
     nNeighbors: Math.min(15, features.length - 1),
     minDist: 0.15,
-    nEpochs: 400,
-    random,
+    nEpochs: 300,
+    random: () => stream.uniform(),
   })
   const points = umap.fit(features.map((row) => Array.from(row)))
   return points.map(([x, y]) => [x, y])

@@ -1,0 +1,134 @@
+import {
+  auLossFigure,
+  embeddingFigure,
+  epochFigure,
+  gapFigure,
+  identityLossFigure,
+  pretrainFigure,
+  probeFigure,
+  reconstructionFigure,
+} from './figures.js'
+import { count, duration } from './format.js'
+import { Html, html } from './html.js'
+import type { ReportInput } from './reportInput.js'
+import { styleSheet } from './style.js'
+import { probeTable, scoreTable, timingTable, unitTable } from './tables.js'
+import { alwaysPresentF1, verdicts } from './verdicts.js'
+
+/**
+ * The report page of one main job: a single HTML file with its style and pictures inside, no scripts, nothing loaded from
+ * elsewhere. Pictures in `input` are data URIs. A pure function: the same input gives the same text.
+ */
+export function renderReport(input: ReportInput): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>FMAE-IAT run report, seed ${input.report.seed}</title>
+<style>${new Html(styleSheet())}</style>
+</head>
+<body>
+${head(input)}
+<main>
+${warnings(input.warnings)}
+${findings(input)}
+${pretraining(input)}
+${actionUnits(input)}
+${identity(input)}
+${howItRan(input)}
+</main>
+<footer>Method: ${paperLink}. The numbers on this page are those of report.json beside it.</footer>
+</body>
+</html>
+`.text
+}
+
+const paperLink = html`<a href="https://arxiv.org/abs/2407.11243">Representation Learning and Identity Adversarial Training for Facial Behavior Understanding, arXiv 2407.11243</a>`
+
+function head(input: ReportInput): Html {
+  const { report } = input
+  const { adapter, data, model } = report
+  const badge = adapter.software
+    ? html`<span class="badge software">software adapter</span>`
+    : html`<span class="badge">hardware adapter</span>`
+  const names = [adapter.vendor, adapter.architecture].filter((name) => name !== '').join(' ')
+  const facts: readonly [string, Html | string, boolean?][] = [
+    ['Faces', `${count(data.images)} pictures of ${count(data.subjects)} people, ${data.aus} action units`],
+    ['Model', `${model.preset}, ${count(model.parameters)} parameters`],
+    ['Budget and seed', `${input.budget}, seed ${report.seed}`],
+    ['Adapter', html`${adapter.description || names}${badge}`],
+    ['Driver names', names || 'none given'],
+    ['Took', duration(report.seconds)],
+    ['Who trained, who was tested', input.folds, true],
+  ]
+  return html`<header>
+<p class="eyebrow">Run report, <time datetime="${input.date}">${readableDate(input.date)}</time></p>
+<h1>FMAE and identity adversarial training</h1>
+<p class="lead">A masked autoencoder learnt faces by rebuilding hidden patches. Its encoder was then trained to read facial action units, without and with a reversed-gradient head that pushes out who the person is.</p>
+<dl class="conditions">${facts.map(
+    ([name, value, wide]) => html`<div class="${wide ? 'wide' : ''}"><dt>${name}</dt><dd>${value}</dd></div>`,
+  )}</dl>
+</header>`
+}
+
+function warnings(texts: readonly string[]): Html | null {
+  if (texts.length === 0) return null
+  return html`<section class="warnings"><h2>Before you believe these numbers</h2><ul>${texts.map((text) => html`<li>${text}</li>`)}</ul></section>`
+}
+
+function findings(input: ReportInput): Html {
+  return html`<section id="findings"><h2>What came out</h2><div class="grid verdicts">${verdicts(input).map(
+    (verdict) =>
+      html`<div class="verdict"><h3>${verdict.label}</h3><p class="figure">${verdict.figure}</p><p>${verdict.text}</p></div>`,
+  )}</div></section>`
+}
+
+function pretraining(input: ReportInput): Html {
+  const { epochs, steps, imagesPerSecond, seconds } = input.report.pretrain
+  return html`<section id="pretraining"><h2>Pretraining</h2>
+<p>${count(epochs)} epochs, ${count(steps)} steps in ${duration(seconds)}, ${count(imagesPerSecond)} pictures a second.</p>
+<div class="grid">${pretrainFigure(input)}${reconstructionFigure(input)}</div></section>`
+}
+
+function actionUnits(input: ReportInput): Html {
+  const runs = input.report.finetune
+  const always = alwaysPresentF1(input.prevalence)
+  return html`<section id="action-units"><h2>Action units</h2>
+<p>Unseen people are in no fine-tuning set; seen people are, with other pictures. The best number of a row is bold where the runs differ; thresholds and gaps have no best.</p>
+<div class="grid"><div>${scoreTable(runs, always)}</div>${gapFigure(runs)}
+${epochFigure(runs, always)}${auLossFigure(input)}
+<div>${unitTable(runs, 'f1PerAu', input.prevalence)}</div><div>${unitTable(runs, 'aucPerAu', input.prevalence)}</div>
+</div></section>`
+}
+
+function identity(input: ReportInput): Html {
+  const { embedding, report } = input
+  const order = [...new Set([...embedding.fmae.subjects, ...embedding.fmaeIat.subjects])].sort()
+  return html`<section id="identity"><h2>Identity</h2>
+<p>How much of who it is stays in the features that the action units are read from.</p>
+<div class="grid">${probeFigure(report.identityProbe)}${identityLossFigure(input)}
+<div class="full">${probeTable(report.identityProbe)}</div>
+${embeddingFigure('FMAE features', embedding.fmae, order)}${embeddingFigure('FMAE-IAT features', embedding.fmaeIat, order)}
+</div><figure><figcaption>Both by UMAP with the same seed. It keeps neighbourhoods, not distances: the size of a cluster and the space between clusters mean nothing, and another seed draws another picture. The probe is the measurement, these are illustrations.</figcaption></figure></section>`
+}
+
+function howItRan(input: ReportInput): Html {
+  const versions = Object.entries(input.versions).map(([name, version]) => `${name} ${version}`)
+  return html`<section id="run" class="run"><h2>How it ran</h2>
+<p><code>${input.command}</code></p>
+<div class="grid"><div>${timingTable(input.timings, input.report.seconds)}</div>
+<div><h3>Versions</h3><p>${versions.join(', ')}</p>${
+    input.notes.length > 0
+      ? html`<h3>Notes</h3><ul class="notes">${input.notes.map((note) => html`<li>${note}</li>`)}</ul>`
+      : null
+  }</div></div></section>`
+}
+
+/** 2025-01-31T12:00:00Z → 31 January 2025, 12:00 UTC; the same text on every machine. */
+function readableDate(iso: string): string {
+  const date = new Date(iso)
+  if (Number.isNaN(date.getTime())) return iso
+  return `${new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' }).format(date)} UTC`
+}

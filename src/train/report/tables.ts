@@ -1,0 +1,142 @@
+import { change, duration, percent, score, setting } from './format.js'
+import { type Html, html } from './html.js'
+import { runTitles } from './palette.js'
+import type { Timing } from './reportInput.js'
+import type { FinetuneReport, Report } from './reportSchema.js'
+
+/** One row of numbers; `best` says whether the largest is emphasised. */
+interface Row {
+  readonly head: Html
+  readonly cells: readonly string[]
+  readonly best: boolean
+}
+
+/** What the Facial Action Coding System calls the units of BP4D and DISFA. */
+const unitNames: Readonly<Record<string, string>> = {
+  1: 'inner brow raiser',
+  2: 'outer brow raiser',
+  4: 'brow lowerer',
+  5: 'upper lid raiser',
+  6: 'cheek raiser',
+  7: 'lid tightener',
+  9: 'nose wrinkler',
+  10: 'upper lip raiser',
+  12: 'lip corner puller',
+  14: 'dimpler',
+  15: 'lip corner depressor',
+  17: 'chin raiser',
+  20: 'lip stretcher',
+  23: 'lip tightener',
+  24: 'lip pressor',
+  25: 'lips part',
+  26: 'jaw drop',
+}
+
+/** Means over the units, one column per run. Thresholds and gaps have no best: a run that learnt nothing has no gap. */
+export function scoreTable(runs: readonly FinetuneReport[], alwaysPresent: number): Html {
+  const row = (name: string, detail: string, value: (run: FinetuneReport) => string, best = true): Row => ({
+    head: html`${name} <small>${detail}</small>`,
+    cells: runs.map(value),
+    best,
+  })
+  const rows = [
+    row('AUC', 'unseen people', (run) => score(run.auc)),
+    row('AUC', 'seen people, new pictures', (run) => score(run.aucSeen)),
+    row('Gap', 'seen − unseen', (run) => change(run.aucSeen - run.auc), false),
+    row('F1', 'threshold 0.5', (run) => score(run.f1At05)),
+    row('F1', 'best single threshold', (run) => score(run.f1Best)),
+    row('Threshold', 'of the best F1', (run) => run.threshold.toFixed(2), false),
+    row('λ', 'identity reversal', (run) => setting(run.lambda), false),
+  ]
+  return table('Scores, mean over the action units', ['', ...runs.map(runTitle)], rows, [
+    html`Always “present” <small>F1 of no skill</small>`,
+    ...runs.map(() => score(alwaysPresent)),
+  ])
+}
+
+/** One row per action unit: F1 at 0.5 or AUC on unseen people. */
+export function unitTable(
+  runs: readonly FinetuneReport[],
+  measure: 'f1PerAu' | 'aucPerAu',
+  prevalence: Readonly<Record<string, number>>,
+): Html {
+  const units = [...new Set(runs.flatMap((run) => Object.keys(run[measure])))].sort(
+    (a, b) => Number(a) - Number(b),
+  )
+  const rows = units.map((unit) => {
+    const rate = prevalence[unit]
+    const name = unitNames[unit] ?? ''
+    const present = rate === undefined ? name : `${name} · ${percent(rate)}`
+    return {
+      head: html`AU ${unit} <small>${present}</small>`,
+      cells: runs.map((run) => score(run[measure][unit])),
+      best: true,
+    }
+  })
+  const title = measure === 'f1PerAu' ? 'F1 at threshold 0.5, unseen people' : 'AUC, unseen people'
+  return table(title, ['Unit', ...runs.map(runTitle)], rows, null)
+}
+
+export function probeTable(probe: Report['identityProbe']): Html {
+  const row = (name: string, detail: string, fmae: number, iat: number): Row => ({
+    head: html`${name} <small>${detail}</small>`,
+    cells: [score(fmae), score(iat), change(iat - fmae)],
+    best: false,
+  })
+  const rows = [
+    row('Converged', 'softmax regression', probe.fmae, probe.fmaeIat),
+    row('Published', 'short protocol', probe.fmaePublished, probe.fmaeIatPublished),
+  ]
+  return table(
+    'Identity probe, share of pictures named right',
+    ['', 'FMAE', 'FMAE-IAT', 'Change'],
+    rows,
+    null,
+  )
+}
+
+/** Where the time went; `total` is the whole job, so that what no stage owns is shown too. */
+export function timingTable(timings: readonly Timing[], total: number): Html {
+  const rest = total - timings.reduce((sum, timing) => sum + timing.seconds, 0)
+  const all = rest > 0.05 * total ? [...timings, { name: 'Everything else', seconds: rest }] : timings
+  const rows = all.map((timing) => {
+    const part = total > 0 ? timing.seconds / total : 0
+    return html`<tr><th scope="row">${timing.name}</th><td class="num">${duration(timing.seconds)}</td><td class="num wide">${percent(part)}</td>
+<td class="share"><span style="width:${(100 * Math.min(1, part)).toFixed(1)}%"></span></td></tr>`
+  })
+  return html`<table class="timings"><caption>Wall-clock time</caption>
+<thead><tr><th scope="col">Stage</th><th scope="col" class="num">Time</th><th scope="col" class="num wide">Share</th><th aria-hidden="true"></th></tr></thead>
+<tbody>${rows}</tbody><tfoot><tr><th scope="row">Whole job</th><td class="num">${duration(total)}</td><td class="wide"></td><td></td></tr></tfoot></table>`
+}
+
+function table(
+  title: string,
+  heads: readonly string[],
+  rows: readonly Row[],
+  foot: readonly [Html, ...string[]] | null,
+): Html {
+  return html`<table><caption>${title}</caption><thead><tr>${heads.map((head, index) =>
+    index === 0 ? html`<th scope="col">${head}</th>` : html`<th scope="col" class="num">${head}</th>`,
+  )}</tr></thead><tbody>
+${rows.map((row) => html`<tr><th scope="row">${row.head}</th>${cells(row)}</tr>\n`)}</tbody>${
+    foot === null
+      ? null
+      : html`<tfoot><tr><th scope="row">${foot[0]}</th>${(foot.slice(1) as string[]).map((cell) => html`<td class="num">${cell}</td>`)}</tr></tfoot>`
+  }</table>`
+}
+
+function cells(row: Row): Html[] {
+  const numbers = row.cells.map(Number).filter(Number.isFinite)
+  const largest = Math.max(...numbers)
+  // Equal at the printed precision is equal; where all are equal none is best.
+  const emphasise = row.best && numbers.some((value) => value < largest)
+  return row.cells.map((cell) =>
+    emphasise && Number(cell) === largest
+      ? html`<td class="num"><strong>${cell}</strong></td>`
+      : html`<td class="num">${cell}</td>`,
+  )
+}
+
+function runTitle(run: FinetuneReport): string {
+  return runTitles[run.name]
+}
