@@ -1,0 +1,246 @@
+import { z } from 'zod'
+import { UserError } from '../errors.js'
+
+/**
+ * The safetensors format: u64 header length, JSON header {name: {dtype, shape, data_offsets}, __metadata__}, then the
+ * tensors' bytes without gaps, little-endian. Written in chunks and read tensor by tensor, so size has no limit here.
+ */
+
+export type TensorArray = Float32Array | Int32Array | Uint32Array | Uint8Array
+
+export interface SafeTensor {
+  readonly shape: readonly number[]
+  /** The array's type is the tensor's: f32, i32, u32 or u8. */
+  readonly data: TensorArray
+}
+
+export interface SafetensorsFile {
+  readonly tensors: Map<string, SafeTensor>
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** Where one tensor's bytes stand in the file. */
+export interface TensorEntry {
+  readonly name: string
+  readonly dtype: StoredType
+  readonly shape: readonly number[]
+  readonly offset: number
+  readonly length: number
+}
+
+export interface SafetensorsHeader {
+  readonly entries: readonly TensorEntry[]
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** Bytes per element of what can be read. */
+const bytesPerElement = { F32: 4, F16: 2, BF16: 2, F64: 8, I32: 4, U32: 4, I64: 8, U8: 1 } as const
+type StoredType = keyof typeof bytesPerElement
+
+/** The format's own limit on the header. */
+const maxHeader = 100_000_000
+
+const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).optional() }).catchall(
+  z.object({
+    dtype: z.string(),
+    shape: z.array(z.int().nonnegative()),
+    data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+  }),
+)
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((size, length) => size * length, 1)
+}
+
+function storedType(data: TensorArray): StoredType {
+  if (data instanceof Float32Array) return 'F32'
+  if (data instanceof Int32Array) return 'I32'
+  return data instanceof Uint32Array ? 'U32' : 'U8'
+}
+
+function checkShape(name: string, { shape, data }: SafeTensor): void {
+  if (product(shape) !== data.length)
+    throw new RangeError(
+      `safetensors: ${name} has ${data.length} values, its shape [${shape}] wants ${product(shape)}`,
+    )
+}
+
+/**
+ * The file in pieces: header, then one piece per tensor (views of the tensors' own memory). Bytes-sized tensors come
+ * last, so that every other one starts at a multiple of four.
+ */
+export function* encodeSafetensors(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Generator<Uint8Array> {
+  const isBytes = (tensor: SafeTensor) => Number(tensor.data instanceof Uint8Array)
+  const ordered = [...tensors].sort(([, a], [, b]) => isBytes(a) - isBytes(b))
+  const header: Record<string, unknown> = { __metadata__: metadata }
+  let offset = 0
+  for (const [name, tensor] of ordered) {
+    checkShape(name, tensor)
+    const end = offset + tensor.data.byteLength
+    header[name] = { dtype: storedType(tensor.data), shape: tensor.shape, data_offsets: [offset, end] }
+    offset = end
+  }
+  yield encodeHeader(header)
+  for (const [, { data }] of ordered) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+}
+
+/** Length and JSON, padded with spaces so that the data starts at a multiple of eight. */
+function encodeHeader(header: Record<string, unknown>): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(header))
+  const padded = Math.ceil(json.length / 8) * 8
+  const bytes = new Uint8Array(8 + padded).fill(0x20)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true)
+  bytes.set(json, 8)
+  return bytes
+}
+
+/** Length of the JSON header from the file's first eight bytes. `file` begins the messages. */
+export function headerLength(start: Uint8Array, fileSize: number, file: string): number {
+  if (start.length < 8)
+    throw new UserError(`${file}: not a safetensors file: ${fileSize} bytes; the header length alone takes 8`)
+  const length = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true))
+  if (length > maxHeader)
+    throw new UserError(`${file}: not a safetensors file: its header would be ${length} bytes long`)
+  if (8 + length > fileSize)
+    throw new UserError(`${file}: truncated: the header ends at byte ${8 + length}, the file at ${fileSize}`)
+  return length
+}
+
+/** Checks the JSON header against the size of the whole file: types, shapes, offsets, gaps, overlaps, truncation. */
+export function parseHeader(json: Uint8Array, fileSize: number, file: string): SafetensorsHeader {
+  const { __metadata__: metadata = {}, ...listed } = parseHeaderJson(json, file)
+  const dataStart = 8 + json.length
+  const entries = Object.entries(listed)
+    .map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [start, end],
+        },
+      ]): TensorEntry => {
+        const where = `${file}: tensor ${name}`
+        if (!isStoredType(dtype))
+          throw new UserError(
+            `${where}: type ${dtype} is not supported; expected ${Object.keys(bytesPerElement).join(', ')}`,
+          )
+        const wanted = product(shape) * bytesPerElement[dtype]
+        if (end - start !== wanted)
+          throw new UserError(
+            `${where}: ${dtype} [${shape}] takes ${wanted} bytes, its offsets span ${end - start}`,
+          )
+        return { name, dtype, shape, offset: dataStart + start, length: wanted }
+      },
+    )
+    .sort((a, b) => a.offset - b.offset || a.length - b.length)
+  checkLayout(entries, dataStart, fileSize, file)
+  return { entries, metadata }
+}
+
+function parseHeaderJson(json: Uint8Array, file: string): z.output<typeof headerSchema> {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
+  } catch (error) {
+    throw new UserError(
+      `${file}: not a safetensors file: the header is not JSON (${(error as Error).message})`,
+    )
+  }
+  const result = headerSchema.safeParse(value)
+  if (result.success) return result.data
+  const { path, message } = result.error.issues[0]
+  throw new UserError(`${file}: damaged safetensors header at "${path.join('.')}": ${message}`)
+}
+
+function isStoredType(dtype: string): dtype is StoredType {
+  return Object.hasOwn(bytesPerElement, dtype)
+}
+
+function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: number, file: string): void {
+  let at = start
+  for (const { name, offset, length } of entries) {
+    if (offset !== at)
+      throw new UserError(
+        `${file}: tensor ${name} ${offset < at ? 'overlaps' : 'leaves a gap after'} the one before it: ` +
+          `it starts at byte ${offset}, expected ${at}`,
+      )
+    at += length
+  }
+  if (at > fileSize)
+    throw new UserError(`${file}: truncated: its tensors end at byte ${at}, the file at ${fileSize}`)
+  if (at < fileSize)
+    throw new UserError(
+      `${file}: ${fileSize - at} bytes follow the last tensor; expected the end of the file`,
+    )
+}
+
+/**
+ * A tensor's own bytes → its values. f16, bf16 and f64 become f32; i64 becomes i32, or an error where it does not
+ * fit. `bytes` must own its buffer from offset zero or be aligned.
+ */
+export function decodeTensor(entry: TensorEntry, bytes: Uint8Array, file: string): SafeTensor {
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice()
+  return { shape: entry.shape, data: decodeValues(entry, aligned, file) }
+}
+
+function decodeValues({ name, dtype }: TensorEntry, bytes: Uint8Array, file: string): TensorArray {
+  const { buffer, byteOffset, byteLength } = bytes
+  const count = byteLength / bytesPerElement[dtype]
+  switch (dtype) {
+    case 'F32':
+      return new Float32Array(buffer, byteOffset, count)
+    case 'I32':
+      return new Int32Array(buffer, byteOffset, count)
+    case 'U32':
+      return new Uint32Array(buffer, byteOffset, count)
+    case 'U8':
+      return bytes
+    case 'F64':
+      return Float32Array.from(new Float64Array(buffer, byteOffset, count))
+    case 'F16':
+      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), halfToNumber)
+    case 'BF16':
+      return new Float32Array(
+        Uint32Array.from(new Uint16Array(buffer, byteOffset, count), (bits) => bits << 16).buffer,
+      )
+    case 'I64':
+      return Int32Array.from(new BigInt64Array(buffer, byteOffset, count), (value) => {
+        if (BigInt.asIntN(32, value) === value) return Number(value)
+        throw new UserError(`${file}: tensor ${name}: ${value} does not fit 32 bits`)
+      })
+  }
+}
+
+/** IEEE 754 binary16: sign 1, exponent 5 (bias 15), fraction 10 bits. */
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 0x1f
+  const fraction = bits & 0x3ff
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+/** A whole file in memory → its tensors. `file` names it in messages. Throws UserError if anything is off. */
+export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsFile {
+  const length = headerLength(bytes.subarray(0, 8), bytes.length, file)
+  const { entries, metadata } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file)
+  const tensors = new Map(
+    entries.map((entry) => [
+      entry.name,
+      decodeTensor(entry, bytes.slice(entry.offset, entry.offset + entry.length), file),
+    ]),
+  )
+  return { tensors, metadata }
+}
+
+/** Throws UserError if a value is NaN or infinite; `name` says whose values they are. */
+export function assertFinite(name: string, data: ArrayLike<number>): void {
+  for (let at = 0; at < data.length; at++)
+    if (!Number.isFinite(data[at]))
+      throw new UserError(`${name}: value ${at} is ${data[at]}; expected finite numbers`)
+}

@@ -1,0 +1,110 @@
+/** What a progress bar writes to: `process.stderr`, or anything like it. */
+export interface ProgressStream {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
+
+export interface ProgressOptions {
+  /** What is going on, e.g. `pretrain`. */
+  readonly label: string
+  /** Steps until the end, and steps already done when a run resumes. */
+  readonly total: number
+  readonly done?: number
+  readonly stream: ProgressStream
+  /** Milliseconds; a clock for tests. */
+  readonly now?: () => number
+}
+
+export interface ProgressUpdate {
+  readonly epoch: number
+  readonly loss: number
+  readonly learningRate: number
+  /** Pictures in this step. */
+  readonly images: number
+}
+
+const barWidth = 20
+const redrawEvery = 100
+const plainLineEvery = 10_000
+
+/** Seconds → `7s`, `3m05s` or `2h07m`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  const padded = (value: number) => String(value).padStart(2, '0')
+  if (whole < 60) return `${whole}s`
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${padded(whole % 60)}s`
+  return `${Math.floor(whole / 3600)}h${padded(Math.floor((whole % 3600) / 60))}m`
+}
+
+/** One line that redraws itself on a terminal; elsewhere a plain line now and then. */
+export class Progress {
+  private readonly started: number
+  private readonly firstStep: number
+  private step: number
+  private images = 0
+  private shownAt = Number.NEGATIVE_INFINITY
+  private last: ProgressUpdate | null = null
+
+  constructor(private readonly options: ProgressOptions) {
+    this.firstStep = options.done ?? 0
+    this.step = this.firstStep
+    this.started = this.now()
+  }
+
+  private now(): number {
+    return this.options.now?.() ?? performance.now()
+  }
+
+  /** Pictures per second so far. */
+  get imagesPerSecond(): number {
+    return this.images / Math.max((this.now() - this.started) / 1000, 1e-9)
+  }
+
+  /** Counts one step and shows it when the last drawing is old enough. */
+  update(update: ProgressUpdate): void {
+    this.step++
+    this.images += update.images
+    this.last = update
+    const now = this.now()
+    if (now - this.shownAt < (this.options.stream.isTTY ? redrawEvery : plainLineEvery)) return
+    this.shownAt = now
+    this.draw()
+  }
+
+  /** Draws the final state and ends the line. */
+  finish(): void {
+    this.draw()
+    if (this.options.stream.isTTY) this.options.stream.write('\n')
+  }
+
+  /** Writes a line of text above the bar. */
+  note(text: string): void {
+    this.options.stream.write(this.options.stream.isTTY ? `\r\x1b[K${text}\n` : `${text}\n`)
+    if (this.options.stream.isTTY) this.draw()
+  }
+
+  private line(): string {
+    const { label, total } = this.options
+    const share = total > 0 ? Math.min(this.step / total, 1) : 1
+    const filled = Math.round(share * barWidth)
+    const seconds = (this.now() - this.started) / 1000
+    const done = this.step - this.firstStep
+    const left = done > 0 ? (seconds / done) * (total - this.step) : 0
+    const parts = [
+      `${label} ${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${this.step}/${total}`,
+      this.last && `epoch ${this.last.epoch + 1}`,
+      this.last && `loss ${this.last.loss.toFixed(4)}`,
+      this.last && `lr ${this.last.learningRate.toExponential(2)}`,
+      `${this.imagesPerSecond.toFixed(1)} images/s`,
+      this.step < total ? `${formatDuration(left)} left` : `took ${formatDuration(seconds)}`,
+    ]
+    return parts.filter(Boolean).join('  ')
+  }
+
+  private draw(): void {
+    const { stream } = this.options
+    if (stream.isTTY) stream.write(`\r\x1b[K${this.line().slice(0, (stream.columns ?? 120) - 1)}`)
+    else stream.write(`${this.line()}\n`)
+  }
+}
