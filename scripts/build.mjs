@@ -1,0 +1,56 @@
+import './nodeVersion.mjs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { main, root, SetupError } from './process.mjs'
+
+// Each becomes one ES module of its own in dist/: the program, the doctor (which must run even where the program does
+// not build) and the adapter probe of the set-up.
+const ENTRIES = {
+  train: 'src/train/train.ts',
+  doctor: 'src/train/commands/doctor.ts',
+  adapter: 'src/engine/adapter.node.ts',
+}
+const SOURCES = ['src', 'kernels', 'package.json', 'scripts/build.mjs']
+
+/** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages stay outside. */
+export async function build(names = Object.keys(ENTRIES)) {
+  const stale = names.filter((name) => !isCurrent(name))
+  if (stale.length === 0) return
+  const esbuild = await import('esbuild')
+  try {
+    await esbuild.build({
+      absWorkingDir: root,
+      entryPoints: Object.fromEntries(stale.map((name) => [name, ENTRIES[name]])),
+      outdir: 'dist',
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      packages: 'external',
+      sourcemap: true,
+      logLevel: 'error',
+    })
+  } catch (error) {
+    throw new SetupError(`build: ${error.errors?.length ?? 'some'} error(s), see above`)
+  }
+}
+
+function isCurrent(name) {
+  const output = join(root, 'dist', `${name}.js`)
+  if (!existsSync(output)) return false
+  const built = statSync(output).mtimeMs
+  return SOURCES.every((path) => newestChange(join(root, path)) < built)
+}
+
+/** A folder's own time counts too: it changes when a file in it is deleted. */
+function newestChange(path) {
+  const stat = statSync(path)
+  if (!stat.isDirectory()) return stat.mtimeMs
+  return readdirSync(path).reduce(
+    (newest, name) => Math.max(newest, newestChange(join(path, name))),
+    stat.mtimeMs,
+  )
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await main(() => build())

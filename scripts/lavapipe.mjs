@@ -1,0 +1,88 @@
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { backportsSource } from './aptSources.mjs'
+import { lastLines } from './packages.mjs'
+import { run } from './process.mjs'
+
+const PACKAGES = ['mesa-vulkan-drivers', 'libvulkan1']
+const LISTS = '/etc/apt/sources.list'
+const PARTS = '/etc/apt/sources.list.d'
+
+/** Why lavapipe cannot be installed here, in words for the user, or null when it can. */
+export function whyNotInstallable(env = process.env) {
+  if (process.platform !== 'linux') return 'this is not Linux'
+  const { ids } = distribution()
+  if (!ids.includes('debian') && !ids.includes('ubuntu')) return 'only Debian and Ubuntu are known here'
+  if (env.FMAE_NO_APT) return 'FMAE_NO_APT forbids it'
+  if (process.getuid() !== 0) return 'that needs root: sudo npm run setup'
+  return null
+}
+
+/**
+ * Installs Mesa's lavapipe and the Vulkan loader with apt-get, saying so first. On Debian 12 they come from
+ * bookworm-backports, because Dawn refuses that release's own Mesa 22.3. The extra source lives in a temporary folder
+ * that only these two apt-get calls look at: nothing under /etc is touched.
+ * Returns null on success, else what went wrong.
+ */
+export async function installLavapipe() {
+  const { codename, release } = distribution()
+  const backports = release === 'debian 12'
+  const from = backports ? ` from ${codename}-backports, as Debian 12's own is too old` : ''
+  console.log(`setup: no usable Vulkan driver; installing ${PACKAGES.join(' and ')} with apt-get${from}.`)
+  console.log('setup: (FMAE_NO_APT=1 forbids this; a slower software driver from npm is used then)')
+  const folder = mkdtempSync(join(tmpdir(), 'fmae-apt-'))
+  try {
+    const options = ['-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::http::Timeout=30']
+    if (backports) {
+      const problem = addBackports(folder, codename)
+      if (problem) return problem
+      options.push('-o', `Dir::Etc::SourceParts=${folder}`, '-t', `${codename}-backports`)
+    }
+    return await aptGet(options)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function aptGet(options) {
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  // One broken source among several makes update fail though ours is fine: the install is what counts.
+  const update = await run('apt-get', ['update', ...options], { env })
+  const install = await run(
+    'apt-get',
+    ['install', '-y', '--no-install-recommends', ...options, ...PACKAGES],
+    { env },
+  )
+  if (install.code === 0) return null
+  return lastLines(`${update.code === 0 ? '' : update.output}${install.output}`, 12)
+}
+
+/** Fills `folder` with links to the machine's own source parts and, if need be, one more for backports. */
+function addBackports(folder, codename) {
+  const parts = existsSync(PARTS) ? readdirSync(PARTS).filter((name) => /\.(list|sources)$/.test(name)) : []
+  const paths = [...(existsSync(LISTS) ? [LISTS] : []), ...parts.map((name) => join(PARTS, name))]
+  const files = paths.map((name) => ({ name, text: readFileSync(name, 'utf8') }))
+  const source = backportsSource(files, codename)
+  if (!source)
+    return `no apt source of this machine serves "${codename}" main, so its backports are not known`
+  for (const name of parts) symlinkSync(join(PARTS, name), join(folder, name))
+  if (!source.known) writeFileSync(join(folder, `fmae-backports.${source.extension}`), source.text)
+  return null
+}
+
+function distribution() {
+  const text = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
+  const field = (name) => new RegExp(`^${name}="?([^"\\n]*)`, 'm').exec(text)?.[1] ?? ''
+  const id = field('ID')
+  const ids = [id, ...field('ID_LIKE').split(/\s+/)]
+  return { ids, codename: field('VERSION_CODENAME'), release: `${id} ${field('VERSION_ID')}` }
+}
