@@ -3,9 +3,11 @@
  * invocation the same total of one value per lane, combined in lane order, hence bit for bit repeatable on any
  * subgroup size. Each use in a kernel names a slot of its own (0 … slots-1), so one barrier is enough: no slot is
  * written twice. Every lane then adds all values itself, which broadcasts from workgroup memory and, with few lanes,
- * is cheaper than the barriers of a tree on a software adapter. Call it in uniform control flow.
+ * is cheaper than the barriers of a tree on a software adapter; sums go by blocks of 16, so that rounding errors of equal
+ * addends do not pile up. `lanes` is 8 or a multiple of 16. Call it in uniform control flow.
  */
 export function lanesWgsl(lanes: number, slots: number): string {
+  const block = Math.min(lanes, 16)
   return /* wgsl */ `
 var<workgroup> lanesScratch: array<f32, ${lanes * slots}>;
 
@@ -13,8 +15,12 @@ fn sumLanes(slot: u32, lane: u32, value: f32) -> f32 {
   lanesScratch[slot * ${lanes}u + lane] = value;
   workgroupBarrier();
   var total = 0.0;
-  for (var other = 0u; other < ${lanes}u; other++) {
-    total += lanesScratch[slot * ${lanes}u + other];
+  for (var block = 0u; block < ${lanes}u; block += ${block}u) {
+    var blockSum = 0.0;
+    for (var other = 0u; other < ${block}u; other++) {
+      blockSum += lanesScratch[slot * ${lanes}u + block + other];
+    }
+    total += blockSum;
   }
   return total;
 }

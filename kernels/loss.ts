@@ -8,6 +8,7 @@
  *
  * Mapping  BCE: one invocation per few elements. The others: one workgroup per row, lanes stride along it, row
  *          statistics by `lanesWgsl`. 8 lanes on a software adapter (one SIMD group, so a barrier costs little), 64 elsewhere.
+ *          Patches are read as vec4 where their length divides by 4.
  * Numerics all in f32; no exp of a positive number, so logits of any size are safe; variance in two passes.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
@@ -254,25 +255,43 @@ export function maskedPatchLossForward(
   normalise: boolean,
 ): Kernel {
   const lanes = rowLanes(caps)
+  const width = length % 4 === 0 ? 4 : 1
   return {
     name: normalise ? 'maskedPatchLossForward.normPix' : 'maskedPatchLossForward',
-    key: `maskedPatchLossForward/${normalise}/${lanes}`,
+    key: `maskedPatchLossForward/${normalise}/${lanes}/${width}`,
     bindings: ['read', 'read', 'read', 'write', 'write'],
-    params: [rows, length],
+    params: [rows, length / width, f32(length)],
     workgroups: flatGrid(rows, 1),
     cost: { flops: (normalise ? 9 : 3) * rows * length, bytes: 4 * rows * (2 * length + 4) },
-    code: () => patchForwardCode(lanes, normalise),
+    code: () => patchForwardCode(lanes, width, normalise),
   }
 }
 
-const patchForwardCode = (lanes: number, normalise: boolean) => wgsl`
-@group(0) @binding(0) var<storage, read> pred: array<f32>;
-@group(0) @binding(1) var<storage, read> wanted: array<f32>;
+/** WGSL: `Value` is what one load gives, `total` adds its components. */
+const valueWgsl = (width: number) => wgsl`
+#if ${width === 4}
+alias Value = vec4f;
+fn total(value: vec4f) -> f32 {
+  return (value.x + value.y) + (value.z + value.w);
+}
+#else
+alias Value = f32;
+fn total(value: f32) -> f32 {
+  return value;
+}
+#endif
+`
+
+const patchForwardCode = (lanes: number, width: number, normalise: boolean) => wgsl`
+${valueWgsl(width)}
+@group(0) @binding(0) var<storage, read> pred: array<Value>;
+@group(0) @binding(1) var<storage, read> wanted: array<Value>;
 @group(0) @binding(2) var<storage, read> mask: array<f32>;
 @group(0) @binding(3) var<storage, read_write> rowLoss: array<f32>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 
-struct Params { rows: u32, length: u32 }
+// The length of a row in loads, and in elements.
+struct Params { rows: u32, loads: u32, length: f32 }
 @group(0) @binding(5) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
 ${lanesWgsl(lanes, 3)}
@@ -289,33 +308,32 @@ fn main(${entryArguments}) {
     }
     return;
   }
-  let start = row * params.length;
-  let length = f32(params.length);
+  let start = row * params.loads;
   var mean = 0.0;
   var inverseSigma = 1.0;
 
 #if ${normalise}
-  var laneSum = 0.0;
-  for (var i = lane; i < params.length; i += ${lanes}u) {
+  var laneSum = Value(0.0);
+  for (var i = lane; i < params.loads; i += ${lanes}u) {
     laneSum += wanted[start + i];
   }
-  mean = sumLanes(0u, lane, laneSum) / length;
+  mean = sumLanes(0u, lane, total(laneSum)) / params.length;
 
-  var laneSquares = 0.0;
-  for (var i = lane; i < params.length; i += ${lanes}u) {
+  var laneSquares = Value(0.0);
+  for (var i = lane; i < params.loads; i += ${lanes}u) {
     let deviation = wanted[start + i] - mean;
     laneSquares += deviation * deviation;
   }
-  let variance = sumLanes(1u, lane, laneSquares) / (length - 1.0);
+  let variance = sumLanes(1u, lane, total(laneSquares)) / (params.length - 1.0);
   inverseSigma = 1.0 / sqrt(variance + 1e-6);
 #endif
 
-  var laneError = 0.0;
-  for (var i = lane; i < params.length; i += ${lanes}u) {
+  var laneError = Value(0.0);
+  for (var i = lane; i < params.loads; i += ${lanes}u) {
     let error = pred[start + i] - (wanted[start + i] - mean) * inverseSigma;
     laneError += error * error;
   }
-  let patchLoss = sumLanes(2u, lane, laneError) / length;
+  let patchLoss = sumLanes(2u, lane, total(laneError)) / params.length;
   if (lane == 0u) {
     rowLoss[row] = mask[row] * patchLoss;
     stats[row] = vec2f(mean, inverseSigma);
@@ -329,27 +347,30 @@ fn main(${entryArguments}) {
  */
 export function maskedPatchLossBackward(caps: KernelCaps, rows: number, length: number): Kernel {
   const lanes = rowLanes(caps)
+  const width = length % 4 === 0 ? 4 : 1
   return {
     name: 'maskedPatchLossBackward',
-    key: `maskedPatchLossBackward/${lanes}`,
+    key: `maskedPatchLossBackward/${lanes}/${width}`,
     bindings: ['read', 'read', 'read', 'read', 'read', 'read', 'write'],
-    params: [rows, length],
+    params: [rows, length / width, f32(length)],
     workgroups: flatGrid(rows, 1),
     cost: { flops: 4 * rows * length, bytes: 4 * rows * (3 * length + 3) },
-    code: () => patchBackwardCode(lanes),
+    code: () => patchBackwardCode(lanes, width),
   }
 }
 
-const patchBackwardCode = (lanes: number) => wgsl`
-@group(0) @binding(0) var<storage, read> pred: array<f32>;
-@group(0) @binding(1) var<storage, read> wanted: array<f32>;
+const patchBackwardCode = (lanes: number, width: number) => wgsl`
+${valueWgsl(width)}
+@group(0) @binding(0) var<storage, read> pred: array<Value>;
+@group(0) @binding(1) var<storage, read> wanted: array<Value>;
 @group(0) @binding(2) var<storage, read> mask: array<f32>;
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(4) var<storage, read> inverseMaskSum: array<f32>;
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dpred: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dpred: array<Value>;
 
-struct Params { rows: u32, length: u32 }
+// The length of a row in loads, and in elements.
+struct Params { rows: u32, loads: u32, length: f32 }
 @group(0) @binding(7) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${lanes})
@@ -358,16 +379,16 @@ fn main(${entryArguments}) {
   if (row >= params.rows) {
     return;
   }
-  let start = row * params.length;
+  let start = row * params.loads;
   if (mask[row] == 0.0) {
-    for (var i = lane; i < params.length; i += ${lanes}u) {
-      dpred[start + i] = 0.0;
+    for (var i = lane; i < params.loads; i += ${lanes}u) {
+      dpred[start + i] = Value(0.0);
     }
     return;
   }
   let rowStats = stats[row];
-  let factor = dy[0] * mask[row] * inverseMaskSum[0] * 2.0 / f32(params.length);
-  for (var i = lane; i < params.length; i += ${lanes}u) {
+  let factor = dy[0] * mask[row] * inverseMaskSum[0] * 2.0 / params.length;
+  for (var i = lane; i < params.loads; i += ${lanes}u) {
     dpred[start + i] = factor * (pred[start + i] - (wanted[start + i] - rowStats.x) * rowStats.y);
   }
 }

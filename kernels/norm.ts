@@ -4,37 +4,36 @@
  *   norm   = gradientMultiplier · sqrt(Σ g²) over the whole arena
  *   factor = min(1, maxNorm / (norm + 1e-6)), 1 where maxNorm is 0 (no clipping)     (Pascanu et al. 2013)
  *
- * Stage 1, once per chunk of the arena: each workgroup strides over the chunk by vec4 and writes one partial sum.
- * Stage 2: one workgroup adds the partials of all chunks in fixed order. Padding between parameters must be zero.
- * Numerics: f32 sums of at most a few hundred terms per lane before the first combination. A non-finite norm sets a
- * flag (bit test, since compilers may drop x != x): `adamw` then leaves everything as it is for this step.
+ * Stage 1, once per chunk of the arena: each invocation strides over the chunk by vec4 and writes one partial sum; no
+ * workgroup memory. Stage 2: one workgroup adds the partials of all chunks in fixed order. Padding between parameters
+ * must be zero. Numerics: f32, in four independent sums per invocation. A non-finite norm sets a flag (bit test, since
+ * compilers may drop x != x): `adamw` then leaves everything as it is for this step.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import type { Kernel, KernelCaps } from './kernel.js'
+import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { lanesWgsl } from './lanes.js'
 
-const workgroupSize = 256
-const maxPartials = 1024
-const vectorsPerLane = 4
+const workgroupSize = 64
+const finishLanes = 256
 
-/** How many partial sums stage 1 writes for a chunk of `count` elements. */
-export function squaredNormPartials(count: number): number {
-  return Math.max(1, Math.min(maxPartials, Math.ceil(count / (4 * vectorsPerLane * workgroupSize))))
+/** How many partial sums stage 1 writes for a chunk of `count` elements: enough invocations to fill the adapter. */
+export function squaredNormPartials(caps: KernelCaps, count: number): number {
+  return Math.min(caps.software ? 1024 : 65536, Math.ceil(count / 64))
 }
 
 /**
  * Stage 1. Bindings: gradient f32 [count] (count divides by 4), partials f32 [all chunks].
- * Writes partials firstPartial … firstPartial + squaredNormPartials(count) − 1.
+ * Writes partials firstPartial … firstPartial + squaredNormPartials(caps, count) − 1.
  */
-export function squaredNormKernel(_caps: KernelCaps, count: number, firstPartial: number): Kernel {
+export function squaredNormKernel(caps: KernelCaps, count: number, firstPartial: number): Kernel {
   if (count % 4 !== 0) throw new RangeError(`squaredNorm: count must divide by 4, got ${count}`)
-  const partials = squaredNormPartials(count)
+  const partials = squaredNormPartials(caps, count)
   return {
     name: 'squaredNorm',
     key: 'squaredNorm',
     bindings: ['read', 'write'],
-    params: [count / 4, firstPartial],
-    workgroups: [partials, 1, 1],
+    params: [count / 4, firstPartial, partials],
+    workgroups: flatGrid(partials, workgroupSize),
     cost: { flops: 2 * count, bytes: 4 * count },
     code: squaredNormCode,
   }
@@ -44,26 +43,25 @@ const squaredNormCode = () => wgsl`
 @group(0) @binding(0) var<storage, read> gradient: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>;
 
-struct Params { vectors: u32, firstPartial: u32 }
+struct Params { vectors: u32, firstPartial: u32, partials: u32 }
 @group(0) @binding(2) var<uniform> params: Params;
-${lanesWgsl(workgroupSize, 1)}
+${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = workgroup.x * ${workgroupSize}u + lane;
-  let stride = workgroups.x * ${workgroupSize}u;
+  let slot = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  if (slot >= params.partials) {
+    return;
+  }
   var squares = vec4f(0.0);
-  for (var index = first; index < params.vectors; index += stride) {
+  for (var index = slot; index < params.vectors; index += params.partials) {
     let g = gradient[index];
     squares += g * g;
   }
-  let total = sumLanes(0u, lane, (squares.x + squares.y) + (squares.z + squares.w));
-  if (lane == 0u) {
-    partials[params.firstPartial + workgroup.x] = total;
-  }
+  partials[params.firstPartial + slot] = (squares.x + squares.y) + (squares.z + squares.w);
 }
 `
 
@@ -94,11 +92,11 @@ struct Params { count: u32 }
 const gradientMultiplier = 8u;
 const maxNorm = 9u;
 const exponent = 0x7f800000u;
-${lanesWgsl(workgroupSize, 1)}
-@compute @workgroup_size(${workgroupSize})
+${lanesWgsl(finishLanes, 1)}
+@compute @workgroup_size(${finishLanes})
 fn main(@builtin(local_invocation_index) lane: u32) {
   var laneSum = 0.0;
-  for (var index = lane; index < params.count; index += ${workgroupSize}u) {
+  for (var index = lane; index < params.count; index += ${finishLanes}u) {
     laneSum += partials[index];
   }
   let norm = scalars[gradientMultiplier] * sqrt(sumLanes(0u, lane, laneSum));

@@ -10,7 +10,7 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
 const workgroupSize = 64
-const elementsPerInvocation = 8
+const elementsPerInvocation = 32
 
 /**
  * Bindings: x f32 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step keep the
@@ -18,22 +18,28 @@ const elementsPerInvocation = 8
  */
 export function sentinelScan(_caps: KernelCaps, count: number, opNumber: number): Kernel {
   if (opNumber < 1) throw new RangeError(`sentinel: op numbers start at 1, got ${opNumber}`)
+  const vector = count % 4 === 0
   return {
     name: 'sentinel',
-    key: 'sentinel',
+    key: `sentinel/${vector}`,
     bindings: ['read', 'write'],
-    params: [count, opNumber],
+    params: [vector ? count / 4 : count, opNumber],
     workgroups: flatGrid(Math.ceil(count / elementsPerInvocation), workgroupSize),
     cost: { flops: count, bytes: 4 * count },
-    code,
+    code: () => code(vector),
   }
 }
 
-const code = () => wgsl`
-@group(0) @binding(0) var<storage, read> bits: array<u32>;
+const code = (vector: boolean) => wgsl`
+#if ${vector}
+alias Bits = vec4u;
+#else
+alias Bits = u32;
+#endif
+@group(0) @binding(0) var<storage, read> bits: array<Bits>;
 @group(0) @binding(1) var<storage, read_write> flag: atomic<u32>;
 
-struct Params { count: u32, opNumber: u32 }
+struct Params { loads: u32, opNumber: u32 }
 @group(0) @binding(2) var<uniform> params: Params;
 
 const exponent = 0x7f800000u;
@@ -47,8 +53,8 @@ fn main(
   let first = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   let stride = workgroups.x * workgroups.y * ${workgroupSize}u;
   var bad = false;
-  for (var index = first; index < params.count; index += stride) {
-    bad = bad || (bits[index] & exponent) == exponent;
+  for (var index = first; index < params.loads; index += stride) {
+    bad = bad || any((bits[index] & Bits(exponent)) == Bits(exponent));
   }
   if (bad && atomicLoad(&flag) == 0u) {
     atomicStore(&flag, params.opNumber);
