@@ -1,0 +1,167 @@
+/**
+ * Matmul for software adapters, where a subgroup is one SIMD vector of a CPU and workgroup memory and barriers are slow.
+ *
+ * Tiling   a workgroup is 8 lanes and computes 8 rows × 64 columns of C: a lane has two groups of 4 consecutive columns, 32
+ *          columns apart, so 64 accumulators. Per step of k: 8 values of A, the same for all lanes (the index comes from the
+ *          workgroup alone, so the driver loads them once and broadcasts), 8 values of B per lane, 64 multiply-adds.
+ * Memory   registers only. B is read as vec4 along n where n divides by 4, A of TN as vec4 along m where m divides by 4.
+ * Edges    rows and columns past the end are clamped: they recompute the last row, and write the same value again from the same
+ *          lane. Only a lane's column group is guarded, because there different lanes would meet.
+ * Compile  a CPU driver compiles in proportion to the text, so k is not unrolled and the GELU is a loop over the rows.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { erfWgsl } from './erf.js'
+import type { MatmulEpilogue, MatmulLayout, MatmulTile } from './matmul.js'
+import { matmulParamsWgsl, unroll } from './matmulShared.js'
+
+const lanes = 8
+const rows = 8
+const groups = 2
+
+export const registerTile: MatmulTile = { rows, columns: lanes * groups * 4 }
+
+interface RegisterOptions {
+  readonly layout: MatmulLayout
+  readonly epilogue: MatmulEpilogue
+  /** m divides by 4. */
+  readonly vectorM: boolean
+  /** n divides by 4. */
+  readonly vectorN: boolean
+}
+
+export function registerCode({ layout, epilogue, vectorM, vectorN }: RegisterOptions): string {
+  const vectorA = layout === 'TN' && vectorM
+  const vectorB = layout !== 'NT' && vectorN
+  const hasBias = epilogue !== 'none'
+  const hasGelu = epilogue === 'biasGelu'
+  const c = hasBias ? (hasGelu ? 4 : 3) : 2
+  const output = vectorN ? 'vec4f' : 'f32'
+  return wgsl`
+@group(0) @binding(0) var<storage, read> a: array<${vectorA ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> b: array<${vectorB ? 'vec4f' : 'f32'}>;
+#if ${hasBias}
+@group(0) @binding(2) var<storage, read> bias: array<${output}>;
+#endif
+#if ${hasGelu}
+@group(0) @binding(3) var<storage, read_write> preActivation: array<${output}>;
+#endif
+@group(0) @binding(${c}) var<storage, read_write> c: array<${output}>;
+@group(0) @binding(${c + 1}) var<uniform> params: Params;
+${matmulParamsWgsl}
+#if ${hasGelu}
+${erfWgsl}
+#endif
+
+@compute @workgroup_size(${lanes})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let flat = flatWorkgroup(workgroup, workgroups);
+  if (flat >= params.workgroups) { return; }
+  let part = partOf(flat, params);
+  let firstRow = part.tileRow * ${rows}u;
+  let firstGroup = part.tileColumn * ${groups * lanes}u + lane;
+  let groupCount = (params.n + 3u) / 4u;
+
+  // Where each row of A and each column group of B starts.
+  ${unroll(rows, (r) => `let row${r} = min(firstRow + ${r}u, params.m - 1u);`)}
+  ${unroll(groups, (g) => `let group${g} = min(firstGroup + ${g * lanes}u, groupCount - 1u);`)}
+  ${startsOfA(layout, vectorA)}
+  ${startsOfB(layout, vectorB)}
+
+  ${block((r, g) => `var sum${r}_${g} = vec4f();`)}
+  for (var k = part.kStart; k < part.kEnd; k++) {
+    ${loadA(layout, vectorA)}
+    ${loadB(layout, vectorB)}
+    ${block((r, g) => `sum${r}_${g} = fma(vec4f(${vectorA ? `a${r >> 2}[${r & 3}]` : `a${r}`}), b${g}, sum${r}_${g});`)}
+  }
+
+  let outputStart = part.slice * params.m;
+  ${unroll(groups, (g) => store(g, vectorN, hasBias, hasGelu))}
+}
+`
+}
+
+function block(text: (row: number, group: number) => string): string {
+  return unroll(rows, (r) => unroll(groups, (g) => text(r, g)))
+}
+
+function startsOfA(layout: MatmulLayout, vector: boolean): string {
+  if (vector)
+    return unroll(
+      rows / 4,
+      (i) => `let startA${i} = part.batch * params.k * params.m / 4u + row${4 * i} / 4u;`,
+    )
+  const start = (r: number) =>
+    layout === 'TN'
+      ? `part.batch * params.k * params.m + row${r}`
+      : `(part.batch * params.m + row${r}) * params.k`
+  return unroll(rows, (r) => `let startA${r} = ${start(r)};`)
+}
+
+function loadA(layout: MatmulLayout, vector: boolean): string {
+  if (vector) return unroll(rows / 4, (i) => `let a${i} = a[startA${i} + k * (params.m / 4u)];`)
+  return unroll(rows, (r) => `let a${r} = a[startA${r} + k${layout === 'TN' ? ' * params.m' : ''}];`)
+}
+
+function startsOfB(layout: MatmulLayout, vector: boolean): string {
+  if (vector)
+    return unroll(groups, (g) => `let startB${g} = part.batch * params.k * params.n / 4u + group${g};`)
+  const start = (g: number, j: number) => {
+    const column = `min(4u * group${g} + ${j}u, params.n - 1u)`
+    return layout === 'NT'
+      ? `(part.batch * params.n + ${column}) * params.k`
+      : `part.batch * params.k * params.n + ${column}`
+  }
+  return unroll(groups, (g) => unroll(4, (j) => `let startB${g}_${j} = ${start(g, j)};`))
+}
+
+function loadB(layout: MatmulLayout, vector: boolean): string {
+  if (vector) return unroll(groups, (g) => `let b${g} = b[startB${g} + k * (params.n / 4u)];`)
+  const step = layout === 'NT' ? 'k' : 'k * params.n'
+  const value = (g: number) => [0, 1, 2, 3].map((j) => `b[startB${g}_${j} + ${step}]`).join(', ')
+  return unroll(groups, (g) => `let b${g} = vec4f(${value(g)});`)
+}
+
+/** Writes one column group of all rows, through the epilogue. */
+function store(group: number, vector: boolean, hasBias: boolean, hasGelu: boolean): string {
+  const target = hasGelu ? 'preActivation' : 'c'
+  const value = (r: number) => `sum${r}_${group}${hasBias ? ' + bias4' : ''}`
+  if (vector) {
+    return wgsl`
+  if (firstGroup + ${group * lanes}u < groupCount) {
+    #if ${hasBias}
+    let bias4 = bias[group${group}];
+    #endif
+    ${unroll(rows, (r) => `${target}[(outputStart + row${r}) * groupCount + group${group}] = ${value(r)};`)}
+    #if ${hasGelu}
+    for (var row = firstRow; row <= row${rows - 1}; row++) {
+      let index = (outputStart + row) * groupCount + group${group};
+      let x = preActivation[index];
+      c[index] = vec4f(geluExact(x.x), geluExact(x.y), geluExact(x.z), geluExact(x.w));
+    }
+    #endif
+  }
+`
+  }
+  return unroll(
+    4,
+    (j) => wgsl`
+  if (4u * (firstGroup + ${group * lanes}u) + ${j}u < params.n) {
+    let column = 4u * group${group} + ${j}u;
+    #if ${hasBias}
+    let bias4 = vec4f(bias[column]);
+    #endif
+    ${unroll(rows, (r) => `${target}[(outputStart + row${r}) * params.n + column] = (${value(r)})[${j}];`)}
+    #if ${hasGelu}
+    for (var row = firstRow; row <= row${rows - 1}; row++) {
+      let index = (outputStart + row) * params.n + column;
+      c[index] = geluExact(preActivation[index]);
+    }
+    #endif
+  }
+`,
+  )
+}
