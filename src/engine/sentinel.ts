@@ -1,5 +1,5 @@
 import type { Kernel } from '../../kernels/kernel.js'
-import { sentinelKernel } from '../../kernels/sentinel.js'
+import { sentinelScan } from '../../kernels/sentinel.js'
 import type { Runtime } from './runtime.js'
 import type { Tensor } from './tensor.js'
 
@@ -26,7 +26,7 @@ export class Sentinel {
     const written = tensors.filter((tensor, i) => kernel.bindings[i] === 'write' && tensor.dtype === 'f32')
     for (const tensor of written) {
       const number = this.#names.push(`${kernel.name} → [${tensor.shape}]`)
-      run(sentinelKernel(runtime.caps, tensor.size, number), [tensor, this.#flag])
+      run(sentinelScan(runtime.caps, tensor.size, number), [tensor, this.#flag])
     }
   }
 

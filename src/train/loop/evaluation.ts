@@ -1,0 +1,58 @@
+import type { Runtime } from '../../engine/runtime.js'
+import type { AuClassifier } from '../../model/auClassifier.js'
+import { CHANNELS } from '../../model/config.js'
+import { sequentialBatches } from '../data/batches.js'
+import type { PictureLoader } from '../data/pictureLoader.js'
+
+export interface ClassifierOutputs {
+  /** [N, aus], in the order of the indices. */
+  readonly auLogits: Float32Array
+  /** `fc_norm` output, [N, width]. */
+  readonly features: Float32Array
+}
+
+/** Batches whose results are read together: a read makes the host wait. */
+const BATCHES_PER_READ = 8
+
+/** Runs a classifier over pictures without augmentation or drop path. */
+export async function classify(
+  runtime: Runtime,
+  model: AuClassifier,
+  loader: PictureLoader,
+  indices: ArrayLike<number>,
+  batchSize: number,
+): Promise<ClassifierOutputs> {
+  const { aus, width, imageSize } = model.config
+  const auLogits = new Float32Array(indices.length * aus)
+  const features = new Float32Array(indices.length * width)
+  let pending: Promise<void>[] = []
+  let row = 0
+  for await (const batch of sequentialBatches({ loader, indices, batchSize })) {
+    const count = batch.indices.length
+    const start = row
+    row += count
+    runtime.scope(() => {
+      const images = runtime.tensor(batch.images, [count, CHANNELS, imageSize, imageSize])
+      const output = model.forward(images)
+      pending.push(
+        readInto(output.auLogits, auLogits, start * aus),
+        readInto(output.features, features, start * width),
+      )
+      return undefined
+    })
+    if (pending.length >= 2 * BATCHES_PER_READ) {
+      await Promise.all(pending)
+      pending = []
+    }
+  }
+  await Promise.all(pending)
+  return { auLogits, features }
+}
+
+async function readInto(
+  tensor: { read(): Promise<ArrayLike<number>> },
+  target: Float32Array,
+  offset: number,
+) {
+  target.set(await tensor.read(), offset)
+}

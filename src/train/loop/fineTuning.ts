@@ -1,0 +1,150 @@
+import { backward, withTape } from '../../engine/autograd.js'
+import { add } from '../../engine/ops/add.js'
+import { bceWithLogits } from '../../engine/ops/bceWithLogits.js'
+import { softmaxCrossEntropy } from '../../engine/ops/softmaxCrossEntropy.js'
+import { carve } from '../../engine/parameters.js'
+import { PhiloxStream } from '../../engine/random.js'
+import { DropPath, RandomState } from '../../engine/randomState.js'
+import type { Runtime } from '../../engine/runtime.js'
+import type { Tensor } from '../../engine/tensor.js'
+import { AuClassifier, dropPathRates } from '../../model/auClassifier.js'
+import type { ClassifierConfig } from '../../model/config.js'
+import { type Batch, BatchSource } from '../data/batches.js'
+import type { PictureLoader } from '../data/pictureLoader.js'
+import { AdamW } from '../optim/adamw.js'
+import { fineTuningRules } from '../optim/parameterGroups.js'
+import type { Schedule } from '../optim/schedule.js'
+import type { FinetuneOptions } from '../options.js'
+import { inputImages, scheduleOf } from './pretraining.js'
+import type { RunSettings, TrainingRun } from './trainingRun.js'
+
+/** Philox streams of drop path and of the re-drawn head weights. */
+const DROP_PATH_STREAM = 0x3a5c0002
+const HEAD_STREAM = 0x3a5c0003
+
+type Settings = RunSettings &
+  Pick<FinetuneOptions, 'flip' | 'shift' | 'layerDecay' | 'idHeadInit' | 'idHeadLearningRateScale'>
+
+/** Fine-tuning for AUs, with IAT where λ > 0; ready for `trainLoop`. */
+export class FineTuning implements TrainingRun {
+  readonly kind = 'iat'
+  readonly model: AuClassifier
+  readonly optimizer: AdamW
+  readonly batches: BatchSource
+  readonly random: RandomState
+  readonly schedule: Schedule
+  readonly lossNames: readonly string[]
+  readonly #images: Tensor
+  readonly #targets: Tensor
+  readonly #identity: Tensor
+  readonly #dropPath: DropPath | null
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly config: ClassifierConfig,
+    readonly settings: Settings,
+    loader: PictureLoader,
+    indices: ArrayLike<number>,
+    aus: readonly number[],
+    subjects: readonly string[],
+  ) {
+    const { seed, batchSize, flip, shift } = settings
+    this.model = new AuClassifier(runtime, config, seed)
+    this.optimizer = this.#makeOptimizer()
+    const augmentation = { flip, shift }
+    const identities = config.lambda > 0 ? { subjects } : {}
+    this.batches = new BatchSource({ loader, indices, batchSize, seed, augmentation, aus, ...identities })
+    this.random = new RandomState(runtime, seed, DROP_PATH_STREAM)
+    this.schedule = scheduleOf(settings)
+    this.lossNames = config.lambda > 0 ? ['loss', 'au', 'id'] : ['loss']
+    this.#images = inputImages(runtime, batchSize, config.imageSize)
+    this.#targets = carve(runtime, [[batchSize, config.aus]]).parts[0]!
+    this.#identity = identityInput(runtime, config, batchSize)
+    this.#dropPath = config.dropPath > 0 ? new DropPath(runtime, dropPathRates(config), batchSize) : null
+    if (config.lambda > 0 && settings.idHeadInit === 'baseRate') this.#initialiseIdentityBias()
+  }
+
+  get parameters() {
+    return this.model.parameters
+  }
+
+  /** Re-draws the AU head's weight almost at zero (std 2e-5), as after loading a pretrained encoder; its bias stays. */
+  resetAuHead(): void {
+    const weight = this.parameters.get('head.weight')
+    const stream = new PhiloxStream(this.settings.seed, HEAD_STREAM)
+    this.runtime.write(
+      weight,
+      Float32Array.from({ length: weight.size }, () => 2e-5 * stream.normal()),
+    )
+  }
+
+  microBatch = (batch: Batch): readonly Tensor[] => {
+    const { runtime, model, config } = this
+    runtime.write(this.#images, batch.images)
+    runtime.write(this.#targets, batch.aus)
+    if (config.lambda > 0) runtime.write(this.#identity, identityTargets(batch.subjects, config))
+    this.#dropPath?.draw(this.random)
+    const { result: losses, tape } = withTape(runtime, () => {
+      const { auLogits, idLogits } = model.forward(this.#images, this.#dropPath)
+      const au = bceWithLogits(auLogits, this.#targets)
+      if (!idLogits) return [au]
+      const id = identityLoss(idLogits, this.#identity, config)
+      return [add(au, id), au, id]
+    })
+    backward(losses[0]!, tape, losses)
+    return losses
+  }
+
+  #makeOptimizer(): AdamW {
+    const { weightDecay, layerDecay, idHeadLearningRateScale, beta1, beta2, clipGradient } = this.settings
+    const rules = fineTuningRules(this.parameters.parameters, {
+      depth: this.config.depth,
+      layerDecay,
+      weightDecay,
+      identityHeadScale: idHeadLearningRateScale,
+    })
+    const options = { beta1, beta2, epsilon: 1e-8, maxNorm: clipGradient }
+    return new AdamW(this.runtime, this.parameters, rules, options)
+  }
+
+  /**
+   * Starts the last identity layer at the base rate: bias −ln(S−1), the logit of 1/S, and weights a hundredth of the
+   * default. From PyTorch's default the BCE starts at 0.7 and its reversed gradient swamps the AUs.
+   */
+  #initialiseIdentityBias(): void {
+    const { idHeadLayers, subjects, width } = this.config
+    const name = idHeadLayers === 1 ? 'ID_head' : `ID_head${idHeadLayers}`
+    const inputs = width / 2 ** (idHeadLayers - 1)
+    const bias = this.parameters.get(`${name}.bias`)
+    const weight = this.parameters.get(`${name}.weight`)
+    const level = this.config.idLoss === 'bce' ? -Math.log(subjects - 1) : 0
+    const stream = new PhiloxStream(this.settings.seed, HEAD_STREAM + 1)
+    const bound = 0.01 / Math.sqrt(inputs)
+    this.runtime.write(bias, new Float32Array(subjects).fill(level))
+    this.runtime.write(
+      weight,
+      Float32Array.from({ length: weight.size }, () => (2 * stream.uniform() - 1) * bound),
+    )
+  }
+}
+
+/** BCE over the one-hot subject (mean over batch and subjects), or softmax cross-entropy. */
+export function identityLoss(logits: Tensor, targets: Tensor, { idLoss }: ClassifierConfig): Tensor {
+  return idLoss === 'bce' ? bceWithLogits(logits, targets) : softmaxCrossEntropy(logits, targets)
+}
+
+/** Targets as `identityLoss` wants them: one-hot f32 [B, S] for BCE, classes u32 [B] for softmax. */
+export function identityTargets(subjects: Uint32Array, { idLoss, subjects: count }: ClassifierConfig) {
+  if (idLoss === 'softmax') return subjects
+  const oneHot = new Float32Array(subjects.length * count)
+  subjects.forEach((subject, row) => {
+    oneHot[row * count + subject] = 1
+  })
+  return oneHot
+}
+
+function identityInput(runtime: Runtime, { idLoss, subjects }: ClassifierConfig, batchSize: number): Tensor {
+  const shape = idLoss === 'bce' ? [batchSize, subjects] : [batchSize]
+  const tensor = carve(runtime, [shape]).parts[0]!
+  return idLoss === 'bce' ? tensor : tensor.asType('u32')
+}

@@ -1,0 +1,152 @@
+import type { RandomState } from '../../engine/randomState.js'
+import type { Runtime } from '../../engine/runtime.js'
+import type { Tensor } from '../../engine/tensor.js'
+import type { Batch, BatchSource, BatchState } from '../data/batches.js'
+import { UserError } from '../errors.js'
+import type { AdamW } from '../optim/adamw.js'
+import { learningRateAt, type Schedule } from '../optim/schedule.js'
+import { LossHistory } from './lossHistory.js'
+
+/** How many steps' losses are read from the device at a time. */
+const STEPS_PER_READ = 25
+
+/** One optimiser step as it is logged. */
+export interface StepRecord {
+  /** Steps done, counting from 1. */
+  readonly step: number
+  /** Epochs done, a fraction within an epoch. */
+  readonly epoch: number
+  readonly learningRate: number
+  readonly losses: Readonly<Record<string, number>>
+}
+
+export interface TrainLoopOptions {
+  readonly runtime: Runtime
+  readonly optimizer: AdamW
+  readonly batches: BatchSource
+  readonly batchSize: number
+  /** Micro-batches whose gradients make one step. */
+  readonly accumulation: number
+  readonly schedule: Schedule
+  readonly random: RandomState
+  /** Names of the scalars that `microBatch` returns. */
+  readonly lossNames: readonly string[]
+  /** Forward and backward of one batch: leaves gradients in the arena, returns the scalars of `lossNames`. */
+  readonly microBatch: (batch: Batch) => readonly Tensor[]
+  readonly onSteps: (steps: readonly StepRecord[], imagesPerSecond: number) => void
+  /** After each epoch; epochs count from 1. */
+  readonly onEpoch: (epoch: number) => Promise<void>
+  /** True when the user wants to stop: the loop ends after the step at hand. */
+  readonly stopRequested: () => boolean
+}
+
+/** Optimiser steps in an epoch. */
+export function stepsPerEpoch(batches: BatchSource, accumulation: number): number {
+  const steps = Math.floor(batches.stepsPerEpoch / accumulation)
+  if (steps === 0) {
+    throw new UserError(
+      `accumulation ${accumulation} is more than the ${batches.stepsPerEpoch} batches of an epoch: no step would be done`,
+    )
+  }
+  return steps
+}
+
+/**
+ * Trains from the optimiser's step count to the end of the schedule. Everything drawn at random depends on the step
+ * alone, so a run continued from a checkpoint does what the uninterrupted one would have done.
+ */
+export async function trainLoop(options: TrainLoopOptions): Promise<'finished' | 'stopped'> {
+  const { optimizer, schedule, batches, accumulation } = options
+  const perEpoch = stepsPerEpoch(batches, accumulation)
+  const total = perEpoch * schedule.epochs
+  const report = new StepReporter(options, perEpoch)
+  while (optimizer.stepCount < total) {
+    await oneStep(options, perEpoch, report)
+    const epochDone = optimizer.stepCount % perEpoch === 0
+    const stop = options.stopRequested()
+    if (report.due || epochDone || stop) await report.flush()
+    if (epochDone) await options.onEpoch(optimizer.stepCount / perEpoch)
+    report.resume()
+    if (stop && optimizer.stepCount < total) return 'stopped'
+  }
+  return 'finished'
+}
+
+async function oneStep(options: TrainLoopOptions, perEpoch: number, report: StepReporter): Promise<void> {
+  const { runtime, optimizer, batches, accumulation, random, schedule } = options
+  const step = optimizer.stepCount
+  const learningRate = learningRateAt(schedule, step / perEpoch)
+  optimizer.prepare(learningRate, accumulation)
+  seek(batches, { epoch: Math.floor(step / perEpoch), position: (step % perEpoch) * accumulation })
+  for (let micro = 0; micro < accumulation; micro++) {
+    const batch = await batches.next()
+    random.setStep(step * accumulation + micro)
+    runtime.scope(() => {
+      const losses = options.microBatch(batch)
+      if (micro === accumulation - 1) {
+        optimizer.apply()
+        report.push(losses, learningRate)
+      }
+      return undefined
+    })
+  }
+  runtime.flush()
+}
+
+/** Batches that do not fill a whole step at the end of an epoch are passed over. */
+function seek(batches: BatchSource, { epoch, position }: BatchState): void {
+  const { state } = batches
+  if (state.epoch !== epoch || state.position !== position) batches.state = { epoch, position }
+}
+
+/** Collects losses on the device and hands them on a few steps at a time, with the speed since the last read. */
+class StepReporter {
+  readonly #history: LossHistory
+  readonly #pending: Omit<StepRecord, 'losses'>[] = []
+  #since = performance.now()
+
+  constructor(
+    readonly options: TrainLoopOptions,
+    readonly perEpoch: number,
+  ) {
+    this.#history = new LossHistory(options.runtime, options.lossNames, STEPS_PER_READ)
+  }
+
+  get due(): boolean {
+    return this.#history.full
+  }
+
+  /** Restarts the clock: evaluation and checkpoints do not count as training time. */
+  resume(): void {
+    if (this.#pending.length === 0) this.#since = performance.now()
+  }
+
+  push(losses: readonly Tensor[], learningRate: number): void {
+    this.#history.push(losses)
+    const step = this.options.optimizer.stepCount
+    this.#pending.push({ step, epoch: step / this.perEpoch, learningRate })
+  }
+
+  async flush(): Promise<void> {
+    if (this.#pending.length === 0) return
+    const losses = await this.#history.read()
+    const steps = this.#pending.map((record, i) => ({ ...record, losses: losses[i]! }))
+    const seconds = (performance.now() - this.#since) / 1000
+    const { batchSize, accumulation, runtime, onSteps } = this.options
+    this.#pending.length = 0
+    await runtime.sentinel?.check()
+    checkFinite(steps)
+    onSteps(steps, (steps.length * batchSize * accumulation) / seconds)
+  }
+}
+
+function checkFinite(steps: readonly StepRecord[]): void {
+  for (const { step, losses } of steps) {
+    for (const [name, value] of Object.entries(losses)) {
+      if (Number.isFinite(value)) continue
+      throw new UserError(
+        `the ${name} loss became ${value} at step ${step}: lower the learning rate, or find its source with --debug`,
+      )
+    }
+  }
+}

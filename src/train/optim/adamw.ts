@@ -1,0 +1,151 @@
+import { adamwBlock, adamwKernel, adamwScalars, adamwSkippedGroup } from '../../../kernels/adamw.js'
+import { clipFactorKernel, squaredNormKernel, squaredNormPartials } from '../../../kernels/norm.js'
+import { type ArenaChunk, carve, type ParameterArena } from '../../engine/parameters.js'
+import type { Runtime } from '../../engine/runtime.js'
+import type { Tensor } from '../../engine/tensor.js'
+import type { ParameterRule } from './parameterGroups.js'
+
+export interface AdamwOptions {
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+  /** Largest global gradient norm; 0 clips nothing. */
+  readonly maxNorm: number
+}
+
+interface ChunkState {
+  readonly chunk: ArenaChunk
+  readonly firstMoment: Tensor
+  readonly secondMoment: Tensor
+  /** Group of every 64-element block of the chunk. */
+  readonly groupOfBlock: Tensor
+}
+
+/** First and second moment of one parameter, for checkpoints. */
+export interface Moments {
+  readonly first: Tensor
+  readonly second: Tensor
+}
+
+/**
+ * AdamW over a parameter arena (Loshchilov & Hutter 2019): one dispatch per chunk, moments on the device, the step's
+ * numbers as data. `prepare` uploads them at the start of a step, `apply` runs the update at its end.
+ */
+export class AdamW {
+  /** Updates done so far. */
+  stepCount = 0
+  readonly moments = new Map<string, Moments>()
+  readonly #states: readonly ChunkState[]
+  readonly #groups: Tensor
+  readonly #scalars: Tensor
+  /** Norm, clip factor and non-finite flag, written on the device. */
+  readonly #clip: Tensor
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly arena: ParameterArena,
+    rules: ReadonlyMap<string, ParameterRule>,
+    readonly options: AdamwOptions,
+  ) {
+    const table = new GroupTable(rules)
+    this.#states = arena.chunks.map((chunk) => this.#chunkState(chunk, table))
+    this.#groups = persistent(runtime, table.values())
+    this.#scalars = carve(runtime, [[10]]).parts[0]!
+    this.#clip = persistent(runtime, Float32Array.of(0, 1, 0))
+  }
+
+  /** Uploads the numbers of the next update: `learningRate` from the schedule, gradients summed over `accumulated`. */
+  prepare(learningRate: number, accumulated = 1): void {
+    const step = this.stepCount + 1
+    const scalars = adamwScalars({ ...this.options, learningRate, step, gradientMultiplier: 1 / accumulated })
+    this.runtime.write(this.#scalars, scalars)
+  }
+
+  /** One update from the gradients in the arena, which are forgotten afterwards. */
+  apply(): void {
+    this.#clearUnwritten()
+    if (this.options.maxNorm > 0) this.#measureNorm()
+    for (const { chunk, firstMoment, secondMoment, groupOfBlock } of this.#states) {
+      const { values, gradients } = chunk
+      this.runtime.dispatch(adamwKernel(this.runtime.caps, values.size), [
+        values,
+        gradients,
+        firstMoment,
+        secondMoment,
+        groupOfBlock,
+        this.#groups,
+        this.#scalars,
+        this.#clip,
+      ])
+    }
+    this.stepCount++
+    this.arena.zeroGrad()
+  }
+
+  /** A parameter that the loss did not reach has gradient 0, not what an earlier step left. */
+  #clearUnwritten(): void {
+    for (const parameter of this.arena.parameters) {
+      if (parameter.gradient && !parameter.gradientWritten) this.runtime.clear(parameter.gradient)
+    }
+  }
+
+  #measureNorm(): void {
+    const { runtime } = this
+    const counts = this.#states.map(({ chunk }) => squaredNormPartials(runtime.caps, chunk.values.size))
+    const total = counts.reduce((sum, count) => sum + count, 0)
+    const partials = runtime.empty([total])
+    let first = 0
+    this.#states.forEach(({ chunk }, i) => {
+      runtime.dispatch(squaredNormKernel(runtime.caps, chunk.gradients.size, first), [
+        chunk.gradients,
+        partials,
+      ])
+      first += counts[i]!
+    })
+    runtime.dispatch(clipFactorKernel(runtime.caps, total), [partials, this.#scalars, this.#clip])
+    partials.dispose()
+  }
+
+  #chunkState(chunk: ArenaChunk, table: GroupTable): ChunkState {
+    const shapes = chunk.slots.map(({ parameter }) => parameter.shape)
+    const first = carve(this.runtime, shapes)
+    const second = carve(this.runtime, shapes)
+    const groups = new Uint32Array(chunk.values.size / adamwBlock).fill(adamwSkippedGroup)
+    chunk.slots.forEach(({ parameter, offset }, i) => {
+      const blocks = Math.ceil(parameter.size / adamwBlock)
+      groups.fill(table.groupOf(parameter.name), offset / adamwBlock, offset / adamwBlock + blocks)
+      this.moments.set(parameter.name, { first: first.parts[i]!, second: second.parts[i]! })
+    })
+    const groupOfBlock = persistent(this.runtime, groups)
+    return { chunk, firstMoment: first.whole, secondMoment: second.whole, groupOfBlock }
+  }
+}
+
+/** Distinct (rate multiplier, weight decay) pairs, numbered in the order of first use. */
+class GroupTable {
+  readonly #rows: ParameterRule[] = []
+
+  constructor(readonly rules: ReadonlyMap<string, ParameterRule>) {}
+
+  groupOf(name: string): number {
+    const rule = this.rules.get(name)
+    if (!rule) return adamwSkippedGroup
+    const { learningRateScale, weightDecay } = rule
+    const same = (row: ParameterRule) =>
+      row.learningRateScale === learningRateScale && row.weightDecay === weightDecay
+    const found = this.#rows.findIndex(same)
+    return found >= 0 ? found : this.#rows.push(rule) - 1
+  }
+
+  values(): Float32Array {
+    return Float32Array.from(
+      this.#rows.flatMap(({ learningRateScale, weightDecay }) => [learningRateScale, weightDecay, 0, 0]),
+    )
+  }
+}
+
+function persistent(runtime: Runtime, data: Float32Array | Uint32Array): Tensor {
+  const tensor = carve(runtime, [[data.length]]).parts[0]!
+  runtime.write(tensor, data)
+  return data instanceof Uint32Array ? tensor.asType('u32') : tensor
+}
