@@ -1,3 +1,5 @@
+import type { KernelCaps } from './kernel.js'
+
 /**
  * WGSL for a reduction across one workgroup: `sumLanes(slot, lane, value)` and `maxLanes(slot, lane, value)` give every
  * invocation the same total of one value per lane, combined in lane order, hence bit for bit repeatable on any
@@ -35,4 +37,12 @@ fn maxLanes(slot: u32, lane: u32, value: f32) -> f32 {
   return largest;
 }
 `
+}
+
+/**
+ * Lanes for a kernel with one workgroup per row: on a software adapter one SIMD group, where a barrier costs little
+ * (64 lanes were twelve times slower on lavapipe).
+ */
+export function rowLanes(caps: KernelCaps): number {
+  return caps.software ? 8 : 64
 }

@@ -1,4 +1,8 @@
-import { finishMasked, maskedPatchLossBackward, maskedPatchLossForward } from '../../../kernels/loss.js'
+import {
+  finishMasked,
+  maskedPatchLossBackward,
+  maskedPatchLossForward,
+} from '../../../kernels/maskedPatchLoss.js'
 import { gradientTarget, record } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'

@@ -1,0 +1,219 @@
+/**
+ * The masked autoencoder's loss and its gradient (He et al. 2022): squared error on masked patches against pixels that are
+ * normalised per patch.
+ *
+ *   t̂    = (t − mean) / sqrt(variance + 1e-6),  mean and unbiased variance (÷ length−1) over the patch; or t̂ = t
+ *   loss = Σ mask·mean((pred − t̂)²) / Σ mask,   sums over all patches of the batch
+ *
+ * Forward normalises, compares and reduces each patch in one pass through registers and saves only its (mean, 1/σ), from
+ * which backward recomputes t̂. Rows are patches: pred, target [rows, length], rows = B·L, length = p·p·C.
+ *
+ * Mapping  one workgroup per patch, lanes stride along it, by vec4 where the length divides by 4. Three sums by
+ *          `lanesWgsl` (three floats a lane of workgroup memory). Visible patches are skipped.
+ * Numerics all in f32; variance in two passes, so that a flat patch has variance 0 and the 1e-6 decides.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { lanesWgsl, rowLanes } from './lanes.js'
+
+const finishLanes = 256
+
+const entryArguments = /* wgsl */ `
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+`
+
+/**
+ * rowLoss = mask · mean over the patch of (pred − t̂)². With `normalise`, t̂ = (target − mean) / sqrt(variance + 1e-6),
+ * mean and unbiased variance (÷ length−1) over the patch; else t̂ = target. Rows with mask 0 are not even read.
+ * Bindings: pred [rows, length], target [rows, length], mask [rows], rowLoss [rows], stats [rows, 2] = (mean, 1/σ).
+ */
+export function maskedPatchLossForward(
+  caps: KernelCaps,
+  rows: number,
+  length: number,
+  normalise: boolean,
+): Kernel {
+  const lanes = rowLanes(caps)
+  const width = length % 4 === 0 ? 4 : 1
+  return {
+    name: normalise ? 'maskedPatchLossForward.normPix' : 'maskedPatchLossForward',
+    key: `maskedPatchLossForward/${normalise}/${lanes}/${width}`,
+    bindings: ['read', 'read', 'read', 'write', 'write'],
+    params: [rows, length / width, f32(length)],
+    workgroups: flatGrid(rows, 1),
+    cost: { flops: (normalise ? 9 : 3) * rows * length, bytes: 4 * rows * (2 * length + 4) },
+    code: () => patchForwardCode(lanes, width, normalise),
+  }
+}
+
+/** WGSL: `Value` is what one load gives, `total` adds its components. */
+const valueWgsl = (width: number) => wgsl`
+#if ${width === 4}
+alias Value = vec4f;
+fn total(value: vec4f) -> f32 {
+  return (value.x + value.y) + (value.z + value.w);
+}
+#else
+alias Value = f32;
+fn total(value: f32) -> f32 {
+  return value;
+}
+#endif
+`
+
+const patchForwardCode = (lanes: number, width: number, normalise: boolean) => wgsl`
+${valueWgsl(width)}
+@group(0) @binding(0) var<storage, read> pred: array<Value>;
+@group(0) @binding(1) var<storage, read> wanted: array<Value>;
+@group(0) @binding(2) var<storage, read> mask: array<f32>;
+@group(0) @binding(3) var<storage, read_write> rowLoss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
+
+// The length of a row in loads, and in elements.
+struct Params { rows: u32, loads: u32, length: f32 }
+@group(0) @binding(5) var<uniform> params: Params;
+${flatWorkgroupWgsl}
+${lanesWgsl(lanes, 3)}
+@compute @workgroup_size(${lanes})
+fn main(${entryArguments}) {
+  let row = flatWorkgroup(workgroup, workgroups);
+  if (row >= params.rows) {
+    return;
+  }
+  if (mask[row] == 0.0) {
+    if (lane == 0u) {
+      rowLoss[row] = 0.0;
+      stats[row] = vec2f(0.0, 0.0);
+    }
+    return;
+  }
+  let start = row * params.loads;
+  var mean = 0.0;
+  var inverseSigma = 1.0;
+
+#if ${normalise}
+  var laneSum = Value(0.0);
+  for (var i = lane; i < params.loads; i += ${lanes}u) {
+    laneSum += wanted[start + i];
+  }
+  mean = sumLanes(0u, lane, total(laneSum)) / params.length;
+
+  var laneSquares = Value(0.0);
+  for (var i = lane; i < params.loads; i += ${lanes}u) {
+    let deviation = wanted[start + i] - mean;
+    laneSquares += deviation * deviation;
+  }
+  let variance = sumLanes(1u, lane, total(laneSquares)) / (params.length - 1.0);
+  inverseSigma = 1.0 / sqrt(variance + 1e-6);
+#endif
+
+  var laneError = Value(0.0);
+  for (var i = lane; i < params.loads; i += ${lanes}u) {
+    let error = pred[start + i] - (wanted[start + i] - mean) * inverseSigma;
+    laneError += error * error;
+  }
+  let patchLoss = sumLanes(2u, lane, total(laneError)) / params.length;
+  if (lane == 0u) {
+    rowLoss[row] = mask[row] * patchLoss;
+    stats[row] = vec2f(mean, inverseSigma);
+  }
+}
+`
+
+/**
+ * dpred = dy · mask / Σ mask · 2 / length · (pred − t̂), zeros where mask = 0. The target gets no gradient.
+ * Bindings: pred, target [rows, length], mask [rows], stats [rows, 2] of the forward, inverseMaskSum [1], dy [1], dpred.
+ */
+export function maskedPatchLossBackward(caps: KernelCaps, rows: number, length: number): Kernel {
+  const lanes = rowLanes(caps)
+  const width = length % 4 === 0 ? 4 : 1
+  return {
+    name: 'maskedPatchLossBackward',
+    key: `maskedPatchLossBackward/${lanes}/${width}`,
+    bindings: ['read', 'read', 'read', 'read', 'read', 'read', 'write'],
+    params: [rows, length / width, f32(length)],
+    workgroups: flatGrid(rows, 1),
+    cost: { flops: 4 * rows * length, bytes: 4 * rows * (3 * length + 3) },
+    code: () => patchBackwardCode(lanes, width),
+  }
+}
+
+const patchBackwardCode = (lanes: number, width: number) => wgsl`
+${valueWgsl(width)}
+@group(0) @binding(0) var<storage, read> pred: array<Value>;
+@group(0) @binding(1) var<storage, read> wanted: array<Value>;
+@group(0) @binding(2) var<storage, read> mask: array<f32>;
+@group(0) @binding(3) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(4) var<storage, read> inverseMaskSum: array<f32>;
+@group(0) @binding(5) var<storage, read> dy: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dpred: array<Value>;
+
+// The length of a row in loads, and in elements.
+struct Params { rows: u32, loads: u32, length: f32 }
+@group(0) @binding(7) var<uniform> params: Params;
+${flatWorkgroupWgsl}
+@compute @workgroup_size(${lanes})
+fn main(${entryArguments}) {
+  let row = flatWorkgroup(workgroup, workgroups);
+  if (row >= params.rows) {
+    return;
+  }
+  let start = row * params.loads;
+  if (mask[row] == 0.0) {
+    for (var i = lane; i < params.loads; i += ${lanes}u) {
+      dpred[start + i] = Value(0.0);
+    }
+    return;
+  }
+  let rowStats = stats[row];
+  let factor = dy[0] * mask[row] * inverseMaskSum[0] * 2.0 / params.length;
+  for (var i = lane; i < params.loads; i += ${lanes}u) {
+    dpred[start + i] = factor * (pred[start + i] - (wanted[start + i] - rowStats.x) * rowStats.y);
+  }
+}
+`
+
+/**
+ * loss = Σ rowLoss / Σ mask, and 1 / Σ mask for the backward; both 0 where nothing is masked.
+ * Bindings: rowLoss [rows], mask [rows], loss [1], inverseMaskSum [1].
+ */
+export function finishMasked(_caps: KernelCaps, rows: number): Kernel {
+  return {
+    name: 'finishMasked',
+    key: 'finishMasked',
+    bindings: ['read', 'read', 'write', 'write'],
+    params: [rows],
+    workgroups: [1, 1, 1],
+    cost: { flops: 2 * rows, bytes: 8 * rows },
+    code: finishMaskedCode,
+  }
+}
+
+const finishMaskedCode = () => wgsl`
+@group(0) @binding(0) var<storage, read> rowLoss: array<f32>;
+@group(0) @binding(1) var<storage, read> mask: array<f32>;
+@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(3) var<storage, read_write> inverseMaskSum: array<f32>;
+
+struct Params { rows: u32 }
+@group(0) @binding(4) var<uniform> params: Params;
+${lanesWgsl(finishLanes, 2)}
+@compute @workgroup_size(${finishLanes})
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var laneLoss = 0.0;
+  var laneMask = 0.0;
+  for (var row = lane; row < params.rows; row += ${finishLanes}u) {
+    laneLoss += rowLoss[row];
+    laneMask += mask[row];
+  }
+  let totalLoss = sumLanes(0u, lane, laneLoss);
+  let totalMask = sumLanes(1u, lane, laneMask);
+  if (lane == 0u) {
+    let inverse = select(0.0, 1.0 / totalMask, totalMask > 0.0);
+    inverseMaskSum[0] = inverse;
+    loss[0] = totalLoss * inverse;
+  }
+}
+`
