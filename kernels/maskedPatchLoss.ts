@@ -5,8 +5,8 @@
  *   t̂    = (t − mean) / sqrt(variance + 1e-6),  mean and unbiased variance (÷ length−1) over the patch; or t̂ = t
  *   loss = Σ mask·mean((pred − t̂)²) / Σ mask,   sums over all patches of the batch
  *
- * Forward normalises, compares and reduces each patch in one pass through registers and saves only its (mean, 1/σ), from
- * which backward recomputes t̂. Rows are patches: pred, target [rows, length], rows = B·L, length = p·p·C.
+ * Forward normalises, compares and reduces a patch in one kernel (three short walks over it: mean, variance, error) and
+ * saves only its (mean, 1/σ), from which backward recomputes t̂. Rows are patches: pred, target [rows, length], rows = B·L, length = p·p·C.
  *
  * Mapping  one workgroup per patch, lanes stride along it, by vec4 where the length divides by 4. Three sums by
  *          `lanesWgsl` (three floats a lane of workgroup memory). Visible patches are skipped.
