@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -40,20 +40,16 @@ export async function useSwiftShader(): Promise<void> {
 
 /**
  * Unpacks the driver to the user's cache folder once and returns that folder. Every file is checked against its
- * SHA-256 at each start; a damaged copy is replaced. A rename puts the finished folder in place, so another process
- * never sees half of it.
+ * SHA-256 at each start, and a damaged copy is replaced. The folder is named after the archive's hash and each file is
+ * renamed into place whole, so processes that do this at the same time cannot harm one another.
  */
 export async function unpackSwiftShader(cacheRoot = cacheFolder()): Promise<string> {
   const archive = await readFile(archivePath())
   const folder = join(cacheRoot, `swiftshader-${sha256(archive).slice(0, 16)}`)
   if (await isIntact(folder)) return folder
   try {
-    await mkdir(cacheRoot, { recursive: true, mode: 0o700 })
-    const fresh = await mkdtemp(`${folder}.`)
-    await writeFiles(fresh, await untar(brotliDecompressSync(archive)))
-    await rm(folder, { recursive: true, force: true })
-    // A second process may have put its own copy there meanwhile: then rename fails and theirs is as good.
-    await rename(fresh, folder).catch(() => rm(fresh, { recursive: true, force: true }))
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await writeFiles(folder, await untar(brotliDecompressSync(archive)))
   } catch (error) {
     throw new SwiftShaderError(`SwiftShader cannot be unpacked to ${folder}: ${messageOf(error)}`)
   }
@@ -101,11 +97,21 @@ async function writeFiles(folder: string, contents: Map<string, Buffer>): Promis
   for (const name of FILES) {
     const content = contents.get(name)
     if (!content) throw new Error(`the archive holds no ${name}`)
-    await writeFile(join(folder, name), content)
-    await chmod(join(folder, name), 0o755)
+    await writeWhole(join(folder, name), content)
     manifest[name] = sha256(content)
   }
-  await writeFile(join(folder, MANIFEST), JSON.stringify(manifest))
+  await writeWhole(join(folder, MANIFEST), Buffer.from(JSON.stringify(manifest)))
+}
+
+async function writeWhole(path: string, content: Buffer): Promise<void> {
+  const fresh = `${path}.${randomUUID()}`
+  try {
+    await writeFile(fresh, content, { mode: 0o755 })
+    await rename(fresh, path)
+  } catch (error) {
+    await rm(fresh, { force: true })
+    throw error
+  }
 }
 
 async function isIntact(folder: string): Promise<boolean> {
