@@ -180,10 +180,11 @@ function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: n
 
 /**
  * A tensor's own bytes → its values. f16, bf16 and f64 become f32; i64 becomes i32, or an error where it does not
- * fit. `bytes` must own its buffer from offset zero or be aligned.
+ * fit. The values may share memory with `bytes`.
  */
 export function decodeTensor(entry: TensorEntry, bytes: Uint8Array, file: string): SafeTensor {
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice()
+  // A copy by constructor: a Node Buffer's slice() would be a view again.
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
   return { shape: entry.shape, data: decodeValues(entry, aligned, file) }
 }
 
@@ -232,7 +233,7 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsF
   const tensors = new Map(
     entries.map((entry) => [
       entry.name,
-      decodeTensor(entry, bytes.slice(entry.offset, entry.offset + entry.length), file),
+      decodeTensor(entry, new Uint8Array(bytes.subarray(entry.offset, entry.offset + entry.length)), file),
     ]),
   )
   return { tensors, metadata }

@@ -39,8 +39,8 @@ export interface BarChart {
   readonly baseline: number
 }
 
-const barWidth = 38
-const barGap = 6
+const barWidth = 45
+const barGap = 5
 
 /** Upright bars in groups, each with its value on top; a value below the baseline hangs from it. */
 export function barChart(chart: BarChart): Html {

@@ -15,7 +15,8 @@ function figure(title: string, legend: Html | null, drawing: Html, caption: Html
 
 type HtmlText = string | Html
 
-function legend(entries: readonly { readonly name: string; readonly tone: Tone }[]): Html {
+/** Signs of the curves: line, dash and marker of each. */
+function legend(entries: readonly LegendEntry[]): Html {
   return html`<ul class="legend">${entries.map(
     ({ name, tone }) =>
       html`<li><svg class="series tone-${tone}" viewBox="0 0 30 12" aria-hidden="true"><path class="line" d="M0 6H30"/>${marker(
@@ -45,6 +46,18 @@ export function pretrainFigure({ report, lossCurves }: ReportInput): Html {
     drawing,
     'Mean squared error on hidden patches, each standardised by its own mean and deviation, so predicting the patch mean alone scores about 1. Long curves are drawn as means of neighbouring steps. A low loss says that faces are predictable, not that expressions were understood.',
   )
+}
+
+/** Signs of the bars: a filled square each. */
+function barLegend(entries: readonly LegendEntry[]): Html {
+  return html`<ul class="legend">${entries.map(
+    ({ name, tone }) => html`<li><i class="swatch tone-${tone}"></i>${name}</li>`,
+  )}</ul>`
+}
+
+interface LegendEntry {
+  readonly name: string
+  readonly tone: Tone
 }
 
 /** Pictures per band: what a phone shows side by side. */
@@ -120,14 +133,14 @@ export function epochFigure(runs: readonly FinetuneReport[], alwaysPresent: numb
     xLabel: 'epoch',
     yLabel: 'F1 at threshold 0.5',
     yFrom: 0,
-    references: [{ name: 'always present', value: alwaysPresent }],
+    references: [{ name: 'no skill', value: alwaysPresent }],
     series,
   })
   return figure(
     'F1 per epoch, unseen people',
     legend(series),
     drawing,
-    `Answering “present” to every picture scores ${score(alwaysPresent)} without looking, so an F1 near that or near 0 shows no skill. F1 at 0.5 also falls when a model only becomes less sure of itself; AUC does not.${last}`,
+    `Answering “present” to every picture scores ${score(alwaysPresent)} without looking (dotted line), so an F1 near that or near 0 shows no skill. F1 at 0.5 also falls when a model only becomes less sure of itself; AUC does not.${last}`,
   )
 }
 
@@ -154,7 +167,7 @@ export function identityLossFigure({ report, lossCurves, identityConstant }: Rep
     description: 'Identity loss over the fine-tuning steps',
     xLabel: 'step',
     yLabel: 'identity loss',
-    references: [{ name: 'best constant', value: identityConstant }],
+    references: [{ name: 'constant', value: identityConstant }],
     series,
   })
   const lambdas = series.map(({ name, lambda }) => `${name} λ = ${setting(lambda)}`).join(', ')
@@ -162,7 +175,7 @@ export function identityLossFigure({ report, lossCurves, identityConstant }: Rep
     'Identity loss',
     legend(series),
     drawing,
-    `${lambdas ? `${lambdas}. ` : ''}The identity head tries to lower this loss, the backbone to raise it. The dotted line is the best that an answer blind to the picture can do. Near it, the head knows little; above it, it is being fooled, which is not the same as identity being gone.`,
+    `${lambdas ? `${lambdas}. ` : ''}The identity head tries to lower this loss, the backbone to raise it. The dotted line is the best that a constant answer, blind to the picture, can do. Near it, the head knows little; above it, it is being fooled, which is not the same as identity being gone.`,
   )
 }
 
@@ -196,7 +209,7 @@ export function probeFigure(probe: Report['identityProbe']): Html {
   })
   return figure(
     'Identity probe',
-    legend([
+    barLegend([
       { name: 'FMAE', tone: 'fmae' },
       { name: 'FMAE-IAT', tone: 'fmae-iat' },
     ]),

@@ -1,5 +1,8 @@
 const missing = '–'
 
+/** Keeps a number and its unit on one line. */
+const space = '\u00a0'
+
 /** A score between 0 and 1, or a loss: three decimals. null (undefined value) is a dash. */
 export function score(value: number | null | undefined): string {
   return value === null || value === undefined || !Number.isFinite(value) ? missing : value.toFixed(3)
@@ -14,7 +17,7 @@ export function change(value: number): string {
 }
 
 export function percent(value: number): string {
-  return Number.isFinite(value) ? `${(100 * value).toFixed(1)} %` : missing
+  return Number.isFinite(value) ? `${(100 * value).toFixed(1)}${space}%` : missing
 }
 
 /** A whole number with thousands marked: 1,234,567. */
@@ -24,12 +27,12 @@ export function count(value: number): string {
 
 /** A span of time as people say it: 0.8 s, 47 s, 5 min 12 s, 1 h 03 min. */
 export function duration(seconds: number): string {
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  if (seconds < 9.95) return `${seconds.toFixed(1)}${space}s`
   const whole = Math.round(seconds)
-  if (whole < 60) return `${whole} s`
+  if (whole < 60) return `${whole}${space}s`
   const two = (value: number) => String(value).padStart(2, '0')
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`
-  return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`
+  if (whole < 3600) return [Math.floor(whole / 60), 'min', two(whole % 60), 's'].join(space)
+  return [Math.floor(whole / 3600), 'h', two(Math.floor((whole % 3600) / 60)), 'min'].join(space)
 }
 
 /** λ and other set values: as short as they were written. */

@@ -12,7 +12,7 @@ import { count, duration } from './format.js'
 import { Html, html } from './html.js'
 import type { ReportInput } from './reportInput.js'
 import { styleSheet } from './style.js'
-import { probeTable, scoreTable, timingTable, unitTable } from './tables.js'
+import { pretrainTable, probeTable, scoreTable, timingTable, unitTable } from './tables.js'
 import { alwaysPresentF1, verdicts } from './verdicts.js'
 
 /**
@@ -58,7 +58,7 @@ function head(input: ReportInput): Html {
     ['Faces', `${count(data.images)} pictures of ${count(data.subjects)} people, ${data.aus} action units`],
     ['Model', `${model.preset}, ${count(model.parameters)} parameters`],
     ['Budget and seed', `${input.budget}, seed ${report.seed}`],
-    ['Adapter', html`${adapter.description || names}${badge}`],
+    ['Adapter', html`${badge}${adapter.description || names}`],
     ['Driver names', names || 'none given'],
     ['Took', duration(report.seconds)],
     ['Who trained, who was tested', input.folds, true],
@@ -86,10 +86,9 @@ function findings(input: ReportInput): Html {
 }
 
 function pretraining(input: ReportInput): Html {
-  const { epochs, steps, imagesPerSecond, seconds } = input.report.pretrain
   return html`<section id="pretraining"><h2>Pretraining</h2>
-<p>${count(epochs)} epochs, ${count(steps)} steps in ${duration(seconds)}, ${count(imagesPerSecond)} pictures a second.</p>
-<div class="grid">${pretrainFigure(input)}${reconstructionFigure(input)}</div></section>`
+<p>The masked autoencoder sees a part of each face and rebuilds the rest. No labels are used.</p>
+<div class="grid">${pretrainFigure(input)}<div>${pretrainTable(input.report.pretrain)}</div>${reconstructionFigure(input)}</div></section>`
 }
 
 function actionUnits(input: ReportInput): Html {
@@ -108,8 +107,8 @@ function identity(input: ReportInput): Html {
   const order = [...new Set([...embedding.fmae.subjects, ...embedding.fmaeIat.subjects])].sort()
   return html`<section id="identity"><h2>Identity</h2>
 <p>How much of who it is stays in the features that the action units are read from.</p>
-<div class="grid">${probeFigure(report.identityProbe)}${identityLossFigure(input)}
-<div class="full">${probeTable(report.identityProbe)}</div>
+<div class="grid">${probeFigure(report.identityProbe)}
+<div class="stack"><div>${probeTable(report.identityProbe)}</div>${identityLossFigure(input)}</div>
 ${embeddingFigure('FMAE features', embedding.fmae, order)}${embeddingFigure('FMAE-IAT features', embedding.fmaeIat, order)}
 </div><figure><figcaption>Both by UMAP with the same seed. It keeps neighbourhoods, not distances: the size of a cluster and the space between clusters mean nothing, and another seed draws another picture. The probe is the measurement, these are illustrations.</figcaption></figure></section>`
 }

@@ -69,7 +69,7 @@ section > p { max-width: 68ch; margin: 0 0 28px; color: var(--soft) }
 h3 { margin: 0 0 6px; font-size: 16px; line-height: 1.4; font-weight: 650 }
 a { color: var(--link); text-underline-offset: 3px }
 code { font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere }
-.badge { display: inline-block; margin-left: 8px; padding: 0 8px; border: 1px solid currentColor; border-radius: 99px;
+.badge { display: inline-block; margin-right: 8px; padding: 0 8px; border: 1px solid currentColor; border-radius: 99px;
   font-size: 12px; line-height: 20px; white-space: nowrap; color: var(--soft) }
 .badge.software { color: var(--warn) }
 .conditions { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 18px 32px; margin: 36px 0 0; padding: 24px 0;
@@ -89,11 +89,13 @@ dd { margin: 0; font-variant-numeric: tabular-nums }
   font-weight: 600; font-variant-numeric: tabular-nums }
 figure { margin: 0; min-width: 0 }
 .full { grid-column: 1 / -1 }
+.stack { display: grid; gap: 44px; min-width: 0 }
 figcaption { margin-top: 12px; color: var(--soft); font-size: 14px; line-height: 1.55; max-width: 76ch }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 0 0 8px; padding: 0; list-style: none; font-size: 13.5px; color: var(--soft) }
+.legend .swatch { display: inline-block; width: 12px; height: 12px; margin-right: 7px; border-radius: 2px; background: var(--tone); vertical-align: -1px }
 .legend svg { width: 30px; height: 12px; margin-right: 6px; vertical-align: -1px }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums }
-caption { text-align: left; font-weight: 650; padding-bottom: 8px }
+caption { text-align: left; line-height: 1.4; font-weight: 650; padding-bottom: 8px }
 th { text-align: left; font-weight: 400 }
 thead th { color: var(--soft); font-size: 13px; line-height: 1.35; vertical-align: bottom; padding: 6px 0 8px }
 tbody th, tbody td, tfoot th, tfoot td { padding: 7px 0; border-top: 1px solid var(--grid) }
@@ -149,12 +151,13 @@ const responsive = `
   .conditions { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px 20px }
   .verdicts { gap: 28px }
   .chart { font-size: 15.5px }
-  .chart .reference-label { font-size: 14.5px }
+  .chart .reference-label { font-size: 14px }
   th + .num, .num + .num { padding-left: 10px }
-  tbody th small { display: block; margin-left: 0; line-height: 1.35 }
+  th small { display: block; margin-left: 0; line-height: 1.35 }
   .timings .wide { display: none }
   .share { width: 26% }
 }
+@media (max-width: 360px) { thead .num { white-space: normal } }
 `
 
 const paper = `

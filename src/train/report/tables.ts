@@ -1,4 +1,4 @@
-import { change, duration, percent, score, setting } from './format.js'
+import { change, count, duration, percent, score, setting } from './format.js'
 import { type Html, html } from './html.js'
 import { runTitles } from './palette.js'
 import type { Timing } from './reportInput.js'
@@ -54,7 +54,7 @@ export function scoreTable(runs: readonly FinetuneReport[], alwaysPresent: numbe
   ])
 }
 
-/** One row per action unit: F1 at 0.5 or AUC on unseen people. */
+/** One row per action unit: F1 at 0.5 (with the share of pictures that show the unit) or AUC, on unseen people. */
 export function unitTable(
   runs: readonly FinetuneReport[],
   measure: 'f1PerAu' | 'aucPerAu',
@@ -63,18 +63,37 @@ export function unitTable(
   const units = [...new Set(runs.flatMap((run) => Object.keys(run[measure])))].sort(
     (a, b) => Number(a) - Number(b),
   )
+  // F1 depends on how often a unit is present, AUC does not.
+  const withRate = measure === 'f1PerAu'
   const rows = units.map((unit) => {
     const rate = prevalence[unit]
     const name = unitNames[unit] ?? ''
-    const present = rate === undefined ? name : `${name} · ${percent(rate)}`
+    const detail = withRate && rate !== undefined ? `${name}, ${percent(rate)}` : name
     return {
-      head: html`AU ${unit} <small>${present}</small>`,
+      head: html`AU ${unit} <small>${detail}</small>`,
       cells: runs.map((run) => score(run[measure][unit])),
       best: true,
     }
   })
-  const title = measure === 'f1PerAu' ? 'F1 at threshold 0.5, unseen people' : 'AUC, unseen people'
-  return table(title, ['Unit', ...runs.map(runTitle)], rows, null)
+  const title = withRate ? 'F1 at threshold 0.5, unseen people' : 'AUC, unseen people'
+  return table(title, [withRate ? 'Unit, share present' : 'Unit', ...runs.map(runTitle)], rows, null)
+}
+
+export function pretrainTable(pretrain: Report['pretrain']): Html {
+  const row = (name: string, detail: string, value: string): Row => ({
+    head: html`${name} <small>${detail}</small>`,
+    cells: [value],
+    best: false,
+  })
+  const rows = [
+    row('Loss', 'first', score(pretrain.lossFirst)),
+    row('Loss', 'last', score(pretrain.lossLast)),
+    row('Epochs', '', count(pretrain.epochs)),
+    row('Steps', '', count(pretrain.steps)),
+    row('Speed', 'pictures a second', count(pretrain.imagesPerSecond)),
+    row('Time', '', duration(pretrain.seconds)),
+  ]
+  return table('Pretraining in numbers', ['', 'FMAE'], rows, null)
 }
 
 export function probeTable(probe: Report['identityProbe']): Html {

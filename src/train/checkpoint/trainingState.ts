@@ -1,0 +1,110 @@
+import type { ParameterArena } from '../../engine/parameters.js'
+import type { Tensor } from '../../engine/tensor.js'
+import { UserError } from '../errors.js'
+import type { TrainingRun } from '../loop/trainingRun.js'
+import { assertFinite, type SafeTensor, type SafetensorsFile } from './safetensors.js'
+
+/** Prefixes of AdamW's first and second moment of a parameter, PyTorch's names for them. */
+const FIRST_MOMENT = 'exp_avg.'
+const SECOND_MOMENT = 'exp_avg_sq.'
+
+/** Written into every checkpoint; a file without it is somebody else's weights. */
+export const CHECKPOINT_FORMAT = 'fmae-webgpu/1'
+
+type Tensors = Map<string, SafeTensor>
+
+/** Parameters under their names and, for going on, the optimiser's moments. */
+export async function collectTensors(run: TrainingRun): Promise<Tensors> {
+  const tensors: Tensors = new Map()
+  for (const parameter of run.parameters.parameters) tensors.set(parameter.name, await download(parameter))
+  for (const [name, { first, second }] of run.optimizer.moments) {
+    tensors.set(FIRST_MOMENT + name, await download(first))
+    tensors.set(SECOND_MOMENT + name, await download(second))
+  }
+  return tensors
+}
+
+async function download(tensor: Tensor): Promise<SafeTensor> {
+  return { shape: tensor.shape, data: await tensor.read() }
+}
+
+/** Puts weights, moments and the step count back; afterwards `trainLoop` goes on as if it had never stopped. */
+export function restoreRun(run: TrainingRun, { tensors, metadata }: SafetensorsFile, file: string): void {
+  const upload = (name: string, target: Tensor) => {
+    run.runtime.write(target, tensorOf(tensors, name, target.shape, file).data as Float32Array)
+  }
+  for (const parameter of run.parameters.parameters) upload(parameter.name, parameter)
+  for (const [name, { first, second }] of run.optimizer.moments) {
+    upload(FIRST_MOMENT + name, first)
+    upload(SECOND_MOMENT + name, second)
+  }
+  const step = Number(metadata.step)
+  if (!Number.isInteger(step) || step < 0) {
+    throw new UserError(`${file}: metadata field step is ${metadata.step}; expected a whole number of steps`)
+  }
+  run.optimizer.stepCount = step
+}
+
+function tensorOf(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  name: string,
+  shape: readonly number[],
+  file: string,
+) {
+  const tensor = tensors.get(name)
+  if (!tensor) throw new UserError(`${file}: tensor ${name} is missing`)
+  if (tensor.shape.join() !== shape.join()) {
+    throw new UserError(`${file}: tensor ${name} has shape [${tensor.shape}]; the model wants [${shape}]`)
+  }
+  assertFinite(`${file}: tensor ${name}`, tensor.data)
+  return tensor
+}
+
+/** What loading weights did with every tensor, so that nothing is left out silently. */
+export interface LoadReport {
+  readonly loaded: readonly string[]
+  /** Parameters of the model that the file does not have: they keep their start values. */
+  readonly missing: readonly string[]
+  /** Tensors of the file that the model has no place for. */
+  readonly unused: readonly string[]
+}
+
+/** Copies all weights whose names match. A tensor of the right name and the wrong shape is an error. */
+export function loadMatching(arena: ParameterArena, { tensors }: SafetensorsFile, file: string): LoadReport {
+  const loaded: string[] = []
+  const missing: string[] = []
+  for (const parameter of arena.parameters) {
+    const { name } = parameter
+    if (!tensors.has(name)) {
+      missing.push(name)
+      continue
+    }
+    arena.runtime.write(parameter, tensorOf(tensors, name, parameter.shape, file).data as Float32Array)
+    loaded.push(name)
+  }
+  const isMoment = (name: string) => name.startsWith(FIRST_MOMENT) || name.startsWith(SECOND_MOMENT)
+  const unused = [...tensors.keys()].filter((name) => !arena.has(name) && !isMoment(name))
+  return { loaded, missing, unused }
+}
+
+/** Copies all weights; a missing one is an error (evaluation of a finished model). */
+export function loadAll(arena: ParameterArena, checkpoint: SafetensorsFile, file: string): void {
+  const { missing } = loadMatching(arena, checkpoint, file)
+  if (missing.length > 0)
+    throw new UserError(`${file}: tensor ${missing[0]} is missing (${missing.length} in all)`)
+}
+
+/** "loaded 52 tensors; not in the file: head.weight …; not used: decoder_* (17)". */
+export function describeLoad({ loaded, missing, unused }: LoadReport): string {
+  const list = (names: readonly string[]) => {
+    const groups = new Map<string, number>()
+    for (const name of names) {
+      const group = name.replace(/^(decoder)_.*$/, '$1_*').replace(/^(blocks)\..*$/, '$1.*')
+      groups.set(group, (groups.get(group) ?? 0) + 1)
+    }
+    return (
+      [...groups].map(([group, count]) => (count > 1 ? `${group} (${count})` : group)).join(', ') || 'nothing'
+    )
+  }
+  return `loaded ${loaded.length} tensors; new, not in the file: ${list(missing)}; in the file, not used: ${list(unused)}`
+}

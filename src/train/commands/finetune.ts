@@ -1,0 +1,137 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ClassifierConfig } from '../../model/config.js'
+import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
+import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
+import { describeLoad, loadMatching } from '../checkpoint/trainingState.js'
+import { auTargets, type Fold, makeFolds, splitByFold, splitPerSubject, subjectsOf } from '../data/folds.js'
+import type { ImageSet } from '../data/imageSet.js'
+import { openImageSet } from '../data/openImageSet.node.js'
+import { UserError } from '../errors.js'
+import { classify } from '../loop/evaluation.js'
+import { FineTuning } from '../loop/fineTuning.js'
+import { type ActionUnitMetrics, actionUnitMetrics } from '../metrics/actionUnitMetrics.js'
+import { vitConfig } from '../modelConfig.js'
+import type { FinetuneOptions } from '../options.js'
+import { RunLog } from '../runLog.node.js'
+import { auTable } from './auTable.js'
+import { parameterCount } from './pretrain.js'
+import { checkpointPath, makeFolder, openDevice, pictureLoader, runManaged, StopSignal } from './session.js'
+
+/** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
+export async function finetune(options: FinetuneOptions): Promise<number> {
+  const set = openImageSet(options.data, {
+    aus: options.aus,
+    root: options.root,
+    subjectFrom: options.subjectFrom,
+  })
+  const aus = options.aus ?? set.aus
+  if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning needs a set with labels`)
+  const parts = chooseParts(set, options)
+  const subjects = subjectsOf(set)
+  const config: ClassifierConfig = { ...vitConfig(options), ...heads(options, aus.length, subjects.length) }
+  const runtime = await openDevice(options.debug)
+  const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
+  const run = new FineTuning(runtime, config, options, loader, parts.train, aus, subjects)
+  if (options.from) await startFrom(options.from, run)
+  const name = options.lambda > 0 ? `FMAE-IAT, lambda ${options.lambda}` : 'AU classifier'
+  console.log(
+    `${name}: ${parameterCount(run)} parameters, AUs ${aus.join(', ')}; ${parts.train.length} pictures to train on, ${parts.test.length} of fold ${parts.testFold} to test on`,
+  )
+  makeFolder(options.out)
+  const log = new RunLog(join(options.out, 'evaluation.jsonl'))
+  const targets = auTargets(set, parts.test, aus)
+  let last: ActionUnitMetrics | null = null
+  const { outcome } = await runManaged({
+    run,
+    info: { config, options, aus, standardise: options.standardise },
+    out: options.out,
+    label: 'finetune',
+    resume: options.resume,
+    checkpointEvery: options.checkpointEvery,
+    stop: new StopSignal(),
+    onEpoch: async (epoch) => {
+      if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return
+      const { auLogits } = await classify(runtime, run.model, loader, parts.test, options.batchSize)
+      last = actionUnitMetrics(auLogits, targets, aus.length)
+      const { f1At05, f1Best, threshold, auc, loss, baseRateEntropy } = last
+      log.write({ epoch, f1At05, f1Best, threshold, auc, loss, baseRateEntropy })
+      console.log(
+        `epoch ${epoch}: F1 ${percent(f1At05)} at 0.5, ${percent(f1Best)} at ${threshold.toFixed(2)}, AUC ${auc?.toFixed(3) ?? 'undefined'}`,
+      )
+    },
+  })
+  if (outcome === 'stopped') console.log('To go on: the same command with --resume')
+  else if (last) report(options, aus, last, parts)
+  runtime.close()
+  return outcome === 'stopped' ? 130 : 0
+}
+
+interface Parts {
+  readonly train: Uint32Array
+  readonly test: Uint32Array
+  readonly testFold: string
+}
+
+/** Subject-exclusive: no picture of a test person is trained on. */
+function chooseParts(set: ImageSet, options: FinetuneOptions): Parts {
+  const all = set.folds ?? makeFolds(subjectsOf(set), options.folds, options.seed)
+  const testFold = options.testFold ?? all.at(-1)!.name
+  const folds = trainingFolds(all, testFold, options.trainOn)
+  const { train, test } = splitByFold(set, folds, testFold)
+  const kept =
+    options.seenFraction > 0
+      ? splitPerSubject(set, train, 1 - options.seenFraction, options.seed).first
+      : train
+  return { train: kept, test, testFold }
+}
+
+function trainingFolds(
+  folds: readonly Fold[],
+  testFold: string,
+  wanted: readonly string[] | undefined,
+): readonly Fold[] {
+  for (const name of [testFold, ...(wanted ?? [])]) {
+    if (!folds.some((fold) => fold.name === name)) {
+      throw new UserError(
+        `no fold is called "${name}"; there are ${folds.map((fold) => fold.name).join(', ')}`,
+      )
+    }
+  }
+  if (wanted?.includes(testFold)) throw new UserError(`--train-on names the test fold ${testFold}`)
+  return wanted ? folds.filter(({ name }) => name === testFold || wanted.includes(name)) : folds
+}
+
+function heads({ lambda, idLoss, idHeadLayers, dropPath }: FinetuneOptions, aus: number, subjects: number) {
+  return { aus, subjects, lambda, idLoss, idHeadLayers, dropPath }
+}
+
+/** Weights of another run by name, reported one by one; the AU head starts near zero as in the reference. */
+async function startFrom(path: string, run: FineTuning): Promise<void> {
+  const report = loadMatching(run.parameters, await readSafetensors(path), path)
+  if (!report.loaded.some((name) => name.startsWith('blocks.'))) {
+    throw new UserError(`--from ${path}: none of its tensors is an encoder block of this model`)
+  }
+  console.log(`${path}: ${describeLoad(report)}`)
+  if (report.missing.includes('head.weight')) run.resetAuHead()
+}
+
+function report(
+  options: FinetuneOptions,
+  aus: readonly number[],
+  metrics: ActionUnitMetrics,
+  parts: Parts,
+): void {
+  const file = join(options.out, 'metrics.json')
+  try {
+    writeFileSync(file, `${JSON.stringify({ aus, testFold: parts.testFold, ...metrics }, null, 1)}\n`)
+  } catch (error) {
+    throw cannotWrite(file, error)
+  }
+  console.log(auTable(aus, metrics))
+  console.log(`Saved ${checkpointPath(options.out)} and ${file}`)
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1)
+}

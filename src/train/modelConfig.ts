@@ -1,0 +1,48 @@
+import { checkFmaeConfig, checkVitConfig, type FmaeConfig, type VitConfig } from '../model/config.js'
+import { presets } from '../model/presets.js'
+import { UserError } from './errors.js'
+import type { FinetuneOptions, PretrainOptions } from './options.js'
+
+type Geometry = Pick<FinetuneOptions, 'preset' | 'imageSize' | 'patchSize' | 'width' | 'depth' | 'heads'>
+
+/** The preset with the sizes that the user set instead. */
+export function vitConfig(options: Geometry): VitConfig {
+  const preset = presets[options.preset]
+  const config = {
+    imageSize: options.imageSize ?? preset.imageSize,
+    patchSize: options.patchSize ?? preset.patchSize,
+    width: options.width ?? preset.width,
+    depth: options.depth ?? preset.depth,
+    heads: options.heads ?? preset.heads,
+    mlpRatio: preset.mlpRatio,
+    layerNormEps: preset.layerNormEps,
+  }
+  checked(() => checkVitConfig(config))
+  return config
+}
+
+export function fmaeConfig(
+  options: Geometry &
+    Pick<PretrainOptions, 'decoderWidth' | 'decoderDepth' | 'decoderHeads' | 'maskRatio' | 'normPix'>,
+): FmaeConfig {
+  const preset = presets[options.preset]
+  const config = {
+    ...vitConfig(options),
+    decoderWidth: options.decoderWidth ?? preset.decoderWidth,
+    decoderDepth: options.decoderDepth ?? preset.decoderDepth,
+    decoderHeads: options.decoderHeads ?? preset.decoderHeads,
+    maskRatio: options.maskRatio,
+    normPix: options.normPix,
+  }
+  checked(() => checkFmaeConfig(config))
+  return config
+}
+
+/** Sizes that make no model are the user's mistake, not a defect. */
+function checked(check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    throw error instanceof RangeError ? new UserError(`model sizes: ${error.message}`) : error
+  }
+}
