@@ -5,9 +5,9 @@
  *          columns apart, so 64 accumulators. Per step of k: 8 values of A, the same for all lanes (the index comes from the
  *          workgroup alone, so the driver loads them once and broadcasts), 8 values of B per lane, 64 multiply-adds.
  * Memory   registers only. B is read as vec4 along n where n divides by 4, A of TN as vec4 along m where m divides by 4.
- * Edges    rows and columns past the end are clamped: they recompute the last row, and write the same value again from the same
- *          lane. Only a lane's column group is guarded, because there different lanes would meet.
- * Compile  a CPU driver compiles in proportion to the text, so k is not unrolled and the GELU is a loop over the rows.
+ * Edges    rows and columns past the end are clamped for the loads and guarded for the stores.
+ * Compile  a CPU driver compiles in proportion to the text, most for stores, so k is not unrolled and
+ *          there is one store (and one GELU) in a loop over the rows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { erfWgsl } from './erf.js'
@@ -78,8 +78,13 @@ fn main(
     ${block((r, g) => `sum${r}_${g} = fma(vec4f(${vectorA ? `a${r >> 2}[${r & 3}]` : `a${r}`}), b${g}, sum${r}_${g});`)}
   }
 
-  let outputStart = part.slice * params.m;
-  ${unroll(groups, (g) => store(g, vectorN, hasBias, hasGelu))}
+  // The finished row is always in sum0: the others move up by one. Registers cannot be indexed, and a store is the
+  // costliest thing to compile, so it is written once.
+  for (var row = firstRow; row <= row${rows - 1}; row++) {
+    let outputRow = part.slice * params.m + row;
+    ${unroll(groups, (g) => (vectorN ? storeVector(g, hasBias, hasGelu) : storeScalars(g, hasBias, hasGelu)))}
+    ${unroll(rows - 1, (r) => unroll(groups, (g) => `sum${r}_${g} = sum${r + 1}_${g};`))}
+  }
 }
 `
 }
@@ -125,43 +130,44 @@ function loadB(layout: MatmulLayout, vector: boolean): string {
   return unroll(groups, (g) => `let b${g} = vec4f(${value(g)});`)
 }
 
-/** Writes one column group of all rows, through the epilogue. */
-function store(group: number, vector: boolean, hasBias: boolean, hasGelu: boolean): string {
-  const target = hasGelu ? 'preActivation' : 'c'
-  const value = (r: number) => `sum${r}_${group}${hasBias ? ' + bias4' : ''}`
-  if (vector) {
-    return wgsl`
-  if (firstGroup + ${group * lanes}u < groupCount) {
-    #if ${hasBias}
-    let bias4 = bias[group${group}];
-    #endif
-    ${unroll(rows, (r) => `${target}[(outputStart + row${r}) * groupCount + group${group}] = ${value(r)};`)}
-    #if ${hasGelu}
-    for (var row = firstRow; row <= row${rows - 1}; row++) {
-      let index = (outputStart + row) * groupCount + group${group};
-      let x = preActivation[index];
+/** Writes one column group of the row in sum0, through the epilogue. */
+function storeVector(group: number, hasBias: boolean, hasGelu: boolean): string {
+  return wgsl`
+    if (firstGroup + ${group * lanes}u < groupCount) {
+      let index = outputRow * groupCount + group${group};
+      #if ${hasBias}
+      let x = sum0_${group} + bias[group${group}];
+      #else
+      let x = sum0_${group};
+      #endif
+      #if ${hasGelu}
+      preActivation[index] = x;
       c[index] = vec4f(geluExact(x.x), geluExact(x.y), geluExact(x.z), geluExact(x.w));
+      #else
+      c[index] = x;
+      #endif
     }
-    #endif
-  }
 `
-  }
-  return unroll(
-    4,
-    (j) => wgsl`
-  if (4u * (firstGroup + ${group * lanes}u) + ${j}u < params.n) {
-    let column = 4u * group${group} + ${j}u;
-    #if ${hasBias}
-    let bias4 = vec4f(bias[column]);
-    #endif
-    ${unroll(rows, (r) => `${target}[(outputStart + row${r}) * params.n + column] = (${value(r)})[${j}];`)}
-    #if ${hasGelu}
-    for (var row = firstRow; row <= row${rows - 1}; row++) {
-      let index = (outputStart + row) * params.n + column;
-      c[index] = geluExact(preActivation[index]);
+}
+
+function storeScalars(group: number, hasBias: boolean, hasGelu: boolean): string {
+  return wgsl`
+    for (var j = 0u; j < 4u; j++) {
+      let column = 4u * (firstGroup + ${group * lanes}u) + j;
+      if (column < params.n) {
+        let index = outputRow * params.n + column;
+        #if ${hasBias}
+        let x = sum0_${group}[j] + bias[column];
+        #else
+        let x = sum0_${group}[j];
+        #endif
+        #if ${hasGelu}
+        preActivation[index] = x;
+        c[index] = geluExact(x);
+        #else
+        c[index] = x;
+        #endif
+      }
     }
-    #endif
-  }
-`,
-  )
+`
 }
