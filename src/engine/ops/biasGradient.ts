@@ -25,4 +25,5 @@ export function sumRows(source: Tensor, rows: number, target: Tensor, view?: Row
   const partials = runtime.empty([chunks, columns])
   runtime.dispatch(columnSum(runtime.caps, rows, columns, chunk, view), [source, partials])
   runtime.dispatch(columnSum(runtime.caps, chunks, columns), [partials, target])
+  partials.dispose()
 }

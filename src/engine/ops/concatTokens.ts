@@ -1,0 +1,55 @@
+import { concatRows, type Shape3, sliceRows } from '../../../kernels/tokens.js'
+import { gradientTarget, needsGrad, record } from '../autograd.js'
+import { ShapeError } from '../errors.js'
+import type { Tensor } from '../tensor.js'
+import { sumRows } from './biasGradient.js'
+import { batchTokensWidth, described } from './checks.js'
+
+/**
+ * The tokens of a, then those of b `repeatB` times over: [B, T1 + repeatB·T2, D]. a: [B or 1, T1, D], b: [B or 1, T2, D].
+ * An operand of batch 1 (a class token) serves every sample. repeatB fills many positions with one learned token (the mask token);
+ * it needs b of batch 1. Gradients of what was repeated are summed over the repetitions.
+ *
+ * @throws ShapeError if widths or batches do not fit, or repeatB > 1 with a b that has a batch of its own.
+ */
+export function concatTokens(a: Tensor, b: Tensor, repeatB = 1): Tensor {
+  const aSizes = batchTokensWidth('concatTokens', 'a', a)
+  const bSizes = batchTokensWidth('concatTokens', 'b', b)
+  const B = Math.max(aSizes[0], bSizes[0])
+  requireFit(a, b, repeatB, B)
+  const [, T1, D] = aSizes
+  const T = T1 + repeatB * bSizes[1]
+  const { runtime } = a
+  const y = runtime.empty([B, T, D])
+  runtime.dispatch(concatRows(runtime.caps, B, aSizes, bSizes, repeatB), [a, b, y])
+  return record('concatTokens', y, [a, b], (dy) => [
+    needsGrad(a) ? operandGradient(dy, [B, T, D], a, 0, 1) : null,
+    needsGrad(b) ? operandGradient(dy, [B, T, D], b, T1, repeatB) : null,
+  ])
+}
+
+/** Gradient of the operand that stands at token `start` of the result, `repeat` times in every sample. */
+function operandGradient(dy: Tensor, sizes: Shape3, operand: Tensor, start: number, repeat: number): Tensor {
+  const { runtime } = dy
+  const [B, T, D] = sizes
+  const [batch, tokens] = operand.shape
+  const gradient = gradientTarget(operand)
+  if (batch === B && repeat === 1) {
+    runtime.dispatch(sliceRows(runtime.caps, sizes, start, tokens!), [dy, gradient])
+  } else {
+    // One "row" is a whole copy of the operand; B·repeat of them are added.
+    sumRows(dy, B * repeat, gradient, { innerRows: repeat, outerStride: T * D, offset: start * D })
+  }
+  return gradient
+}
+
+function requireFit(a: Tensor, b: Tensor, repeatB: number, B: number): void {
+  const batchesFit = [a, b].every(({ shape }) => shape[0] === B || shape[0] === 1)
+  const repeatFits = Number.isInteger(repeatB) && repeatB >= 1 && (repeatB === 1 || b.shape[0] === 1)
+  if (batchesFit && repeatFits && a.shape[2] === b.shape[2]) return
+  const got = `${described('a', a)}, ${described('b', b)}, repeated ${repeatB} times`
+  throw new ShapeError(
+    'concatTokens',
+    `${got}; wants equal widths, equal batches or 1, and batch 1 for what is repeated`,
+  )
+}

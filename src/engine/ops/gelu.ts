@@ -1,0 +1,21 @@
+import { geluBackward, geluForward } from '../../../kernels/elementwise.js'
+import { gradientTarget, record } from '../autograd.js'
+import type { Tensor } from '../tensor.js'
+import { requireElements } from './checks.js'
+
+/**
+ * Gaussian error linear unit, exact (erf) form: x·Φ(x). x: any shape → same shape. Hendrycks & Gimpel 2016.
+ *
+ * @throws ShapeError if x is empty.
+ */
+export function gelu(x: Tensor): Tensor {
+  requireElements('gelu', 'x', x)
+  const { runtime } = x
+  const y = runtime.empty(x.shape)
+  runtime.dispatch(geluForward(runtime.caps, x.size), [x, y])
+  return record('gelu', y, [x], (dy) => {
+    const dx = gradientTarget(x)
+    runtime.dispatch(geluBackward(runtime.caps, x.size), [x, dy, dx])
+    return [dx]
+  })
+}

@@ -1,0 +1,24 @@
+import { meanRowsBackward, meanRowsForward } from '../../../kernels/tokens.js'
+import { gradientTarget, record } from '../autograd.js'
+import type { Tensor } from '../tensor.js'
+import { batchTokensWidth, requireTokenRange } from './checks.js'
+
+/**
+ * Mean over the tokens start…T-1 of every sample (global average pooling; start = 1 leaves the class token out).
+ * x: [B, T, D] → [B, D].
+ *
+ * @throws ShapeError if no token is left.
+ */
+export function meanTokens(x: Tensor, start: number): Tensor {
+  const sizes = batchTokensWidth('meanTokens', 'x', x)
+  const [B, T, D] = sizes
+  requireTokenRange('meanTokens', x, start, T - start)
+  const { runtime } = x
+  const y = runtime.empty([B, D])
+  runtime.dispatch(meanRowsForward(runtime.caps, sizes, start), [x, y])
+  return record('meanTokens', y, [x], (dy) => {
+    const dx = gradientTarget(x)
+    runtime.dispatch(meanRowsBackward(runtime.caps, sizes, start), [dy, dx])
+    return [dx]
+  })
+}
