@@ -6,11 +6,17 @@ export type LogRecord = Readonly<Record<string, number | string | boolean | null
 
 /** A JSON Lines file beside a run, one object a line, added to as the run goes on and when it resumes. */
 export class RunLog {
-  constructor(readonly path: string) {}
+  /** A crash may have cut the last line off; the first new record then starts a line of its own. */
+  private lead: '' | '\n'
+
+  constructor(readonly path: string) {
+    this.lead = /[^\n]$/.test(this.text()) ? '\n' : ''
+  }
 
   write(record: LogRecord): void {
     try {
-      appendFileSync(this.path, `${JSON.stringify(record)}\n`)
+      appendFileSync(this.path, `${this.lead}${JSON.stringify(record)}\n`)
+      this.lead = ''
     } catch (error) {
       throw cannotWrite(this.path, error)
     }
@@ -18,8 +24,11 @@ export class RunLog {
 
   /** All lines so far, from earlier runs too; a line cut off by a crash is left out. */
   read(): LogRecord[] {
-    if (!existsSync(this.path)) return []
-    return readFileSync(this.path, 'utf8').split('\n').flatMap(parseRecord)
+    return this.text().split('\n').flatMap(parseRecord)
+  }
+
+  private text(): string {
+    return existsSync(this.path) ? readFileSync(this.path, 'utf8') : ''
   }
 }
 

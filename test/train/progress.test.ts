@@ -57,5 +57,7 @@ t.test('a log keeps its lines from run to run and forgives one cut off', async (
     { step: 1, loss: 0.5 },
     { step: 2, loss: null },
   ])
+  new RunLog(path).write({ step: 3 })
+  t.same(new RunLog(path).read().at(-1), { step: 3 })
   t.throws(() => new RunLog(`${path}/no`).write({}), { name: 'UserError' })
 })

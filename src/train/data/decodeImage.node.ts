@@ -1,6 +1,9 @@
 import sharp from 'sharp'
 import type { ImageDecoder } from './imageSet.js'
 
+// A batch decodes many small pictures at once: one thread each is faster than several on every one.
+sharp.concurrency(1)
+
 /**
  * Decodes with sharp: straight resize to size×size (bilinear, antialiased, aspect not kept), as the reference does
  * for pretraining and evaluation; grey, palette and alpha pictures become RGB.
