@@ -30,7 +30,7 @@ function legend(entries: readonly LegendEntry[]): Html {
 }
 
 export function pretrainFigure({ report, lossCurves }: ReportInput): Html {
-  const series: LineSeries[] = [{ name: 'training people', tone: 'fmae', points: lossCurves.pretrain }]
+  const series: LineSeries[] = [{ name: 'training people', tone: 'training', points: lossCurves.pretrain }]
   if (lossCurves.pretrainHeldOut) {
     series.push({ name: 'held-out people', tone: 'held-out', points: lossCurves.pretrainHeldOut })
   }

@@ -6,6 +6,7 @@ export const tones = {
   scratch: { light: '#6f7680', dark: '#a3abb6', dash: '2 4', marker: 'square' },
   fmae: { light: '#0072b2', dark: '#56b4e9', dash: '7 4', marker: 'triangle' },
   'fmae-iat': { light: '#c44e00', dark: '#f39a4f', dash: 'none', marker: 'circle' },
+  training: { light: '#0072b2', dark: '#56b4e9', dash: 'none', marker: 'circle' },
   'held-out': { light: '#00805d', dark: '#35c49a', dash: '7 4', marker: 'triangle' },
 } as const
 

@@ -106,7 +106,7 @@ td.num { color: var(--soft) }
 td strong { color: var(--ink); font-weight: 700 }
 th small { color: var(--soft); font-size: 13px; margin-left: 4px }
 tfoot th, tfoot td { border-top-color: var(--soft) }
-.share { width: 38%; padding-left: 20px !important }
+.share { width: 28%; padding-left: 20px !important }
 .share span { display: block; height: 8px; min-width: 2px; border-radius: 2px; background: var(--tone-fmae) }
 .faces { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 20px 56px }
 .faces table { table-layout: fixed }
@@ -140,7 +140,7 @@ const charts = `
 `
 
 const responsive = `
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
   main, header, footer { padding-left: 18px; padding-right: 18px }
   header { padding-top: 36px }
   h1 { font-size: 29px }
@@ -162,7 +162,11 @@ const responsive = `
 
 const paper = `
 @page { margin: 16mm }
-body { font-size: 11pt }
+body { font-size: 10pt }
+table { font-size: 9pt }
+th small { font-size: 8pt }
+tbody th, tbody td, tfoot th, tfoot td { padding: 3pt 0 }
+.grid, .faces { gap: 24pt 28pt }
 main, header, footer { max-width: none; padding: 0 }
 section { margin-top: 32pt }
 figure, table, .verdict, .warnings { break-inside: avoid }
