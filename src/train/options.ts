@@ -148,6 +148,19 @@ export const probeSchema = z.strictObject({
   cacheMegabytes: dataOptions.cacheMegabytes,
 })
 
+export const quickstartSchema = z.strictObject({
+  budget: z.enum(['short', 'long']).default('short').describe('minutes, or up to an hour on two CPU cores'),
+  seed: dataOptions.seed,
+  out: z.string().optional().describe('folder of the run (default: runs/<budget>-seed<seed>)'),
+  lambda: z.number().positive().optional().describe('strength of IAT (default: the budget)'),
+  testFold: z
+    .enum(['fold2', 'fold3'])
+    .default('fold3')
+    .describe('people to test on: fold3, or fold2 for choosing settings (then fold1 alone is trained on)'),
+  resume: z.boolean().default(false).describe('go on with the run in --out'),
+})
+
+export type QuickstartOptions = z.output<typeof quickstartSchema>
 export type PretrainOptions = z.output<typeof pretrainSchema>
 export type FinetuneOptions = z.output<typeof finetuneSchema>
 export type EvaluateOptions = z.output<typeof evaluateSchema>

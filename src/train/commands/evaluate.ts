@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs'
+import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
+import { readInfo } from '../checkpoint/checkpointFile.node.js'
+import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
+import { auTargets, indicesOfSubjects, makeFolds, subjectsOf } from '../data/folds.js'
+import type { ImageSet } from '../data/imageSet.js'
+import { openImageSet } from '../data/openImageSet.node.js'
+import { UserError } from '../errors.js'
+import { classify } from '../loop/evaluation.js'
+import { loadClassifier } from '../loop/pretrainedFeatures.js'
+import { actionUnitMetrics } from '../metrics/actionUnitMetrics.js'
+import type { EvaluateOptions } from '../options.js'
+import { auTable } from './auTable.js'
+import { openDevice, pictureLoader } from './session.js'
+
+/** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
+export async function evaluate(options: EvaluateOptions): Promise<number> {
+  const file = await readSafetensors(options.checkpoint)
+  const { kind, config, aus, standardise } = readInfo(file, options.checkpoint)
+  if (kind !== 'iat' || !aus) {
+    throw new UserError(
+      `${options.checkpoint}: an FMAE checkpoint has no AU outputs; expected one that finetune saved`,
+    )
+  }
+  const set = openImageSet(options.data, { aus, root: options.root, subjectFrom: options.subjectFrom })
+  const indices = chosenPictures(set, options)
+  const targets = auTargets(set, indices, aus)
+  const runtime = await openDevice()
+  const model = loadClassifier(runtime, config, file, options.checkpoint)
+  const loader = pictureLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)
+  const { auLogits } = await classify(runtime, model, loader, indices, options.batchSize)
+  const metrics = actionUnitMetrics(auLogits, targets, aus.length)
+  console.log(`${indices.length} pictures of ${set.name}\n${auTable(aus, metrics)}`)
+  if (options.json) writeJson(options.json, { images: indices.length, aus, ...metrics })
+  runtime.close()
+  return 0
+}
+
+function chosenPictures(set: ImageSet, { testFold, folds: count }: EvaluateOptions): Uint32Array {
+  if (!testFold) return Uint32Array.from({ length: set.length }, (_, index) => index)
+  const folds = set.folds ?? makeFolds(subjectsOf(set), count, 0)
+  const fold = folds.find(({ name }) => name === testFold)
+  if (!fold)
+    throw new UserError(
+      `no fold is called "${testFold}"; there are ${folds.map(({ name }) => name).join(', ')}`,
+    )
+  return indicesOfSubjects(set, fold.subjects)
+}
+
+export function writeJson(path: string, value: unknown): void {
+  try {
+    writeFileSync(path, `${JSON.stringify(value, null, 1)}\n`)
+  } catch (error) {
+    throw cannotWrite(path, error)
+  }
+}

@@ -1,0 +1,3 @@
+export async function verify(_files: string[], _options: { tolerance: number }): Promise<number> {
+  return 1
+}
