@@ -76,8 +76,19 @@ export function matmulSplits(caps: KernelCaps, spec: Omit<MatmulSpec, 'splits' |
   return Math.max(1, Math.min(Math.ceil(workgroupsWanted / tiles), Math.floor(spec.k / shortestPart)))
 }
 
-function matmulTile(caps: KernelCaps, { batch, m, n }: Pick<MatmulSpec, 'batch' | 'm' | 'n'>): MatmulTile {
-  return caps.software ? registerTile : tiledTile(batch, m, n)
+/**
+ * Whether B of an NT product is better transposed first and the product run as NN: on a software adapter the gathers that
+ * NT needs for B cost more than the transposition, once B is used by more than one tile of rows.
+ */
+export function transposeFirst(caps: KernelCaps, layout: MatmulLayout, m: number): boolean {
+  return caps.software && layout === 'NT' && m > registerTile('NN').rows
+}
+
+function matmulTile(
+  caps: KernelCaps,
+  { batch, m, n, layout }: Omit<MatmulSpec, 'splits' | 'epilogue'>,
+): MatmulTile {
+  return caps.software ? registerTile(layout) : tiledTile(batch, m, n)
 }
 
 function bindingsOf(epilogue: MatmulEpilogue): readonly Access[] {

@@ -1,7 +1,7 @@
 /**
  * Matmul for software adapters, where a subgroup is one SIMD vector of a CPU and workgroup memory and barriers are slow.
  *
- * Tiling   a workgroup is 8 lanes and computes 8 rows × 64 columns of C: a lane has two groups of 4 consecutive columns, 32
+ * Tiling   a workgroup is 8 lanes and computes 8 rows (TN: 16) × 64 columns of C: a lane has two groups of 4 consecutive columns, 32
  *          columns apart, so 64 accumulators. Per step of k: 8 values of A, the same for all lanes (the index comes from the
  *          workgroup alone, so the driver loads them once and broadcasts), 8 values of B per lane, 64 multiply-adds.
  * Memory   registers only. B is read as vec4 along n where n divides by 4, A of TN as vec4 along m where m divides by 4.
@@ -15,10 +15,12 @@ import type { MatmulEpilogue, MatmulLayout, MatmulTile } from './matmul.js'
 import { matmulParamsWgsl, unroll } from './matmulShared.js'
 
 const lanes = 8
-const rows = 8
 const groups = 2
 
-export const registerTile: MatmulTile = { rows, columns: lanes * groups * 4 }
+/** A of TN comes four values a load, so that more rows pay for themselves. */
+export function registerTile(layout: MatmulLayout): MatmulTile {
+  return { rows: layout === 'TN' ? 16 : 8, columns: lanes * groups * 4 }
+}
 
 interface RegisterOptions {
   readonly layout: MatmulLayout
@@ -30,6 +32,7 @@ interface RegisterOptions {
 }
 
 export function registerCode({ layout, epilogue, vectorM, vectorN }: RegisterOptions): string {
+  const { rows } = registerTile(layout)
   const vectorA = layout === 'TN' && vectorM
   const vectorB = layout !== 'NT' && vectorN
   const hasBias = epilogue !== 'none'
@@ -68,14 +71,14 @@ fn main(
   // Where each row of A and each column group of B starts.
   ${unroll(rows, (r) => `let row${r} = min(firstRow + ${r}u, params.m - 1u);`)}
   ${unroll(groups, (g) => `let group${g} = min(firstGroup + ${g * lanes}u, groupCount - 1u);`)}
-  ${startsOfA(layout, vectorA)}
+  ${startsOfA(rows, layout, vectorA)}
   ${startsOfB(layout, vectorB)}
 
-  ${block((r, g) => `var sum${r}_${g} = vec4f();`)}
+  ${block(rows, (r, g) => `var sum${r}_${g} = vec4f();`)}
   for (var k = part.kStart; k < part.kEnd; k++) {
-    ${loadA(layout, vectorA)}
+    ${loadA(rows, layout, vectorA)}
     ${loadB(layout, vectorB)}
-    ${block((r, g) => `sum${r}_${g} = fma(vec4f(${vectorA ? `a${r >> 2}[${r & 3}]` : `a${r}`}), b${g}, sum${r}_${g});`)}
+    ${block(rows, (r, g) => `sum${r}_${g} = fma(vec4f(${vectorA ? `a${r >> 2}[${r & 3}]` : `a${r}`}), b${g}, sum${r}_${g});`)}
   }
 
   // The finished row is always in sum0: the others move up by one. Registers cannot be indexed, and a store is the
@@ -89,11 +92,11 @@ fn main(
 `
 }
 
-function block(text: (row: number, group: number) => string): string {
+function block(rows: number, text: (row: number, group: number) => string): string {
   return unroll(rows, (r) => unroll(groups, (g) => text(r, g)))
 }
 
-function startsOfA(layout: MatmulLayout, vector: boolean): string {
+function startsOfA(rows: number, layout: MatmulLayout, vector: boolean): string {
   if (vector)
     return unroll(
       rows / 4,
@@ -106,7 +109,7 @@ function startsOfA(layout: MatmulLayout, vector: boolean): string {
   return unroll(rows, (r) => `let startA${r} = ${start(r)};`)
 }
 
-function loadA(layout: MatmulLayout, vector: boolean): string {
+function loadA(rows: number, layout: MatmulLayout, vector: boolean): string {
   if (vector) return unroll(rows / 4, (i) => `let a${i} = a[startA${i} + k * (params.m / 4u)];`)
   return unroll(rows, (r) => `let a${r} = a[startA${r} + k${layout === 'TN' ? ' * params.m' : ''}];`)
 }

@@ -3,7 +3,9 @@ import {
   type MatmulLayout,
   matmulKernel,
   matmulSplits,
+  transposeFirst,
 } from '../../../kernels/matmul.js'
+import { transposeKernel } from '../../../kernels/transpose.js'
 import { gradientTarget, needsGrad, record } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import { elementCount, type Tensor } from '../tensor.js'
@@ -56,6 +58,10 @@ export interface ProductSizes {
 /** c = op(a)·op(b), through a workspace where k is split. Not a tape op: forward and backward functions call it. */
 export function product(layout: MatmulLayout, sizes: ProductSizes, a: Tensor, b: Tensor, c: Tensor): void {
   const { runtime } = c
+  if (transposeFirst(runtime.caps, layout, sizes.m)) {
+    withTransposed(b, sizes, (kMajor) => product('NN', sizes, a, kMajor, c))
+    return
+  }
   const splits = matmulSplits(runtime.caps, { ...sizes, layout })
   const kernel = matmulKernel(runtime.caps, { ...sizes, layout, epilogue: 'none', splits })
   if (splits === 1) {
@@ -72,12 +78,29 @@ export function product(layout: MatmulLayout, sizes: ProductSizes, a: Tensor, b:
 export function productWithBias(
   epilogue: Exclude<MatmulEpilogue, 'none'>,
   sizes: ProductSizes,
-  inputs: readonly [x: Tensor, weight: Tensor, bias: Tensor],
+  [x, weight, bias]: readonly [x: Tensor, weight: Tensor, bias: Tensor],
   outputs: readonly Tensor[],
 ): void {
-  const { runtime } = inputs[0]
-  const kernel = matmulKernel(runtime.caps, { ...sizes, layout: 'NT', epilogue, splits: 1 })
-  runtime.dispatch(kernel, [...inputs, ...outputs])
+  const { runtime } = x
+  const run = (layout: MatmulLayout, w: Tensor) =>
+    runtime.dispatch(matmulKernel(runtime.caps, { ...sizes, layout, epilogue, splits: 1 }), [
+      x,
+      w,
+      bias,
+      ...outputs,
+    ])
+  if (transposeFirst(runtime.caps, 'NT', sizes.m))
+    withTransposed(weight, sizes, (kMajor) => run('NN', kMajor))
+  else run('NT', weight)
+}
+
+/** Lends `use` a copy of b [batch, n, k] as [batch, k, n]. */
+function withTransposed(b: Tensor, { batch, n, k }: ProductSizes, use: (kMajor: Tensor) => void): void {
+  const { runtime } = b
+  const kMajor = runtime.empty([batch, k, n])
+  runtime.dispatch(transposeKernel(runtime.caps, batch, n, k), [b, kMajor])
+  use(kMajor)
+  kMajor.dispose()
 }
 
 function matmulSizes(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): ProductSizes {
