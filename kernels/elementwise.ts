@@ -77,20 +77,6 @@ export function scaleForward(caps: KernelCaps, size: number, factor: number): Ke
   })
 }
 
-/** y = value everywhere. Bindings: y. */
-export function fill(caps: KernelCaps, size: number, value: number): Kernel {
-  const width = valueWidth(size)
-  return perValueKernel(caps, {
-    name: 'fill',
-    values: size / width,
-    width,
-    buffers: [writable('y')],
-    parameters: [['value: f32', f32(value)]],
-    statement: 'y[index] = Value(params.value);',
-    cost: { flops: 0, bytes: 4 * size },
-  })
-}
-
 /** Residual with drop path: y = x + keep[sample]·branch. Bindings: x, branch, keep [samples], y. */
 export function residualForward(caps: KernelCaps, size: number, samples: number): Kernel {
   const width = valueWidth(size / samples)
