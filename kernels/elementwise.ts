@@ -1,7 +1,8 @@
 /**
  * Kernels that treat every element alike: GELU and its derivative, sums, scalings, the drop-path residual.
  *
- * Shapes   `size` elements per array; `keep` holds one factor per sample of `size / samples` consecutive elements.
+ * Shapes   `size` elements per array; `keep` holds one factor per sample of `size / samples` consecutive
+ *          elements.
  * Mapping  see perValue.ts; registers only. All are bound by memory speed except GELU.
  * Numerics f32 throughout; GELU is the exact one (see erf.ts), not the tanh approximation.
  */

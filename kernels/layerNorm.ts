@@ -1,16 +1,18 @@
 /**
  * Layer normalisation over the last dimension (Ba, Kiros & Hinton 2016) and its gradients.
  *
- * Maths    x̂ = (x − mean)·rstd,  rstd = 1/√(variance + eps),  y = x̂·weight + bias      (biased variance, as everywhere)
- *          g = dy·weight;  dx = rstd·(g − mean(g) − x̂·mean(g·x̂));  dWeight = Σrows dy·x̂;  dBias = Σrows dy
+ * Maths    x̂ = (x − mean)·rstd,  rstd = 1/√(variance + eps),  y = x̂·weight + bias      (biased variance, as
+ *          everywhere) g = dy·weight;  dx = rstd·(g − mean(g) − x̂·mean(g·x̂));  dWeight = Σrows dy·x̂;
+ *          dBias = Σrows dy
  * Shapes   x, y, dy, dx [rows, D]; weight, bias [D]; mean, rstd [rows] are saved by the forward pass.
- * Mapping  forward and dx: `lanesPerRow` neighbouring lanes share a row, 64 / lanesPerRow rows a workgroup. GPU: 16 or 64 lanes,
- *          which read the row side by side and add up in workgroup memory (256 or 512 bytes). CPU drivers: one lane a row and
- *          no barrier, because barriers cost more there than strided loads (lavapipe, 1088 rows of 192: 0.4 ms against 1.0 ms
- *          with 8 lanes a row and 11 ms with 64).
- *          dWeight, dBias: one invocation per column and chunk of rows; chunks are added by `columnSum`. No atomics.
- *          A row is read two or three times; all but the first come from cache.
- * Numerics f32. The variance takes a second pass over the row (Σ(x − mean)²), so a large mean cancels nothing.
+ * Mapping  forward and dx: `lanesPerRow` neighbouring lanes share a row, 64 / lanesPerRow rows a workgroup.
+ *          GPU: 16 or 64 lanes, which read the row side by side and add up in workgroup memory (256 or 512
+ *          bytes). CPU drivers: one lane a row and no barrier, because barriers cost more there than strided
+ *          loads (lavapipe, 1088 rows of 192: 0.4 ms against 1.0 ms with 8 lanes a row and 11 ms with 64).
+ *          dWeight, dBias: one invocation per column and chunk of rows; chunks are added by `columnSum`. No
+ *          atomics. A row is read two or three times; all but the first come from cache.
+ * Numerics f32. The variance takes a second pass over the row (Σ(x − mean)²), so a large mean cancels
+ *          nothing.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
@@ -47,7 +49,8 @@ export function layerNormBackward(caps: KernelCaps, rows: number, D: number): Ke
 }
 
 /**
- * Gradients of weight and bias, summed over chunks of rows: [rows, D] → two arrays [ceil(rows / rowsPerChunk), D].
+ * Gradients of weight and bias, summed over chunks of rows: [rows, D] → two arrays [ceil(rows /
+ * rowsPerChunk), D].
  * Bindings: x, dy, mean, rstd, dWeight, dBias.
  */
 export function layerNormParameterGradients(rows: number, D: number, rowsPerChunk: number): Kernel {

@@ -1,11 +1,13 @@
 /**
- * Cuts images into patches and puts them back: a permutation of the elements, so each is the other's gradient.
+ * Cuts images into patches and puts them back: a permutation of the elements, so each is the other's
+ * gradient.
  *
  * Shapes   images [B, C, S, S]; patches [B, L, p·p·C], L = (S/p)², patch-grid row first.
  *          In a patch: 'chw' = (channel, row, column), what a patch-embedding convolution sees;
  *                      'hwc' = (row, column, channel), the reconstruction target.
- * Mapping  one invocation per pixel (four in a row for 'chw' where p divides by 4), in patch order; it loops over the channels,
- *          so that finding the pixel is paid once. Patch size, grid and channels are baked in: divisions by constants.
+ * Mapping  one invocation per pixel (four in a row for 'chw' where p divides by 4), in patch order; it loops
+ *          over the channels, so that finding the pixel is paid once. Patch size, grid and channels are baked
+ *          in: divisions by constants.
  * Numerics exact copies.
  */
 import type { Kernel, KernelCaps } from './kernel.js'

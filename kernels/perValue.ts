@@ -1,10 +1,11 @@
 /**
  * The common frame of kernels that make every output value on its own: element-wise maths, copies, gathers.
  *
- * A value is four elements (`vec4f`) where the row width allows it, else one. A workgroup owns a run of consecutive
- * values and its lanes stride through it, so neighbours touch neighbouring memory. On a GPU the run is one value a
- * lane; on a CPU driver, where starting a workgroup costs about as much as 64 values, it is up to 64 a lane
- * (lavapipe, measured: a sum of 835,584 elements takes 2.4 ms with runs of 1 and 0.8 ms with runs of 64).
+ * A value is four elements (`vec4f`) where the row width allows it, else one. A workgroup owns a run of
+ * consecutive values and its lanes stride through it, so neighbours touch neighbouring memory. On a GPU the
+ * run is one value a lane; on a CPU driver, where starting a workgroup costs about as much as 64 values, it
+ * is up to 64 a lane (lavapipe, measured: a sum of 835,584 elements takes 2.4 ms with runs of 1 and 0.8 ms
+ * with runs of 64).
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import {

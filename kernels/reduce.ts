@@ -1,11 +1,13 @@
 /**
  * Sums over rows: bias gradients, sums over the batch, the second stage of every two-stage reduction.
  *
- * Maths    out[chunk, column] = Σ in[row, column] over the rows of the chunk, rowsPerChunk rows each (the last may be short).
- *          Large sums run it twice: partial sums per chunk, then one sum over the chunks. The order is fixed.
- * Shapes   in: rows of `columns` values, consecutive unless a `RowView` says where they lie; out: [chunks, columns].
- * Mapping  one invocation per output value (four columns where the width divides by 4); neighbours read neighbouring columns,
- *          so loads are consecutive. Registers only, no workgroup memory.
+ * Maths    out[chunk, column] = Σ in[row, column] over the rows of the chunk, rowsPerChunk rows each (the
+ *          last may be short). Large sums run it twice: partial sums per chunk, then one sum over the chunks.
+ *          The order is fixed.
+ * Shapes   in: rows of `columns` values, consecutive unless a `RowView` says where they lie; out: [chunks,
+ *          columns].
+ * Mapping  one invocation per output value (four columns where the width divides by 4); neighbours read
+ *          neighbouring columns, so loads are consecutive. Registers only, no workgroup memory.
  * Numerics f32 sums, serial in a chunk. Chunking keeps the error of long sums near that of a two-level tree.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
@@ -15,8 +17,8 @@ const workgroupSize = 64
 
 /**
  * Where the rows to be summed lie when they are not consecutive: `innerRows` consecutive rows at
- * `offset + outer · outerStride` (in values) for outer = 0, 1, …  E.g. token rows T1…T1+R-1 of every sample of [B,T,D]:
- * innerRows R, outerStride T·D, offset T1·D.
+ * `offset + outer · outerStride` (in values) for outer = 0, 1, …  E.g. token rows T1…T1+R-1 of every sample
+ * of [B,T,D]: innerRows R, outerStride T·D, offset T1·D.
  */
 export interface RowView {
   readonly innerRows: number
@@ -59,9 +61,9 @@ export function columnSum(
 }
 
 /**
- * Rows per chunk for the first stage of a sum over rows, or `rows` where one stage is best. Many invocations keep a GPU busy,
- * a few workgroups the cores of a CPU driver; there, small sums are not worth a second dispatch (lavapipe, 1088 × 192: 104 µs in
- * one stage, 130 µs in two; 3152 × 384: 503 and 533 µs).
+ * Rows per chunk for the first stage of a sum over rows, or `rows` where one stage is best. Many invocations
+ * keep a GPU busy, a few workgroups the cores of a CPU driver; there, small sums are not worth a second
+ * dispatch (lavapipe, 1088 × 192: 104 µs in one stage, 130 µs in two; 3152 × 384: 503 and 533 µs).
  */
 export function rowsPerChunk(caps: KernelCaps, rows: number, columns: number): number {
   if (caps.software && rows * columns < 500_000) return rows

@@ -1,11 +1,11 @@
 /**
  * Kernels that move token rows: gather and scatter, slices, concatenation, position rows, mean pooling.
  *
- * Shapes   [B, T, D]: `sampleSize` = T·D consecutive elements a sample, rows of D. All offsets and strides in the
- *          uniform block count values (four elements where D divides by 4), as the arrays do.
+ * Shapes   [B, T, D]: `sampleSize` = T·D consecutive elements a sample, rows of D. All offsets and strides in
+ *          the uniform block count values (four elements where D divides by 4), as the arrays do.
  * Mapping  see perValue.ts: one output value an invocation, neighbours side by side. Registers only.
- * Numerics copies are exact; sums are f32 in a fixed order (batch or token index ascending). No atomics: where rows are
- *          scattered, the caller promises that no two of a sample go to the same place.
+ * Numerics copies are exact; sums are f32 in a fixed order (batch or token index ascending). No atomics:
+ *          where rows are scattered, the caller promises that no two of a sample go to the same place.
  */
 import { f32, type Kernel, type KernelCaps } from './kernel.js'
 import { type Binding, perValueKernel, readOnly, valueWidth, writable } from './perValue.js'
@@ -18,8 +18,8 @@ export function gatherRows(caps: KernelCaps, B: number, N: number, M: number, D:
 }
 
 /**
- * dx[b, indices[b, m]] = dy[b, m]: the gradient of `gatherRows` for the rows that were gathered; other rows keep what they hold.
- * The indices of a sample are distinct. Bindings: dx, indices, dy.
+ * dx[b, indices[b, m]] = dy[b, m]: the gradient of `gatherRows` for the rows that were gathered; other rows
+ * keep what they hold. The indices of a sample are distinct. Bindings: dx, indices, dy.
  */
 export function scatterRows(caps: KernelCaps, B: number, N: number, M: number, D: number): Kernel {
   return moveRows(caps, 'scatterRows', { B, N, M, D }, 'rows[place] = moved[index];', ['write', 'read'])

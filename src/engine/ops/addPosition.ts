@@ -5,8 +5,8 @@ import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described } from './checks.js'
 
 /**
- * Adds position rows: y[b, t] = x[b, t] + position[0, firstRow + t]. x: [B, T, D], position: [1, P, D] → [B, T, D].
- * The position's gradient is the sum over the batch, zero in rows that were not used.
+ * Adds position rows: y[b, t] = x[b, t] + position[0, firstRow + t]. x: [B, T, D], position: [1, P, D] → [B,
+ * T, D]. The position's gradient is the sum over the batch, zero in rows that were not used.
  *
  * @throws ShapeError if the widths differ or the table has no row firstRow + T − 1.
  */

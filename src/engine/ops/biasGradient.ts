@@ -2,16 +2,16 @@ import { columnSum, type RowView, rowsPerChunk } from '../../../kernels/reduce.j
 import type { Tensor } from '../tensor.js'
 
 /**
- * Gradient of a bias that was added to every row: the sum over rows. Not a tape op; called from backward functions.
- * dy: [rows, N] (any leading dimensions) → written to `target`, N values.
+ * Gradient of a bias that was added to every row: the sum over rows. Not a tape op; called from backward
+ * functions. dy: [rows, N] (any leading dimensions) → written to `target`, N values.
  */
 export function biasGradient(dy: Tensor, target: Tensor): void {
   sumRows(dy, dy.size / target.size, target)
 }
 
 /**
- * Writes the sum of `rows` rows of target.size values each to `target`, in two stages where there are many rows.
- * The rows are consecutive in `source` unless `view` says otherwise.
+ * Writes the sum of `rows` rows of target.size values each to `target`, in two stages where there are many
+ * rows. The rows are consecutive in `source` unless `view` says otherwise.
  */
 export function sumRows(source: Tensor, rows: number, target: Tensor, view?: RowView): void {
   const { runtime } = source

@@ -6,8 +6,8 @@ import { batchTokensWidth, described } from './checks.js'
 
 /**
  * Picks token rows: y[b, m] = x[b, indices[b, m]]. x: [B, N, D], indices: u32 [B, M] → [B, M, D].
- * The indices of one sample are distinct and below N (a part of a permutation), so the gradient is a plain scatter:
- * dx[b, indices[b, m]] = dy[b, m], zero in rows that were not picked.
+ * The indices of one sample are distinct and below N (a part of a permutation), so the gradient is a plain
+ * scatter: dx[b, indices[b, m]] = dy[b, m], zero in rows that were not picked.
  *
  * @throws ShapeError if the batches differ, M > N, or the indices are not u32.
  */

@@ -11,8 +11,8 @@ import { sumRows } from './biasGradient.js'
 import { described, requireElements } from './checks.js'
 
 /**
- * Layer normalisation over the last dimension: y = (x − mean)/√(variance + eps)·weight + bias, variance biased.
- * x: [..., D], weight, bias: [D] → [..., D]. Ba, Kiros & Hinton 2016.
+ * Layer normalisation over the last dimension: y = (x − mean)/√(variance + eps)·weight + bias, variance
+ * biased. x: [..., D], weight, bias: [D] → [..., D]. Ba, Kiros & Hinton 2016.
  *
  * @throws ShapeError if weight or bias is not [D], or x is empty.
  */

@@ -4,8 +4,8 @@ import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, requireTokenRange } from './checks.js'
 
 /**
- * Mean over the tokens start…T-1 of every sample (global average pooling; start = 1 leaves the class token out).
- * x: [B, T, D] → [B, D].
+ * Mean over the tokens start…T-1 of every sample (global average pooling; start = 1 leaves the class token
+ * out). x: [B, T, D] → [B, D].
  *
  * @throws ShapeError if no token is left.
  */

@@ -40,7 +40,8 @@ export function patchify(images: Tensor, patchSize: number, order: PatchOrder): 
 }
 
 /**
- * Puts patches back together, the inverse of `patchify`. patches: [B, L, p·p·C], L a square number → [B, C, S, S].
+ * Puts patches back together, the inverse of `patchify`. patches: [B, L, p·p·C], L a square number → [B, C,
+ * S, S].
  *
  * @throws ShapeError if L is no square number or the width is not a multiple of p·p.
  */

@@ -4,8 +4,8 @@ import type { Tensor } from '../tensor.js'
 import { requireElements } from './checks.js'
 
 /**
- * factor·x. x: any shape → same shape. The factor belongs to the model (a loss weight, say); something that changes
- * at every step goes into a tensor instead.
+ * factor·x. x: any shape → same shape. The factor belongs to the model (a loss weight, say); something that
+ * changes at every step goes into a tensor instead.
  *
  * @throws ShapeError if x is empty.
  */
