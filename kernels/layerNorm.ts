@@ -1,9 +1,9 @@
 /**
  * Layer normalisation over the last dimension (Ba, Kiros & Hinton 2016) and its gradients.
  *
- * Maths    x̂ = (x − mean)·rstd,  rstd = 1/√(variance + eps),  y = x̂·weight + bias      (biased variance, as
- *          everywhere) g = dy·weight;  dx = rstd·(g − mean(g) − x̂·mean(g·x̂));  dWeight = Σrows dy·x̂;
- *          dBias = Σrows dy
+ * Maths    x̂ = (x − mean)·rstd      rstd = 1/√(variance + eps), biased variance      y = x̂·weight + bias
+ *          g = dy·weight             dx = rstd·(g − mean(g) − x̂·mean(g·x̂))
+ *          dWeight = Σrows dy·x̂      dBias = Σrows dy
  * Shapes   x, y, dy, dx [rows, D]; weight, bias [D]; mean, rstd [rows] are saved by the forward pass.
  * Mapping  forward and dx: `lanesPerRow` neighbouring lanes share a row, 64 / lanesPerRow rows a workgroup.
  *          GPU: 16 or 64 lanes, which read the row side by side and add up in workgroup memory (256 or 512
@@ -49,8 +49,8 @@ export function layerNormBackward(caps: KernelCaps, rows: number, D: number): Ke
 }
 
 /**
- * Gradients of weight and bias, summed over chunks of rows: [rows, D] → two arrays [ceil(rows /
- * rowsPerChunk), D].
+ * Gradients of weight and bias, summed over chunks of rows: [rows, D] → two arrays
+ * [ceil(rows / rowsPerChunk), D].
  * Bindings: x, dy, mean, rstd, dWeight, dBias.
  */
 export function layerNormParameterGradients(rows: number, D: number, rowsPerChunk: number): Kernel {
