@@ -41,9 +41,13 @@ export interface MatmulTile {
 /**
  * The product as one kernel. Bindings: a, b, [bias [n] with an epilogue], [pre-activation C with `biasGelu`], c.
  * With splits above 1, c is the workspace [splits, m, n].
+ * @throws Error for a layout other than `wantedLayout` on a software adapter.
  */
 export function matmulKernel(caps: KernelCaps, spec: MatmulSpec): Kernel {
   const { batch, m, n, k, layout, epilogue, splits } = spec
+  if (wantedLayout(caps, layout) !== layout) {
+    throw new Error(`matmul: a software adapter wants layout TN, got ${layout}; transpose the operands first`)
+  }
   const tile = matmulTile(caps, spec)
   const tilesM = Math.ceil(m / tile.rows)
   const tilesN = Math.ceil(n / tile.columns)
@@ -53,11 +57,11 @@ export function matmulKernel(caps: KernelCaps, spec: MatmulSpec): Kernel {
   const variant = caps.software ? 'register' : 'tiled'
   const name = `matmul${layout}.${variant}${epilogue === 'none' ? '' : `.${epilogue}`}`
   const code = caps.software
-    ? () => registerCode({ layout, epilogue, vectorM, vectorN })
+    ? () => registerCode({ epilogue, vectorM, vectorN })
     : () => tiledCode(layout, epilogue, tile)
   return {
     name,
-    key: caps.software ? `${name}/${vectorM && layout === 'TN'}/${vectorN}` : `${name}/${tile.rows}`,
+    key: caps.software ? `${name}/${vectorM}/${vectorN}` : `${name}/${tile.rows}`,
     bindings: bindingsOf(epilogue),
     params: [m, n, k, tilesM, tilesN, splits, Math.ceil(k / splits), workgroups],
     workgroups: flatGrid(workgroups, 1),
@@ -67,7 +71,7 @@ export function matmulKernel(caps: KernelCaps, spec: MatmulSpec): Kernel {
 }
 
 /** How many parts to cut k into: 1 unless C alone has too few tiles for the device. */
-export function matmulSplits(caps: KernelCaps, spec: Omit<MatmulSpec, 'splits' | 'epilogue'>): number {
+export function matmulSplits(caps: KernelCaps, spec: Pick<MatmulSpec, 'batch' | 'm' | 'n' | 'k'>): number {
   if (spec.batch > 1) return 1
   const tile = matmulTile(caps, spec)
   const tiles = Math.ceil(spec.m / tile.rows) * Math.ceil(spec.n / tile.columns)
@@ -77,18 +81,16 @@ export function matmulSplits(caps: KernelCaps, spec: Omit<MatmulSpec, 'splits' |
 }
 
 /**
- * Whether B of an NT product is better transposed first and the product run as NN: on a software adapter the gathers that
- * NT needs for B cost more than the transposition, once B is used by more than one tile of rows.
+ * The layout that a product should be brought to before it is run. The register variant takes both operands k-major only: it
+ * reads A as vec4 along m and B as vec4 along n, and on a CPU that is worth a transposition of what lies otherwise
+ * (1.2–1.8 × for the shapes of a ViT, the transposition included).
  */
-export function transposeFirst(caps: KernelCaps, layout: MatmulLayout, m: number): boolean {
-  return caps.software && layout === 'NT' && m > registerTile('NN').rows
+export function wantedLayout(caps: KernelCaps, layout: MatmulLayout): MatmulLayout {
+  return caps.software ? 'TN' : layout
 }
 
-function matmulTile(
-  caps: KernelCaps,
-  { batch, m, n, layout }: Omit<MatmulSpec, 'splits' | 'epilogue'>,
-): MatmulTile {
-  return caps.software ? registerTile(layout) : tiledTile(batch, m, n)
+function matmulTile(caps: KernelCaps, { batch, m, n }: Pick<MatmulSpec, 'batch' | 'm' | 'n'>): MatmulTile {
+  return caps.software ? registerTile : tiledTile(batch, m, n)
 }
 
 function bindingsOf(epilogue: MatmulEpilogue): readonly Access[] {

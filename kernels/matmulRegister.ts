@@ -1,29 +1,27 @@
 /**
  * Matmul for software adapters, where a subgroup is one SIMD vector of a CPU and workgroup memory and barriers are slow.
  *
- * Tiling   a workgroup is 8 lanes and computes 8 rows (TN: 16) × 64 columns of C: a lane has two groups of 4 consecutive columns, 32
- *          columns apart, so 64 accumulators. Per step of k: 8 values of A, the same for all lanes (the index comes from the
- *          workgroup alone, so the driver loads them once and broadcasts), 8 values of B per lane, 64 multiply-adds.
- * Memory   registers only. B is read as vec4 along n where n divides by 4, A of TN as vec4 along m where m divides by 4.
+ * Maths    C = Aᵀ·B with both operands k-major: A [k,m], B [k,n].
+ * Tiling   a workgroup is 8 lanes and computes 16 rows × 64 columns of C: a lane has two groups of 4 consecutive columns, 32
+ *          columns apart, so 128 accumulators. Per step of k: 16 values of A, the same for all lanes (the index comes from the
+ *          workgroup alone, so the driver loads them once and broadcasts), 8 values of B per lane, 128 multiply-adds.
+ * Memory   registers only. A is read as vec4 along m where m divides by 4, B along n where n divides by 4.
  * Edges    rows and columns past the end are clamped for the loads and guarded for the stores.
  * Compile  a CPU driver compiles in proportion to the text, most for stores, so k is not unrolled and
  *          there is one store (and one GELU) in a loop over the rows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { erfWgsl } from './erf.js'
-import type { MatmulEpilogue, MatmulLayout, MatmulTile } from './matmul.js'
+import type { MatmulEpilogue, MatmulTile } from './matmul.js'
 import { matmulParamsWgsl, unroll } from './matmulShared.js'
 
 const lanes = 8
+const rows = 16
 const groups = 2
 
-/** A of TN comes four values a load, so that more rows pay for themselves. */
-export function registerTile(layout: MatmulLayout): MatmulTile {
-  return { rows: layout === 'TN' ? 16 : 8, columns: lanes * groups * 4 }
-}
+export const registerTile: MatmulTile = { rows, columns: lanes * groups * 4 }
 
 interface RegisterOptions {
-  readonly layout: MatmulLayout
   readonly epilogue: MatmulEpilogue
   /** m divides by 4. */
   readonly vectorM: boolean
@@ -31,17 +29,14 @@ interface RegisterOptions {
   readonly vectorN: boolean
 }
 
-export function registerCode({ layout, epilogue, vectorM, vectorN }: RegisterOptions): string {
-  const { rows } = registerTile(layout)
-  const vectorA = layout === 'TN' && vectorM
-  const vectorB = layout !== 'NT' && vectorN
+export function registerCode({ epilogue, vectorM, vectorN }: RegisterOptions): string {
   const hasBias = epilogue !== 'none'
   const hasGelu = epilogue === 'biasGelu'
   const c = hasBias ? (hasGelu ? 4 : 3) : 2
   const output = vectorN ? 'vec4f' : 'f32'
   return wgsl`
-@group(0) @binding(0) var<storage, read> a: array<${vectorA ? 'vec4f' : 'f32'}>;
-@group(0) @binding(1) var<storage, read> b: array<${vectorB ? 'vec4f' : 'f32'}>;
+@group(0) @binding(0) var<storage, read> a: array<${vectorM ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> b: array<${vectorN ? 'vec4f' : 'f32'}>;
 #if ${hasBias}
 @group(0) @binding(2) var<storage, read> bias: array<${output}>;
 #endif
@@ -68,17 +63,21 @@ fn main(
   let firstGroup = part.tileColumn * ${groups * lanes}u + lane;
   let groupCount = (params.n + 3u) / 4u;
 
-  // Where each row of A and each column group of B starts.
+  // Where each row of A and each column group of B starts, in values or vectors; one step of k is a row of A and of B.
   ${unroll(rows, (r) => `let row${r} = min(firstRow + ${r}u, params.m - 1u);`)}
   ${unroll(groups, (g) => `let group${g} = min(firstGroup + ${g * lanes}u, groupCount - 1u);`)}
-  ${startsOfA(rows, layout, vectorA)}
-  ${startsOfB(layout, vectorB)}
+  let strideA = params.m${vectorM ? ' / 4u' : ''};
+  let strideB = ${vectorN ? 'groupCount' : 'params.n'};
+  var startA = (part.batch * params.k + part.kStart) * strideA;
+  var startB = (part.batch * params.k + part.kStart) * strideB;
 
-  ${block(rows, (r, g) => `var sum${r}_${g} = vec4f();`)}
+  ${block((r, g) => `var sum${r}_${g} = vec4f();`)}
   for (var k = part.kStart; k < part.kEnd; k++) {
-    ${loadA(rows, layout, vectorA)}
-    ${loadB(layout, vectorB)}
-    ${block(rows, (r, g) => `sum${r}_${g} = fma(vec4f(${vectorA ? `a${r >> 2}[${r & 3}]` : `a${r}`}), b${g}, sum${r}_${g});`)}
+    ${vectorM ? unroll(rows / 4, (i) => `let a${i} = a[startA + row${4 * i} / 4u];`) : unroll(rows, (r) => `let a${r} = a[startA + row${r}];`)}
+    ${unroll(groups, (g) => `let b${g} = ${vectorN ? `b[startB + group${g}]` : scalarsOfB(g)};`)}
+    ${block((r, g) => `sum${r}_${g} = fma(vec4f(${vectorM ? `a${r >> 2}[${r & 3}]` : `a${r}`}), b${g}, sum${r}_${g});`)}
+    startA += strideA;
+    startB += strideB;
   }
 
   // The finished row is always in sum0: the others move up by one. Registers cannot be indexed, and a store is the
@@ -92,45 +91,13 @@ fn main(
 `
 }
 
-function block(rows: number, text: (row: number, group: number) => string): string {
+function block(text: (row: number, group: number) => string): string {
   return unroll(rows, (r) => unroll(groups, (g) => text(r, g)))
 }
 
-function startsOfA(rows: number, layout: MatmulLayout, vector: boolean): string {
-  if (vector)
-    return unroll(
-      rows / 4,
-      (i) => `let startA${i} = part.batch * params.k * params.m / 4u + row${4 * i} / 4u;`,
-    )
-  const start = (r: number) =>
-    layout === 'TN'
-      ? `part.batch * params.k * params.m + row${r}`
-      : `(part.batch * params.m + row${r}) * params.k`
-  return unroll(rows, (r) => `let startA${r} = ${start(r)};`)
-}
-
-function loadA(rows: number, layout: MatmulLayout, vector: boolean): string {
-  if (vector) return unroll(rows / 4, (i) => `let a${i} = a[startA${i} + k * (params.m / 4u)];`)
-  return unroll(rows, (r) => `let a${r} = a[startA${r} + k${layout === 'TN' ? ' * params.m' : ''}];`)
-}
-
-function startsOfB(layout: MatmulLayout, vector: boolean): string {
-  if (vector)
-    return unroll(groups, (g) => `let startB${g} = part.batch * params.k * params.n / 4u + group${g};`)
-  const start = (g: number, j: number) => {
-    const column = `min(4u * group${g} + ${j}u, params.n - 1u)`
-    return layout === 'NT'
-      ? `(part.batch * params.n + ${column}) * params.k`
-      : `part.batch * params.k * params.n + ${column}`
-  }
-  return unroll(groups, (g) => unroll(4, (j) => `let startB${g}_${j} = ${start(g, j)};`))
-}
-
-function loadB(layout: MatmulLayout, vector: boolean): string {
-  if (vector) return unroll(groups, (g) => `let b${g} = b[startB${g} + k * (params.n / 4u)];`)
-  const step = layout === 'NT' ? 'k' : 'k * params.n'
-  const value = (g: number) => [0, 1, 2, 3].map((j) => `b[startB${g}_${j} + ${step}]`).join(', ')
-  return unroll(groups, (g) => `let b${g} = vec4f(${value(g)});`)
+function scalarsOfB(group: number): string {
+  const values = [0, 1, 2, 3].map((j) => `b[startB + min(4u * group${group} + ${j}u, params.n - 1u)]`)
+  return `vec4f(${values.join(', ')})`
 }
 
 /** Writes one column group of the row in sum0, through the epilogue. */

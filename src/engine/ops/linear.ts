@@ -3,7 +3,7 @@ import { gradientTarget, needsGrad, record } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { biasGradient } from './biasGradient.js'
-import { type ProductSizes, product, productWithBias } from './matmul.js'
+import { type ProductSizes, product } from './matmul.js'
 
 /**
  * Linear layer, bias and exact GELU fused in. x: [..., K], weight: [N, K], bias: [N] or null → [..., N].
@@ -24,14 +24,13 @@ export function linear(
   const y = runtime.empty([...x.shape.slice(0, -1), sizes.n])
   const inputs = bias ? [x, weight, bias] : [x, weight]
   if (activation === 'none') {
-    if (bias) productWithBias('bias', sizes, [x, weight, bias], [y])
-    else product('NT', sizes, x, weight, y)
+    product('NT', sizes, x, weight, y, bias && { bias, preActivation: null })
     return record('linear', y, inputs, (dy) => linearGradients(sizes, dy, x, weight, bias))
   }
   if (!bias)
     throw new ShapeError('linear', 'the GELU is fused with the bias: give one, or apply gelu() after')
   const z = runtime.empty(y.shape)
-  productWithBias('biasGelu', sizes, [x, weight, bias], [z, y])
+  product('NT', sizes, x, weight, y, { bias, preActivation: z })
   const backward = (dy: Tensor) => {
     const dz = runtime.empty(y.shape)
     runtime.dispatch(geluBackward(runtime.caps, z.size), [z, dy, dz])

@@ -1,10 +1,4 @@
-import {
-  type MatmulEpilogue,
-  type MatmulLayout,
-  matmulKernel,
-  matmulSplits,
-  transposeFirst,
-} from '../../../kernels/matmul.js'
+import { type MatmulLayout, matmulKernel, matmulSplits, wantedLayout } from '../../../kernels/matmul.js'
 import { transposeKernel } from '../../../kernels/transpose.js'
 import { gradientTarget, needsGrad, record } from '../autograd.js'
 import { ShapeError } from '../errors.js'
@@ -55,14 +49,37 @@ export interface ProductSizes {
   readonly k: number
 }
 
-/** c = op(a)·op(b), through a workspace where k is split. Not a tape op: forward and backward functions call it. */
-export function product(layout: MatmulLayout, sizes: ProductSizes, a: Tensor, b: Tensor, c: Tensor): void {
+/** What a linear layer does with the product: a bias [n], and the exact GELU if `preActivation` is there to keep its input. */
+export interface Epilogue {
+  readonly bias: Tensor
+  readonly preActivation: Tensor | null
+}
+
+/**
+ * c = op(a)·op(b), through a workspace where k is split and with operands transposed where the adapter wants that.
+ * Not a tape op: forward and backward functions call it.
+ */
+export function product(
+  layout: MatmulLayout,
+  sizes: ProductSizes,
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  epilogue: Epilogue | null = null,
+): void {
+  const { batch, m, n, k } = sizes
+  const wanted = wantedLayout(c.runtime.caps, layout)
+  const wantedA = layout !== 'TN' && wanted === 'TN' ? transposed(a, batch, m, k) : a
+  const wantedB = layout === 'NT' && wanted !== 'NT' ? transposed(b, batch, n, k) : b
+  if (epilogue) productWithEpilogue(wanted, sizes, wantedA, wantedB, c, epilogue)
+  else splitProduct(wanted, sizes, wantedA, wantedB, c)
+  if (wantedA !== a) wantedA.dispose()
+  if (wantedB !== b) wantedB.dispose()
+}
+
+function splitProduct(layout: MatmulLayout, sizes: ProductSizes, a: Tensor, b: Tensor, c: Tensor): void {
   const { runtime } = c
-  if (transposeFirst(runtime.caps, layout, sizes.m)) {
-    withTransposed(b, sizes, (kMajor) => product('NN', sizes, a, kMajor, c))
-    return
-  }
-  const splits = matmulSplits(runtime.caps, { ...sizes, layout })
+  const splits = matmulSplits(runtime.caps, sizes)
   const kernel = matmulKernel(runtime.caps, { ...sizes, layout, epilogue: 'none', splits })
   if (splits === 1) {
     runtime.dispatch(kernel, [a, b, c])
@@ -74,33 +91,26 @@ export function product(layout: MatmulLayout, sizes: ProductSizes, a: Tensor, b:
   parts.dispose()
 }
 
-/** x·Wᵀ + bias with an epilogue; `outputs` are those of the kernel. */
-export function productWithBias(
-  epilogue: Exclude<MatmulEpilogue, 'none'>,
+function productWithEpilogue(
+  layout: MatmulLayout,
   sizes: ProductSizes,
-  [x, weight, bias]: readonly [x: Tensor, weight: Tensor, bias: Tensor],
-  outputs: readonly Tensor[],
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  { bias, preActivation }: Epilogue,
 ): void {
-  const { runtime } = x
-  const run = (layout: MatmulLayout, w: Tensor) =>
-    runtime.dispatch(matmulKernel(runtime.caps, { ...sizes, layout, epilogue, splits: 1 }), [
-      x,
-      w,
-      bias,
-      ...outputs,
-    ])
-  if (transposeFirst(runtime.caps, 'NT', sizes.m))
-    withTransposed(weight, sizes, (kMajor) => run('NN', kMajor))
-  else run('NT', weight)
+  const { runtime } = c
+  const epilogue = preActivation ? 'biasGelu' : 'bias'
+  const kernel = matmulKernel(runtime.caps, { ...sizes, layout, epilogue, splits: 1 })
+  runtime.dispatch(kernel, preActivation ? [a, b, bias, preActivation, c] : [a, b, bias, c])
 }
 
-/** Lends `use` a copy of b [batch, n, k] as [batch, k, n]. */
-function withTransposed(b: Tensor, { batch, n, k }: ProductSizes, use: (kMajor: Tensor) => void): void {
-  const { runtime } = b
-  const kMajor = runtime.empty([batch, k, n])
-  runtime.dispatch(transposeKernel(runtime.caps, batch, n, k), [b, kMajor])
-  use(kMajor)
-  kMajor.dispose()
+/** x [batch, rows, columns] → [batch, columns, rows]. */
+function transposed(x: Tensor, batch: number, rows: number, columns: number): Tensor {
+  const { runtime } = x
+  const y = runtime.empty([batch, columns, rows])
+  runtime.dispatch(transposeKernel(runtime.caps, batch, rows, columns), [x, y])
+  return y
 }
 
 function matmulSizes(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): ProductSizes {
