@@ -1,0 +1,187 @@
+/** The papers that go with a set: dataset.json, folds.json, LICENSE and the card (README.md). */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FaceSet } from './faceSet.js'
+import type { RenderOptions } from './options.js'
+import { meanRate } from './people.js'
+import type { Shard } from './shards.js'
+
+const unitNames: Readonly<Record<number, string>> = {
+  ...{
+    1: 'inner brow raiser',
+    2: 'outer brow raiser',
+    4: 'brow lowerer',
+    6: 'cheek raiser',
+    7: 'lid tightener',
+  },
+  ...{ 9: 'nose wrinkler', 10: 'upper lip raiser', 12: 'lip corner puller', 14: 'dimpler' },
+  ...{ 15: 'lip corner depressor', 17: 'chin raiser', 23: 'lip tightener (a mix)', 24: 'lip presser' },
+  ...{ 25: 'lips part (a mix)', 26: 'jaw drop (a mix)' },
+}
+
+const licence = `MIT License
+
+Copyright (c) 2026 the authors of fmae-webgpu (the pictures, their labels and the renderer)
+Copyright (c) 2020 USC Institute for Creative Technologies (ICT-FaceKit, the face model in the pictures)
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
+`
+
+/** Mean, and deviation over people, of how often a unit is present. */
+function rateRow(faces: FaceSet, unit: number): string {
+  const labelled = faces.plans.filter((plan) => plan.split !== 'extra')
+  const people = [...new Set(labelled.map((plan) => plan.picture.person))]
+  const present = labelled.filter((plan) => plan.picture.present[unit]).length
+  const rates = people.map((person) => person.rates[unit])
+  const mean = rates.reduce((a, b) => a + b, 0) / rates.length
+  const deviation = Math.sqrt(rates.reduce((sum, r) => sum + (r - mean) ** 2, 0) / rates.length)
+  const au = faces.set.aus[unit]
+  const share = (present / labelled.length).toFixed(3)
+  return `| ${au} | ${unitNames[au] ?? ''} | ${present} | ${share} | ${mean.toFixed(3)} ± ${deviation.toFixed(3)} |`
+}
+
+function commandOf(options: RenderOptions): string {
+  const correlation = options.correlation ?? 'none'
+  return [
+    'node dist/renderFaces.js --model <folder of the ICT face pack> --out data/faces',
+    `--people ${options.people} --per-person ${options.perPerson} --extra-people ${options.extraPeople}`,
+    `--size ${options.size} --aus ${options.aus} --correlation ${correlation} --seed ${options.seed}`,
+    `--quality ${options.quality}`,
+  ].join(' \\\n  ')
+}
+
+function habits(options: RenderOptions): string {
+  if (options.correlation === null) return `Every person shows every unit at the rate ${meanRate}.`
+  const c = options.correlation
+  const [a, b] = [meanRate * c, (1 - meanRate) * c].map((x) => x.toFixed(2))
+  return `Person s shows unit j at a rate of his or her own, drawn from Beta(${a}, ${b}): the identity shortcut, as strong as c = ${c} makes it.`
+}
+
+function readme(faces: FaceSet, shards: readonly Shard[], options: RenderOptions): string {
+  const labelled = options.people * options.perPerson
+  const rows = faces.set.aus.map((_, unit) => rateRow(faces, unit)).join('\n')
+  const foldRows = faces.folds.map(({ name, subjects }) => {
+    const own = shards.filter((shard) => shard.split === name)
+    const images = own.reduce((sum, shard) => sum + shard.images, 0)
+    return `| ${name} | ${subjects.length} | ${images} | ${own.length} |`
+  })
+  const extraShards = shards.filter((shard) => shard.split === 'extra').length
+  return `# Rendered faces with action-unit labels
+
+${labelled} pictures of ${options.people} people (${options.perPerson} each) and one picture each of ${options.extraPeople} further people,
+${options.size}×${options.size} pixels, JPEG quality ${options.quality}. Nobody in them exists: every face is a random draw from the
+[ICT-FaceKit](https://github.com/ICT-VGL/ICT-FaceKit) morphable model, rendered by \`tools/renderFaces\`.
+Identity, action units, intensities and pose are exact because they made the picture.
+
+![contact sheet](contactSheet.png)
+
+Above: one picture each of many people. Below: the same people at rest and with each unit at full strength.
+
+## How it was made
+
+\`\`\`
+npx esbuild tools/renderFaces/renderFaces.ts --bundle --platform=node --format=esm --packages=external --outfile=dist/renderFaces.js
+${commandOf(options)}
+\`\`\`
+
+Same seed, same bytes on one adapter (another GPU or driver may round a pixel differently); all random numbers are
+Philox4x32-10. The set AU \`${faces.set.name}\` has ${faces.set.aus.length} units. ${habits(options)}
+
+- Intensity of a present unit U(0.5, 1); of an absent one 0 in 70 of 100 cases, else U(0, 0.12). A quarter of the
+  pictures is lopsided: there the weaker side has 0.4 to 0.9 of the labelled intensity.
+- Units that cannot be told apart together are kept apart (10 with 24; 24 with 9, 25 and 26; 23 with 26), 6 + 7 and
+  9 + 10 add up to 1.3 at most. Gaze wanders; one picture in 50 is caught in a blink. Neither is labelled.
+- Pose: yaw, pitch, roll of standard deviation 4.2, 3, 1.8 degrees, cut off at 9, 7.2, 4.8. The frame is aligned to the
+  person's brows and chin at rest, then ±5 % in size and ±0.25 cm in place.
+- Light from a random direction in front, with random strength, tint and ambient light; a background of two colours;
+  noise of 0.6 to 3 grey levels.
+- Per person: 100 shape modes from N(0, 1), skin tone (uniform along a ramp from light to dark, with its own
+  undertone), brows, irises, lips, lid line, shaved-hair and beard shade, mottling.
+
+## Files
+
+\`foldN-*.tar.gz\`, \`extra-*.tar.gz\`: WebDataset shards of \`000123.jpg\` and \`000123.json\`:
+\`{"subject":"S017","AUs":[1,4,12],"intensities":{"1":0.83,…},"pose":{"yaw":…,"pitch":…,"roll":…}}\` (intensities 0 to 1 of all
+units of the set; degrees). \`folds.json\` names the people of each fold (no person is in two); \`dataset.json\` lists
+the shards and the settings.
+
+| split | people | pictures | shards |
+|---|---|---|---|
+${foldRows.join('\n')}
+| extra | ${options.extraPeople} | ${options.extraPeople} | ${extraShards} |
+
+| AU | | present in | share | people's rates, mean ± deviation |
+|---|---|---|---|---|
+${rows}
+
+## Limits
+
+- Rendered: one head topology, no hair (only a painted shade), no wrinkles finer than the mesh, no texture maps, no
+  lashes, no shadows cast. What is learnt here says little about photographs.
+- The weights that make a unit are the ICT-FaceKit authors' "closest relation" to FACS, with a few mixes chosen by eye. **No
+  certified FACS coder has checked them.** AU 23 has no shape in the model and is a mix (lips rolled in half way, some
+  pucker); 25 and 26 are mixes too; 24 lifts the chin a little; 7 and 24 are small in the picture.
+- Intensity is linear in the weight of a shape, a convention and not a measurement.
+- Beyond the couplings above and each person's rates, units are independent. Real faces have more order.
+- Shape modes come from a few hundred light-stage scans; skin, eye and hair colours are drawn by our own rules. The set
+  represents no population and is no ground for statements about any.
+
+## Licence
+
+MIT, see \`LICENSE\`. Face model: ICT-FaceKit, Copyright (c) 2020 USC Institute for Creative Technologies, MIT;
+Li et al., *Learning Formation of Physically-Based Face Attributes*, CVPR 2020 (arXiv 2004.03458).
+`
+}
+
+/** Folds one line each, so that the file stays small and still reads. */
+function foldsJson(faces: FaceSet): string {
+  const rows = faces.folds.map((fold) => `  ${JSON.stringify(fold)}`)
+  const head = {
+    about: 'People of each fold, for subject-exclusive cross-validation.',
+    rule: 'People shuffled by the seed and dealt out in turn; all pictures of a person are in one fold.',
+    key: 'subject',
+  }
+  return `${JSON.stringify(head).slice(0, -1)},"folds":[\n${rows.join(',\n')}\n]}\n`
+}
+
+export async function writeCard(
+  folder: string,
+  faces: FaceSet,
+  shards: readonly Shard[],
+  options: RenderOptions,
+): Promise<void> {
+  const { size, seed, correlation, people, perPerson, extraPeople, quality } = options
+  const dataset = {
+    name: 'fmae-webgpu rendered faces',
+    imageSize: size,
+    aus: faces.set.aus,
+    shards,
+    seed,
+    correlation: correlation ?? 'none',
+    auSet: faces.set.name,
+    ...{ people, perPerson, extraPeople, quality },
+  }
+  const papers = {
+    'dataset.json': `${JSON.stringify(dataset, null, 1)}\n`,
+    'folds.json': foldsJson(faces),
+    LICENSE: licence,
+    'README.md': readme(faces, shards, options),
+  }
+  for (const [file, text] of Object.entries(papers)) await writeFile(join(folder, file), text)
+}
