@@ -14,11 +14,7 @@ export async function openRuntime(options: OpenOptions = {}): Promise<Runtime> {
   const found = await findAdapter()
   const device = await found.adapter.requestDevice(deviceDescriptor(found.adapter))
   if (!device) throw new DeviceError(`the adapter ${found.description} gave no device`)
-  const runtime = new Runtime(
-    device,
-    readCapabilities(found.adapter, device, found.software),
-    found.description,
-  )
+  const runtime = new Runtime(device, readCapabilities(found.adapter, device, found.software), found.notice)
   if (options.debug) runtime.sentinel = new Sentinel(runtime)
   return runtime
 }

@@ -165,3 +165,12 @@ export type PretrainOptions = z.output<typeof pretrainSchema>
 export type FinetuneOptions = z.output<typeof finetuneSchema>
 export type EvaluateOptions = z.output<typeof evaluateSchema>
 export type ProbeOptions = z.output<typeof probeSchema>
+
+/** A recipe completed by the schema's defaults, as a run takes it. */
+export function pretrainDefaults(recipe: Partial<PretrainOptions>): PretrainOptions {
+  return pretrainSchema.parse({ data: '', out: '', ...recipe })
+}
+
+export function fineTuneDefaults(recipe: Partial<FinetuneOptions>): FinetuneOptions {
+  return finetuneSchema.parse({ data: '', out: '', ...recipe })
+}

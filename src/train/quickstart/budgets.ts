@@ -1,0 +1,34 @@
+import type { FmaeConfig } from '../../model/config.js'
+import { presets } from '../../model/presets.js'
+import { finetuneRecipes, pretrainRecipes } from '../recipes.js'
+
+interface StageSettings {
+  readonly batchSize: number
+  readonly epochs: number
+  readonly warmupEpochs: number
+  readonly baseLearningRate: number
+}
+
+/** One size of the main job. */
+export interface Budget {
+  readonly model: FmaeConfig
+  readonly pretrain: StageSettings
+  readonly finetune: StageSettings
+  /** λ of the adversarial run: chosen on fold 2, never on the test people (docs/main-job.md). */
+  readonly lambda: number
+}
+
+const { pretrain, finetune } = { pretrain: pretrainRecipes.nano, finetune: finetuneRecipes.nano }
+
+/** `short` takes minutes on two CPU cores, `long` up to an hour. */
+export const budgets = {
+  short: { model: presets.nano, pretrain, finetune, lambda: 2 },
+  long: {
+    model: presets.nano,
+    pretrain: { ...pretrain, epochs: 24 },
+    finetune: { ...finetune, epochs: 20 },
+    lambda: 2,
+  },
+} as const satisfies Record<string, Budget>
+
+export type BudgetName = keyof typeof budgets

@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Runtime } from '../../engine/runtime.js'
+import type { ClassifierConfig } from '../../model/config.js'
+import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
+import { loadAll, loadMatching } from '../checkpoint/trainingState.js'
+import { checkpointPath, type ManagedRun, runManaged, type StopSignal } from '../commands/session.js'
+import { auTargets } from '../data/folds.js'
+import type { PictureLoader } from '../data/pictureLoader.js'
+import { classify } from '../loop/evaluation.js'
+import { FineTuning } from '../loop/fineTuning.js'
+import { Pretraining } from '../loop/pretraining.js'
+import type { TrainingRun } from '../loop/trainingRun.js'
+import { type ActionUnitMetrics, actionUnitMetrics } from '../metrics/actionUnitMetrics.js'
+import { fineTuneDefaults, pretrainDefaults } from '../options.js'
+import { finetuneRecipes, pretrainRecipes } from '../recipes.js'
+import type { FinetuneName } from '../report/reportSchema.js'
+import { RunLog } from '../runLog.node.js'
+import type { Budget } from './budgets.js'
+import type { MainJobData } from './faces.js'
+
+/** Pictures of an evaluation batch. */
+const EVALUATION_BATCH = 64
+
+export interface MainJob {
+  readonly runtime: Runtime
+  readonly budget: Budget
+  readonly data: MainJobData
+  readonly loader: PictureLoader
+  readonly seed: number
+  readonly out: string
+  readonly resume: boolean
+  readonly stop: StopSignal
+}
+
+/** What a stage of the job logged: one row per step. */
+export interface StageLog {
+  readonly steps: readonly Readonly<Record<string, number>>[]
+  readonly imagesPerSecond: number
+  readonly seconds: number
+}
+
+/** The user stopped the job; what was saved can be resumed. */
+export class Stopped extends Error {}
+
+export async function pretrainStage(job: MainJob): Promise<{ run: Pretraining; log: StageLog }> {
+  const { runtime, budget, data, loader, seed } = job
+  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...budget.pretrain, seed }
+  const run = new Pretraining(runtime, budget.model, settings, loader, data.pretrain)
+  const info = { config: budget.model, options: settings, standardise: settings.standardise }
+  const log = await stage(job, { run, info, label: 'pretrain' })
+  return { run, log }
+}
+
+export interface FineTuned {
+  readonly run: FineTuning
+  readonly log: StageLog
+  readonly lambda: number
+  readonly unseen: ActionUnitMetrics
+  readonly seen: ActionUnitMetrics
+  readonly f1PerEpoch: readonly number[]
+}
+
+/** One of the three fine-tunings; `from` is the FMAE checkpoint, null for a start from scratch. */
+export async function fineTuneStage(
+  job: MainJob,
+  name: FinetuneName,
+  lambda: number,
+  from: string | null,
+): Promise<FineTuned> {
+  const { runtime, budget, data, loader, seed } = job
+  const settings = { ...fineTuneDefaults(finetuneRecipes.nano), ...budget.finetune, seed, lambda }
+  const config: ClassifierConfig = {
+    ...budget.model,
+    aus: data.aus.length,
+    subjects: data.subjects.length,
+    lambda,
+    idLoss: settings.idLoss,
+    idHeadLayers: settings.idHeadLayers,
+    dropPath: settings.dropPath,
+  }
+  const run = new FineTuning(runtime, config, settings, loader, data.train, data.aus, data.subjects)
+  if (from) {
+    loadMatching(run.parameters, await readSafetensors(from), from)
+    run.resetAuHead()
+  }
+  const info = { config, options: settings, aus: data.aus, standardise: settings.standardise }
+  const evaluations = new RunLog(join(job.out, name, 'evaluation.jsonl'))
+  const evaluate = (indices: Uint32Array) => evaluateAus(run, job, indices)
+  const log = await stage(job, {
+    run,
+    info,
+    label: name,
+    onEpoch: async (epoch) => {
+      const { f1At05, f1Best, threshold, auc } = await evaluate(data.unseen)
+      evaluations.write({ epoch, f1At05, f1Best, threshold, auc })
+    },
+  })
+  const unseen = await evaluate(data.unseen)
+  const seen = await evaluate(data.seen)
+  const f1PerEpoch = latest(evaluations, 'epoch').map(({ f1At05 }) => f1At05!)
+  return { run, log, lambda, unseen, seen, f1PerEpoch }
+}
+
+async function evaluateAus(run: FineTuning, { runtime, loader, data }: MainJob, indices: Uint32Array) {
+  const { auLogits } = await classify(runtime, run.model, loader, indices, EVALUATION_BATCH)
+  return actionUnitMetrics(auLogits, auTargets(loader.set, indices, data.aus), data.aus.length)
+}
+
+/** Trains a stage, or takes it from its folder if an earlier, stopped job had finished it. */
+async function stage(
+  job: MainJob,
+  managed: Pick<ManagedRun, 'run' | 'info' | 'label' | 'onEpoch'>,
+): Promise<StageLog> {
+  const out = join(job.out, managed.label === 'pretrain' ? 'fmae-pretrain' : managed.label)
+  const resume = job.resume && existsSync(checkpointPath(out))
+  const summary = new RunLog(join(out, 'stage.jsonl'))
+  const earlier = resume ? summary.read().at(-1) : undefined
+  if (earlier) await takeFinished(managed.run, checkpointPath(out))
+  else {
+    const { outcome, imagesPerSecond, seconds } = await runManaged({
+      ...managed,
+      out,
+      resume,
+      checkpointEvery: 1,
+      stop: job.stop,
+    })
+    if (outcome === 'stopped') throw new Stopped()
+    summary.write({ imagesPerSecond, seconds })
+  }
+  const { imagesPerSecond, seconds } = summary.read().at(-1) as Record<string, number>
+  return {
+    steps: latest(new RunLog(join(out, 'log.jsonl')), 'step'),
+    imagesPerSecond: imagesPerSecond!,
+    seconds: seconds!,
+  }
+}
+
+async function takeFinished(run: TrainingRun, path: string): Promise<void> {
+  loadAll(run.parameters, await readSafetensors(path), path)
+  console.log(`${path}: finished before, taken as it is`)
+}
+
+/** Rows of a log by `key`, the later of two winning: a resumed run may repeat steps after its checkpoint. */
+function latest(log: RunLog, key: string): Record<string, number>[] {
+  const rows = new Map(log.read().map((row) => [row[key], row as Record<string, number>]))
+  return [...rows.values()].sort((a, b) => a[key]! - b[key]!)
+}
