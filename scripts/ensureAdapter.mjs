@@ -17,7 +17,9 @@ export async function ensureAdapter({ again = false } = {}) {
   if (first.source === 'hardware' || first.source === 'system' || process.env.FMAE_ADAPTER) return use(first)
   const reason = whyNotInstallable()
   if (reason) {
-    console.log(`setup: the faster software driver lavapipe is not installed (${reason}).`)
+    console.log(
+      `setup: no lavapipe (the faster software driver) that Dawn accepts is installed, and ${reason}.`,
+    )
     return use(first)
   }
   if (!again && existsSync(FAILED) && Date.now() - statSync(FAILED).mtimeMs < RETRY_AFTER_MS) {

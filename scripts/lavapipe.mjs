@@ -21,9 +21,9 @@ const PARTS = '/etc/apt/sources.list.d'
 export function whyNotInstallable(env = process.env) {
   if (process.platform !== 'linux') return 'this is not Linux'
   const { ids } = distribution()
-  if (!ids.includes('debian') && !ids.includes('ubuntu')) return 'only Debian and Ubuntu are known here'
-  if (env.FMAE_NO_APT) return 'FMAE_NO_APT forbids it'
-  if (process.getuid() !== 0) return 'that needs root: sudo npm run setup'
+  if (!ids.includes('debian') && !ids.includes('ubuntu')) return 'only on Debian and Ubuntu is it known how'
+  if (env.FMAE_NO_APT) return 'FMAE_NO_APT forbids installing it'
+  if (process.getuid() !== 0) return 'installing it needs root (sudo npm run setup)'
   return null
 }
 
@@ -63,7 +63,10 @@ async function aptGet(options) {
     { env },
   )
   if (install.code === 0) return null
-  return lastLines(`${update.code === 0 ? '' : update.output}${install.output}`, 12)
+  const complaints = `${update.output}${install.output}`
+    .split('\n')
+    .filter((line) => /^(E|W|Err)\b/.test(line))
+  return lastLines(complaints.length > 0 ? complaints.join('\n') : install.output, 8)
 }
 
 /** Fills `folder` with links to the machine's own source parts and, if need be, one more for backports. */
