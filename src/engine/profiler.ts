@@ -1,6 +1,6 @@
 import type { Kernel } from '../../kernels/kernel.js'
 
-const CAPACITY = 4096
+const CAPACITY = 2048
 
 /** Times of one kernel over all its dispatches. */
 export interface ProfileRow {
