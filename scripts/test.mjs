@@ -16,6 +16,9 @@ const TOOLS = {
   types: [process.execPath, [join(BIN, 'typescript', 'bin', 'tsc'), '--noEmit']],
 }
 
+/** TAP lines with no news in them: passed points, plans, times. */
+const PASSING = /^\s*(ok \d+ .*|1\.\.\d+|# time=.*)?$/
+
 await main(async () => {
   const { notice } = await setup()
   console.log(notice)
@@ -48,9 +51,6 @@ function testGroups(files) {
   const browser = groups.filter((group) => group.startsWith('test/browser/'))
   return [groups.filter((group) => !browser.includes(group)), browser].filter((group) => group.length > 0)
 }
-
-/** TAP lines with no news in them: passed points, plans, times. */
-const PASSING = /^\s*(ok \d+ .*|1\.\.\d+|# time=.*)?$/
 
 /** Runs tap on `files`; a line for each file, and what failed in it as tap tells it. */
 async function runTap(total, files) {
