@@ -5,16 +5,17 @@ import { pathToFileURL } from 'node:url'
 import { main, root, SetupError } from './process.mjs'
 
 // Each becomes one ES module of its own in dist/: the program, the doctor (which must run even where the program does
-// not build) and the adapter probe of the set-up.
+// not build), the adapter probe of the set-up, and the benchmark.
 const ENTRIES = {
   train: 'src/train/train.ts',
   doctor: 'src/train/commands/doctor.ts',
   adapter: 'src/engine/adapter.node.ts',
+  bench: 'bench/step.ts',
 }
-const SOURCES = ['src', 'kernels', 'package.json', 'scripts/build.mjs']
+const SOURCES = ['src', 'kernels', 'bench', 'package.json', 'scripts/build.mjs']
 
 /** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages stay outside. */
-export async function build(names = Object.keys(ENTRIES)) {
+export async function build(names = ['train', 'doctor', 'adapter']) {
   const stale = names.filter((name) => !isCurrent(name))
   if (stale.length === 0) return
   const esbuild = await import('esbuild')

@@ -1,16 +1,19 @@
 import './nodeVersion.mjs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { build } from './build.mjs'
 import { main, root } from './process.mjs'
 import { setup } from './setup.mjs'
 
-// `node scripts/run.mjs COMMAND …`: set-up, then `dist/train.js COMMAND …` in this same process, so that Ctrl-C and
-// the exit code are the program's own.
+// `node scripts/run.mjs PROGRAM …`: set-up, then `dist/PROGRAM.js …` in this same process, so that Ctrl-C and the exit
+// code are the program's own.
 await main(async () => {
+  const [name, ...args] = process.argv.slice(2)
   await setup()
-  const program = join(root, 'dist', 'train.js')
+  await build([name])
+  const program = join(root, 'dist', `${name}.js`)
   process.setSourceMapsEnabled(true)
-  process.argv[1] = program
+  process.argv = [process.execPath, program, ...args]
   await import(pathToFileURL(program).href)
   return process.exitCode
 })
