@@ -31,7 +31,9 @@ function statistics(x: Array64, eps: number): { normalised: Array64; deviation: 
   const D = x.shape[1]!
   const mean = rowMeans(x)
   const centred = map(x, (value, i) => value - mean[Math.floor(i / D)]!)
-  const deviation = rowMeans(map(centred, (value) => value * value)).map((variance) => Math.sqrt(variance + eps))
+  const deviation = rowMeans(map(centred, (value) => value * value)).map((variance) =>
+    Math.sqrt(variance + eps),
+  )
   return { normalised: map(centred, (value, i) => value / deviation[Math.floor(i / D)]!), deviation }
 }
 

@@ -1,4 +1,14 @@
-import { type Array64, assign, columnSums, map, reshaped, rowsOf, times, transposed, zeros } from '../array64.js'
+import {
+  type Array64,
+  assign,
+  columnSums,
+  map,
+  reshaped,
+  rowsOf,
+  times,
+  transposed,
+  zeros,
+} from '../array64.js'
 import { geluSlope, geluValue } from './erf.js'
 import type { Reference } from './reference.js'
 
