@@ -54,15 +54,17 @@ async function measure(title: string, runtime: Runtime, run: TrainingRun): Promi
   await runtime.finish()
   runtime.memory.resetPeak()
   const before = { ...runtime.counters }
+  const cpu = process.cpuUsage()
   const start = performance.now()
   for (let i = 0; i < STEPS; i++) step(run, batch)
   const host = performance.now() - start
   await runtime.finish()
   const total = performance.now() - start
+  const { user, system } = process.cpuUsage(cpu)
   const dispatches = (runtime.counters.dispatches - before.dispatches) / STEPS
   const submits = (runtime.counters.submits - before.submits) / STEPS
   console.log(
-    `\n${title}: ${(total / STEPS).toFixed(1)} ms/step, ${((1000 * batchSize * STEPS) / total).toFixed(0)} images/s`,
+    `\n${title}: ${(total / STEPS).toFixed(1)} ms/step, ${((1000 * batchSize * STEPS) / total).toFixed(0)} images/s, ${((user + system) / 1000 / STEPS).toFixed(1)} ms of CPU time a step`,
   )
   console.log(
     `${dispatches.toFixed(0)} dispatches, ${submits.toFixed(1)} submits, host ${((1000 * host) / STEPS / dispatches).toFixed(1)} µs per dispatch, activations peak ${(runtime.memory.usage.peakBytes / 2 ** 20).toFixed(1)} MiB`,

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { main, root, SetupError } from './process.mjs'
 
-// Each becomes one ES module of its own in dist/: the program, the doctor (which must run even where the program does
+// Each becomes one ES module of its own in dist/: the program, the library, the doctor (which must run even where the program does
 // not build), the adapter probe of the set-up, and the benchmark.
 const ENTRIES = {
   train: 'src/train/train.ts',
+  index: 'src/index.ts',
   doctor: 'src/train/commands/doctor.ts',
   adapter: 'src/engine/adapter.node.ts',
   bench: 'bench/step.ts',

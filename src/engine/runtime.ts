@@ -3,6 +3,7 @@ import type { Tape } from './autograd.js'
 import type { Capabilities } from './capabilities.js'
 import { DeviceError } from './errors.js'
 import { BufferPool, type Storage } from './memory.js'
+import { Patience } from './patience.js'
 import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
 import { Readback } from './readback.js'
@@ -29,6 +30,7 @@ export class Runtime {
 
   readonly #pipelines: PipelineCache
   readonly #readback: Readback
+  readonly #patience = new Patience()
   #encoder: GPUCommandEncoder | null = null
   #pass: GPUComputePassEncoder | null = null
   #queued = 0
@@ -164,7 +166,9 @@ export class Runtime {
     this.#outsidePass().copyBufferToBuffer(buffer, byteOffset, staging.buffer, 0, byteLength)
     this.flush()
     this.#throwFailure()
+    await this.#patience.wait(this.counters.dispatches)
     const bytes = await this.#readback.read(staging, byteLength)
+    this.#patience.done(this.counters.dispatches)
     this.#throwFailure()
     return bytes
   }
