@@ -101,14 +101,14 @@ ${commandOf(options)}
 \`\`\`
 
 Same seed, same bytes on one adapter (another GPU or driver may round a pixel differently); all random numbers are
-Philox4x32-10. The set AU \`${faces.set.name}\` has ${faces.set.aus.length} units. ${habits(options)}
+Philox4x32-10. The AU set \`${faces.set.name}\` has ${faces.set.aus.length} units. ${habits(options)}
 
 - Intensity of a present unit U(0.5, 1); of an absent one 0 in 70 of 100 cases, else U(0, 0.12). A quarter of the
   pictures is lopsided: there the weaker side has 0.4 to 0.9 of the labelled intensity.
 - Units that cannot be told apart together are kept apart (10 with 24; 24 with 9, 25 and 26; 23 with 26), 6 + 7 and
   9 + 10 add up to 1.3 at most. Gaze wanders; one picture in 50 is caught in a blink. Neither is labelled.
 - Pose: yaw, pitch, roll of standard deviation 4.2, 3, 1.8 degrees, cut off at 9, 7.2, 4.8. The frame is aligned to the
-  person's brows and chin at rest, then ±5 % in size and ±0.25 cm in place.
+  person's brows and mouth at rest, then ±5 % in size and ±0.25 cm in place.
 - Light from a random direction in front, with random strength, tint and ambient light; a background of two colours;
   noise of 0.6 to 3 grey levels.
 - Per person: 100 shape modes from N(0, 1), skin tone (uniform along a ramp from light to dark, with its own

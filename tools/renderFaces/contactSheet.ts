@@ -1,4 +1,4 @@
-/** The contact sheet: a wall of people, then one person per row at rest and showing each action unit in full. */
+/** The contact sheet: a wall of people, then one person per row, at rest and with each action unit in full. */
 import sharp from 'sharp'
 import { PhiloxStream } from '../../src/engine/random.js'
 import { streams } from './draws.js'
@@ -39,7 +39,7 @@ function paste(canvas: Canvas, picture: Uint8ClampedArray, size: number, left: n
     )
 }
 
-/** Writes black letters, dots of 2×2 pixels would be too wide: 1 pixel a dot, doubled in height and width. */
+/** Writes dark letters, 2×2 pixels a dot. */
 function write(canvas: Canvas, text: string, left: number, top: number): void {
   for (const [i, letter] of [...text].entries())
     for (const [row, bits] of [...glyphs[letter]].entries())

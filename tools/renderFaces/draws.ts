@@ -1,7 +1,7 @@
 /** Distributions on top of the project's Philox streams, and the numbers of the streams this tool uses. */
 import type { PhiloxStream } from '../../src/engine/random.js'
 
-/** Second word of the Philox key: which question a stream answers. The step is the person's or picture's number. */
+/** Second word of the Philox key: what a stream decides. Its step is the person's or the picture's number. */
 export const streams = {
   look: 0xface01,
   rates: 0xface02,

@@ -119,15 +119,16 @@ class TensorFile {
     this.metadata = parse(metadataSchema, this.entries.__metadata__, file, '__metadata__')
   }
 
-  /** Bytes of one tensor, checked against dtype and shape (-1: any length of at least 1), copied to be aligned. */
+  /** Bytes of one tensor, checked against dtype and shape (-1: any length), copied to be aligned. */
   tensor(name: string, dtype: string, shape: readonly number[]): { buffer: ArrayBuffer; shape: number[] } {
     const entry = parse(headerEntry, this.entries[name], this.file, name)
     const fits =
       entry.shape.length === shape.length && shape.every((n, i) => n === -1 || n === entry.shape[i])
+    const expected = `${dtype} [${shape.map((n) => (n < 0 ? 'n' : n))}]`
     if (entry.dtype !== dtype || !fits)
       throw new FaceModelError(
         this.file,
-        `${name}: got ${entry.dtype} [${entry.shape}], expected ${dtype} [${shape.map((n) => (n < 0 ? 'n' : n))}]`,
+        `${name}: got ${entry.dtype} [${entry.shape}], expected ${expected}`,
       )
     const [start, end] = entry.data_offsets
     const wanted = entry.shape.reduce((a, b) => a * b, bytesPerElement[dtype])

@@ -96,8 +96,8 @@ export function jpeg(pixels: Uint8ClampedArray, size: number, quality: number): 
 }
 
 /**
- * Renders the plans in order, a batch at a time, and compresses one batch while the next is drawn. Batches are
- * sorted by person inside a window, so that few new people have to be blended.
+ * Renders the plans a batch at a time, a person's pictures together (so that few people have to be blended), and
+ * compresses one batch while the next is drawn. Returns the samples in the order of the plans.
  */
 export async function renderSamples(
   renderer: FaceRenderer,

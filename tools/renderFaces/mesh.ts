@@ -1,4 +1,4 @@
-/** The mesh as the kernels want it: packed shapes, the triangles worth drawing, the triangles around a vertex. */
+/** The mesh as the kernels want it: packed shapes, triangles worth drawing, triangles around each vertex. */
 import type { FaceModel } from './faceModel.js'
 
 /** Words of a [rows, floats] table of 16-bit numbers, each row padded to whole words. */
@@ -19,8 +19,8 @@ function facing({ neutral }: FaceModel, [a, b, c]: Uint32Array): number {
 }
 
 /**
- * Triangles worth drawing, three indices each: not the inner eye shells and the lashes (they need a texture), and
- * nothing that looks away on the mean face by 45 degrees or more: heads turn by 12 degrees at most.
+ * Triangles worth drawing, three indices each: not the inner eye shells and the lashes (they need a texture),
+ * nor anything that looks away by 45 degrees or more on the mean face: heads turn by 12 degrees at most.
  */
 export function visibleTriangles(model: FaceModel): Uint32Array<ArrayBuffer> {
   const kept: number[] = []

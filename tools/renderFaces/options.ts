@@ -47,7 +47,7 @@ function command(): Command {
     .option('--aus <set>', 'action units: bp4d or disfa', 'bp4d')
     .option(
       '--correlation <c>',
-      'identity-AU correlation: a person shows a unit at a rate ~ Beta(0.3c, 0.7c); small is strong, 4 is like BP4D; none: 0.3 for all',
+      'identity shortcut: rates of a person ~ Beta(0.3c, 0.7c); small is strong, 4 like BP4D, none: all 0.3',
       '4',
     )
     .option('--seed <n>', 'same seed, same bytes on one adapter', '0')

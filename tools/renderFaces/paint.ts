@@ -1,6 +1,6 @@
 /**
- * Where paint goes. The model has no textures, so each vertex carries a few distances measured on the mean face;
- * the fragment shader turns them into brows, lips, lids and irises with every person's own widths and colours.
+ * Where paint goes. The model has no textures, so each vertex carries a few distances measured on the mean
+ * face; the fragment shader turns them into brows, lips, lids and irises of every person's own width and colour.
  */
 import type { FaceModel } from './faceModel.js'
 
@@ -91,7 +91,7 @@ export function paintVertices(model: FaceModel): Float32Array<ArrayBuffer> {
   return out
 }
 
-/** Distance from the pupil, which is the frontmost vertex of the eyeball; in x and y, so that it follows the gaze. */
+/** Distance from the pupil, the frontmost vertex of the eyeball, in x and y: painted so, it follows the gaze. */
 function paintEye(model: FaceModel, [first, count]: readonly [number, number], out: Float32Array): void {
   let pupil = pointAt(model, first)
   for (let v = first; v < first + count; v++) if (pointAt(model, v)[2] > pupil[2]) pupil = pointAt(model, v)

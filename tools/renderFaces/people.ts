@@ -19,7 +19,7 @@ export interface Person {
   readonly blink: readonly [number, number]
   /** How often each action unit of the set is present: the identity shortcut. */
   readonly rates: readonly number[]
-  /** Middle and half width (cm) of a picture that is aligned to this person's brows and chin, as a detector would. */
+  /** Middle and half width (cm) of a picture aligned to this person's brows and mouth, as detectors do. */
   readonly frame: { readonly y: number; readonly halfWidth: number }
   readonly look: Look
 }
@@ -113,18 +113,17 @@ function landmarkY(model: FaceModel, modes: Float32Array, landmark: number): num
 /** Half the picture's width on the mean face. */
 const meanHalfWidth = 6.9
 const browLandmarks = [17, 18, 19, 20, 21, 22, 23, 24, 25, 26]
-const chinLandmark = 8
+const mouthLandmarks = [48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59]
 
 function restFrame(model: FaceModel, modes: Float32Array): Person['frame'] {
-  const height = (weights: Float32Array) => {
-    const chin = landmarkY(model, weights, chinLandmark)
-    const brows = browLandmarks.reduce((y, l) => y + landmarkY(model, weights, l) / browLandmarks.length, 0)
-    return { chin, brows, browToChin: brows - chin }
-  }
-  const own = height(modes)
-  const scale = own.browToChin / height(new Float32Array(modes.length)).browToChin
-  // Above the middle, so that raised brows stay in the picture; the tip of the chin may leave it.
-  return { y: (own.brows + own.chin) / 2 + 1.5 * scale, halfWidth: meanHalfWidth * scale }
+  const meanY = (weights: Float32Array, landmarks: readonly number[]) =>
+    landmarks.reduce((y, landmark) => y + landmarkY(model, weights, landmark) / landmarks.length, 0)
+  const heights = (weights: Float32Array) => [meanY(weights, browLandmarks), meanY(weights, mouthLandmarks)]
+  const [brows, mouth] = heights(modes)
+  const [meanBrows, meanMouth] = heights(new Float32Array(modes.length))
+  const scale = (brows - mouth) / (meanBrows - meanMouth)
+  // Raised brows stay in the picture; the tip of the chin may leave it.
+  return { y: (brows + mouth) / 2 - 0.3 * scale, halfWidth: meanHalfWidth * scale }
 }
 
 function restRules(model: FaceModel, modes: Float32Array): Pick<Person, 'mouthClose' | 'blink'> {
@@ -142,8 +141,8 @@ function restRules(model: FaceModel, modes: Float32Array): Pick<Person, 'mouthCl
 export const meanRate = 0.3
 
 /**
- * Person `number` of a seed. `concentration` c: rates ~ Beta(0.3c, 0.7c), small c = strong habits; null: everyone
- * 0.3 for every unit.
+ * Person `number` of a seed. `concentration` c: rates ~ Beta(0.3c, 0.7c), small c = strong habits; null: 0.3 for
+ * everyone and every unit.
  */
 export function drawPerson(
   model: FaceModel,

@@ -1,6 +1,6 @@
 /**
- * WGSL that makes pictures of posed heads: a render pipeline that draws them supersampled into an atlas of tiles,
- * and a kernel that develops the tiles. All colours are linear light until the last line.
+ * WGSL that makes pictures of posed heads: a render pipeline that draws them supersampled into an atlas of
+ * tiles, and a kernel that develops the tiles. All colours are linear light until the last step.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { workgroupSize } from './poseShaders.js'
@@ -38,8 +38,10 @@ struct Corner {
   @location(0) position: vec3f,
   @location(1) normal: vec3f,
   @location(2) rest: vec3f,    // position on the mean face
-  @location(3) paint: vec4f,   // distance to brow line, position along it, depth inside lips, distance to lid edge
-  @location(4) parts: vec4f,   // distance from the pupil, then membership of mouth socket, gums, teeth
+  // Distance to the brow line, position along it, depth inside the lips, distance to the lid edge.
+  @location(3) paint: vec4f,
+  // Distance from the pupil; membership of mouth socket, gums, teeth.
+  @location(4) parts: vec4f,
 }
 
 struct Surface {

@@ -8,7 +8,7 @@ import { type Colour, linear, mix, type Person } from './people.js'
 
 export interface Picture {
   readonly person: Person
-  /** Intensity 0…1 of each action unit of the set, in the set's order; the stronger side where sides differ. */
+  /** Intensity 0…1 of each action unit, in the set's order; of the stronger side where sides differ. */
   readonly intensities: readonly number[]
   readonly present: readonly boolean[]
   /** One weight per expression shape. */
@@ -22,7 +22,7 @@ export interface Picture {
   readonly noise: number
 }
 
-/** Lengths in cm: picture centre, half the picture's width at the face, camera's distance from the head's origin. */
+/** Lengths in cm: centre and half width of the picture at the face, distance from the head's origin. */
 export interface Camera {
   readonly centre: readonly [number, number]
   readonly halfWidth: number

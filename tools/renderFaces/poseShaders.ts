@@ -1,11 +1,11 @@
 /**
- * WGSL that poses heads: blend identities, blend expressions, find normals. Sizes: V vertices, N tiles (pictures)
- * in flight. Heads are float triples, [N, V, 3].
+ * WGSL that poses heads: blend identities, blend expressions, find normals. Sizes: V vertices, N tiles
+ * (pictures) in flight. Heads are float triples, [N, V, 3]. Every sum runs in a fixed order.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 
 export const workgroupSize = 64
-/** People whose shapes one invocation of `blendIdentities` sums, so that each mode is read once for all of them. */
+/** People whose shapes one invocation of `blendIdentities` sums: each mode is read once for all of them. */
 export const peopleAtOnce = 4
 
 /** Sizes that the compute kernels share. `rowWords`: u32 words of one shape, two 16-bit numbers each. */
@@ -60,8 +60,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 `
 
 /**
- * Posed heads: position[n] = head[person[n]] + Σ_e weight[n, e]·shape[e]; gums, tongue and teeth then move back by
- * 0.15 cm (facs.json, rule inner_mouth). One invocation: two neighbouring floats of one tile.
+ * Posed heads: position[n] = head[person[n]] + Σ_e weight[n, e]·shape[e]; gums, tongue and teeth then move back
+ * by 0.15 cm (facs.json, rule inner_mouth). One invocation: two neighbouring floats of one tile.
  */
 export const poseHeads = wgsl`
 ${sizes}
@@ -95,8 +95,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 `
 
 /**
- * Vertex normals: the cross products of all triangles around a vertex, summed and normalised. The triangles come
- * as rows: those of vertex v are corner pairs cornerStart[v]…cornerStart[v + 1], each the other two vertices.
+ * Vertex normals: the cross products of all triangles around a vertex, summed and normalised. The triangles
+ * come as rows: those of vertex v are corner pairs cornerStart[v]…cornerStart[v + 1], each the other two vertices.
  */
 export const findNormals = wgsl`
 ${sizes}

@@ -28,7 +28,6 @@ async function openDevice(): Promise<GPUDevice> {
 }
 
 async function clearFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true })
   const old = (await readdir(folder)).filter((file) => /^(fold\d|extra)-\d{3}\.tar\.gz$/.test(file))
   for (const file of old) await rm(join(folder, file))
 }
@@ -44,6 +43,7 @@ function progressLine(total: number): (done: number) => void {
 
 async function renderFaces(options: RenderOptions): Promise<void> {
   const model = await readFaceModel(options.model)
+  await mkdir(options.out, { recursive: true })
   const faces = planFaceSet(model, options)
   const device = await openDevice()
   const renderer = new FaceRenderer(device, model, options.size, supersampling)

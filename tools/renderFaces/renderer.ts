@@ -1,6 +1,6 @@
 /**
- * Renders pictures in batches on WebGPU: blend identities → pose → normals → draw into one atlas of supersampled
- * tiles → develop → one readback. Every step runs in a fixed order, so one adapter gives the same floats each time.
+ * Renders pictures in batches on WebGPU: blend identities → pose → normals → draw into one atlas of
+ * supersampled tiles → develop → one readback. Sums run in a fixed order: one adapter, the same floats each time.
  */
 import type { FaceModel } from './faceModel.js'
 import { cornerTable, packRows, visibleTriangles } from './mesh.js'
