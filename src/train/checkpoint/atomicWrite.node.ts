@@ -25,7 +25,7 @@ export async function writeAtomically(
   path: string,
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.part`)
+  const temporary = join(dirname(path), `.${basename(path)}.part`)
   let handle: FileHandle | undefined
   try {
     handle = await open(temporary, 'w')

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 import { z } from 'zod'
+import { checkFmaeConfig, checkVitConfig } from '../../model/config.js'
 import { UserError } from '../errors.js'
 import type { TrainingRun } from '../loop/trainingRun.js'
-import type { SafetensorsFile } from './safetensors.js'
+import { assertFinite, type SafetensorsFile } from './safetensors.js'
 import { readSafetensors, writeSafetensors } from './safetensorsFile.node.js'
 import { CHECKPOINT_FORMAT, collectTensors, restoreRun } from './trainingState.js'
 
@@ -15,11 +15,20 @@ export interface CheckpointInfo {
   /** AU numbers of the outputs, in order; classifiers only. */
   readonly aus?: readonly number[]
   readonly standardise: string
+  /** What the training pictures were; going on with others is refused. */
+  readonly pictures?: string
 }
 
-/** Saves weights, moments, step, data position and settings, replacing the file as a whole. */
+/**
+ * Saves weights, moments, step, data position and settings, replacing the file as a whole. Values that are not finite
+ * are refused: they would replace a checkpoint from which the run can still be saved.
+ */
 export async function saveCheckpoint(path: string, run: TrainingRun, info: CheckpointInfo): Promise<void> {
-  await writeSafetensors(path, await collectTensors(run), {
+  const tensors = await collectTensors(run)
+  for (const [name, { data }] of tensors) {
+    assertFinite(`${path}: not saved at step ${run.optimizer.stepCount}: tensor ${name}`, data)
+  }
+  await writeSafetensors(path, tensors, {
     format: CHECKPOINT_FORMAT,
     kind: run.kind,
     config: JSON.stringify(info.config),
@@ -30,6 +39,7 @@ export async function saveCheckpoint(path: string, run: TrainingRun, info: Check
     batches: JSON.stringify(run.batches.state),
     random: JSON.stringify({ seed: run.random.seed, stream: run.random.stream }),
     ...(info.aus ? { aus: JSON.stringify(info.aus) } : {}),
+    ...(info.pictures ? { pictures: info.pictures } : {}),
   })
 }
 
@@ -38,9 +48,8 @@ const freeOptions = new Set(['out', 'resume', 'debug', 'cacheMegabytes', 'checkp
 
 /** Continues `run` from `path`. Refuses a checkpoint made with other settings, naming the first that differs. */
 export async function resumeFrom(path: string, run: TrainingRun, info: CheckpointInfo): Promise<void> {
-  if (!existsSync(path)) throw new UserError(`--resume: there is no ${path}; start without --resume`)
   const checkpoint = await readSafetensors(path)
-  const { options } = readInfo(checkpoint, path)
+  const { options, pictures } = readInfo(checkpoint, path)
   const wanted: Record<string, unknown> = JSON.parse(JSON.stringify(info.options))
   for (const name of new Set([...Object.keys(wanted), ...Object.keys(options)])) {
     if (freeOptions.has(name)) continue
@@ -50,6 +59,10 @@ export async function resumeFrom(path: string, run: TrainingRun, info: Checkpoin
       `--resume: ${path} was made with ${name} = ${before}; this run has ${now}. They must agree`,
     )
   }
+  if (pictures !== undefined && pictures !== info.pictures)
+    throw new UserError(
+      `--resume: ${path} was made with other pictures or labels (${pictures}; now ${info.pictures})`,
+    )
   restoreRun(run, checkpoint, path)
 }
 
@@ -61,24 +74,77 @@ const jsonText = z.string().transform((text, context): unknown => {
     return z.NEVER
   }
 })
-const record = z.record(z.string(), z.unknown())
-const infoSchema = z.object({
-  format: z.literal(CHECKPOINT_FORMAT),
-  kind: z.enum(['fmae', 'iat']),
-  config: jsonText.pipe(record),
-  options: jsonText.pipe(record),
-  standardise: z.enum(['imagenet', 'highpass']),
-  aus: jsonText.pipe(z.array(z.int().positive())).optional(),
+const size = z.int().positive()
+const vitShape = {
+  imageSize: size,
+  patchSize: size,
+  width: size,
+  depth: size,
+  heads: size,
+  mlpRatio: z.number().positive(),
+  layerNormEps: z.number().positive(),
+}
+const fmaeShape = z.object({
+  ...vitShape,
+  decoderWidth: size,
+  decoderDepth: size,
+  decoderHeads: size,
+  maskRatio: z.number().min(0).lt(1),
+  normPix: z.boolean(),
 })
+const classifierShape = z.object({
+  ...vitShape,
+  aus: size,
+  subjects: z.int().nonnegative(),
+  lambda: z.number().nonnegative(),
+  idLoss: z.enum(['bce', 'softmax']),
+  idHeadLayers: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+  dropPath: z.number().min(0).lt(1),
+})
+const common = {
+  format: z.literal(CHECKPOINT_FORMAT),
+  options: jsonText.pipe(z.record(z.string(), z.unknown())),
+  standardise: z.enum(['imagenet', 'highpass']),
+  pictures: z.string().optional(),
+}
+const infoSchema = z.discriminatedUnion('kind', [
+  z.object({ ...common, kind: z.literal('fmae'), config: jsonText.pipe(fmaeShape) }),
+  z.object({
+    ...common,
+    kind: z.literal('iat'),
+    config: jsonText.pipe(classifierShape),
+    aus: jsonText.pipe(z.array(size)),
+  }),
+])
 
 export type ReadInfo = z.output<typeof infoSchema>
 
 /** The metadata of one of our checkpoints, checked. */
 export function readInfo({ metadata }: SafetensorsFile, path: string): ReadInfo {
+  if (metadata.format !== CHECKPOINT_FORMAT)
+    throw new UserError(
+      `${path}: no checkpoint of ours: metadata field format is ${JSON.stringify(metadata.format)}; expected "${CHECKPOINT_FORMAT}"`,
+    )
   const parsed = infoSchema.safeParse(metadata)
-  if (parsed.success) return parsed.data
+  if (parsed.success) {
+    const info = parsed.data
+    checkSizes(
+      () => (info.kind === 'fmae' ? checkFmaeConfig(info.config) : checkVitConfig(info.config)),
+      path,
+    )
+    return info
+  }
   const [issue] = parsed.error.issues
-  throw new UserError(
-    `${path}: metadata field ${String(issue?.path[0])}: ${issue?.message}; expected a checkpoint of ours`,
-  )
+  throw new UserError(`${path}: metadata field ${issue?.path.join('.')}: ${issue?.message}`)
+}
+
+/** Sizes that make no model are damage, not a defect of ours. */
+function checkSizes(check: () => void, path: string): void {
+  try {
+    check()
+  } catch (error) {
+    throw error instanceof RangeError
+      ? new UserError(`${path}: metadata field config: ${error.message}`)
+      : error
+  }
 }

@@ -16,14 +16,15 @@ import { openDevice, pictureLoader } from './session.js'
 /** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
   const file = await readSafetensors(options.checkpoint)
-  const { kind, config, aus, standardise } = readInfo(file, options.checkpoint)
-  if (kind !== 'iat' || !aus) {
+  const info = readInfo(file, options.checkpoint)
+  if (info.kind !== 'iat') {
     throw new UserError(
       `${options.checkpoint}: an FMAE checkpoint has no AU outputs; expected one that finetune saved`,
     )
   }
+  const { config, aus, standardise } = info
   const set = openImageSet(options.data, { aus, root: options.root, subjectFrom: options.subjectFrom })
-  const indices = chosenPictures(set, options)
+  const indices = chosenPictures(set, options, info.options)
   const targets = auTargets(set, indices, aus)
   const runtime = await openDevice()
   const model = loadClassifier(runtime, config, file, options.checkpoint)
@@ -36,9 +37,15 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
   return 0
 }
 
-function chosenPictures(set: ImageSet, { testFold, folds: count }: EvaluateOptions): Uint32Array {
+/** The pictures of `--test-fold`; folds that the data does not bring are made as the fine-tuning made them. */
+function chosenPictures(
+  set: ImageSet,
+  { testFold, folds: count }: EvaluateOptions,
+  trained: Readonly<Record<string, unknown>>,
+): Uint32Array {
   if (!testFold) return Uint32Array.from({ length: set.length }, (_, index) => index)
-  const folds = set.folds ?? makeFolds(subjectsOf(set), count, 0)
+  const folds =
+    set.folds ?? makeFolds(subjectsOf(set), count ?? Number(trained.folds ?? 3), Number(trained.seed ?? 0))
   const fold = folds.find(({ name }) => name === testFold)
   if (!fold)
     throw new UserError(

@@ -13,10 +13,18 @@ import { FineTuning } from '../loop/fineTuning.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../metrics/actionUnitMetrics.js'
 import { vitConfig } from '../modelConfig.js'
 import type { FinetuneOptions } from '../options.js'
-import { RunLog } from '../runLog.node.js'
 import { auTable } from './auTable.js'
 import { parameterCount } from './pretrain.js'
-import { checkpointPath, makeFolder, openDevice, pictureLoader, runManaged, StopSignal } from './session.js'
+import {
+  checkpointPath,
+  openDevice,
+  openLog,
+  pictureLoader,
+  picturesDigest,
+  prepareOut,
+  runManaged,
+  StopSignal,
+} from './session.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FinetuneOptions): Promise<number> {
@@ -30,6 +38,9 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   const parts = chooseParts(set, options)
   const subjects = subjectsOf(set)
   const config: ClassifierConfig = { ...vitConfig(options), ...heads(options, aus.length, subjects.length) }
+  // A test picture without labels shows now, not after an epoch.
+  auTargets(set, parts.test, aus)
+  prepareOut(options.out, options.resume)
   const runtime = await openDevice(options.debug)
   const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
   const run = new FineTuning(runtime, config, options, loader, parts.train, aus, subjects)
@@ -38,13 +49,21 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   console.log(
     `${name}: ${parameterCount(run)} parameters, AUs ${aus.join(', ')}; ${parts.train.length} pictures to train on, ${parts.test.length} of fold ${parts.testFold} to test on`,
   )
-  makeFolder(options.out)
-  const log = new RunLog(join(options.out, 'evaluation.jsonl'))
-  const targets = auTargets(set, parts.test, aus)
-  let last: ActionUnitMetrics | null = null
+  const log = openLog(options.out, 'evaluation.jsonl', options.resume)
+  const measure = async (indices: Uint32Array) => {
+    const { auLogits } = await classify(runtime, run.model, loader, indices, options.batchSize)
+    return actionUnitMetrics(auLogits, auTargets(set, indices, aus), aus.length)
+  }
+  const measured: { last?: ActionUnitMetrics } = {}
   const { outcome } = await runManaged({
     run,
-    info: { config, options, aus, standardise: options.standardise },
+    info: {
+      config,
+      options,
+      aus,
+      standardise: options.standardise,
+      pictures: picturesDigest(set, parts.train),
+    },
     out: options.out,
     label: 'finetune',
     resume: options.resume,
@@ -52,9 +71,8 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
     stop: new StopSignal(),
     onEpoch: async (epoch) => {
       if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return
-      const { auLogits } = await classify(runtime, run.model, loader, parts.test, options.batchSize)
-      last = actionUnitMetrics(auLogits, targets, aus.length)
-      const { f1At05, f1Best, threshold, auc, loss, baseRateEntropy } = last
+      measured.last = await measure(parts.test)
+      const { f1At05, f1Best, threshold, auc, loss, baseRateEntropy } = measured.last
       log.write({ epoch, f1At05, f1Best, threshold, auc, loss, baseRateEntropy })
       console.log(
         `epoch ${epoch}: F1 ${percent(f1At05)} at 0.5, ${percent(f1Best)} at ${threshold.toFixed(2)}, AUC ${auc?.toFixed(3) ?? 'undefined'}`,
@@ -62,7 +80,10 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
     },
   })
   if (outcome === 'stopped') console.log('To go on: the same command with --resume')
-  else if (last) report(options, aus, last, parts)
+  else {
+    const seen = parts.seen.length > 0 ? await measure(parts.seen) : null
+    report(options, aus, parts, measured.last ?? (await measure(parts.test)), seen)
+  }
   runtime.close()
   return outcome === 'stopped' ? 130 : 0
 }
@@ -70,20 +91,25 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
 interface Parts {
   readonly train: Uint32Array
   readonly test: Uint32Array
+  /** Pictures of training people kept out of training; empty unless asked for. */
+  readonly seen: Uint32Array
   readonly testFold: string
 }
 
 /** Subject-exclusive: no picture of a test person is trained on. */
 function chooseParts(set: ImageSet, options: FinetuneOptions): Parts {
-  const all = set.folds ?? makeFolds(subjectsOf(set), options.folds, options.seed)
+  const people = subjectsOf(set)
+  if (people.length === 0)
+    throw new UserError(
+      `${options.data}: the labels name no people, who must be apart in training and test; expected "subject" in each label, or --subject-from for label files`,
+    )
+  const all = set.folds ?? makeFolds(people, options.folds, options.seed)
   const testFold = options.testFold ?? all.at(-1)!.name
   const folds = trainingFolds(all, testFold, options.trainOn)
   const { train, test } = splitByFold(set, folds, testFold)
-  const kept =
-    options.seenFraction > 0
-      ? splitPerSubject(set, train, 1 - options.seenFraction, options.seed).first
-      : train
-  return { train: kept, test, testFold }
+  if (options.seenFraction === 0) return { train, test, seen: new Uint32Array(0), testFold }
+  const { first, rest } = splitPerSubject(set, train, 1 - options.seenFraction, options.seed)
+  return { train: first, test, seen: rest, testFold }
 }
 
 function trainingFolds(
@@ -119,16 +145,21 @@ async function startFrom(path: string, run: FineTuning): Promise<void> {
 function report(
   options: FinetuneOptions,
   aus: readonly number[],
-  metrics: ActionUnitMetrics,
-  parts: Parts,
+  { testFold }: Parts,
+  unseen: ActionUnitMetrics,
+  seen: ActionUnitMetrics | null,
 ): void {
   const file = join(options.out, 'metrics.json')
   try {
-    writeFileSync(file, `${JSON.stringify({ aus, testFold: parts.testFold, ...metrics }, null, 1)}\n`)
+    writeFileSync(file, `${JSON.stringify({ aus, testFold, ...unseen, ...(seen && { seen }) }, null, 1)}\n`)
   } catch (error) {
     throw cannotWrite(file, error)
   }
-  console.log(auTable(aus, metrics))
+  console.log(auTable(aus, unseen))
+  if (seen)
+    console.log(
+      `Held-out pictures of training people: F1 ${percent(seen.f1At05)} at 0.5, AUC ${seen.auc?.toFixed(3) ?? 'undefined'}`,
+    )
   console.log(`Saved ${checkpointPath(options.out)} and ${file}`)
 }
 

@@ -3,7 +3,15 @@ import { UserError } from '../errors.js'
 import { Pretraining } from '../loop/pretraining.js'
 import { fmaeConfig } from '../modelConfig.js'
 import type { PretrainOptions } from '../options.js'
-import { checkpointPath, openDevice, pictureLoader, runManaged, StopSignal } from './session.js'
+import {
+  checkpointPath,
+  openDevice,
+  pictureLoader,
+  picturesDigest,
+  prepareOut,
+  runManaged,
+  StopSignal,
+} from './session.js'
 
 /** `pretrain`: FMAE on a folder of face pictures; writes checkpoint and log to `--out`. Returns the exit code. */
 export async function pretrain(options: PretrainOptions): Promise<number> {
@@ -18,6 +26,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
       `${options.data}: ${set.length} pictures do not fill one batch of ${options.batchSize}`,
     )
   }
+  prepareOut(options.out, options.resume)
   const runtime = await openDevice(options.debug)
   const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
   const indices = Array.from({ length: set.length }, (_, index) => index)
@@ -27,7 +36,12 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
   )
   const { outcome } = await runManaged({
     run,
-    info: { config, options, standardise: options.standardise },
+    info: {
+      config,
+      options,
+      standardise: options.standardise,
+      pictures: picturesDigest(set, indices),
+    },
     out: options.out,
     label: 'pretrain',
     resume: options.resume,

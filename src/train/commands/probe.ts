@@ -17,14 +17,16 @@ const FIT_FRACTION = 0.7
 /** `probe`: how well people can be told apart by frozen features. Returns the exit code. */
 export async function probe(options: ProbeOptions): Promise<number> {
   const file = await readSafetensors(options.checkpoint)
-  const { kind, config, standardise } = readInfo(file, options.checkpoint)
+  const info = readInfo(file, options.checkpoint)
   const { data, root, subjectFrom } = options
   const set = openImageSet(data, { splits: options.split, root, subjectFrom })
   const people = probePeople(set, options.seed)
   const runtime = await openDevice()
-  const load = kind === 'iat' ? loadClassifier : loadEncoder
-  const model = load(runtime, config, file, options.checkpoint)
-  const loader = pictureLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)
+  const model =
+    info.kind === 'iat'
+      ? loadClassifier(runtime, info.config, file, options.checkpoint)
+      : loadEncoder(runtime, info.config, file, options.checkpoint)
+  const loader = pictureLoader(set, model.config.imageSize, info.standardise, options.cacheMegabytes)
   const { features } = await classify(runtime, model, loader, people.indices, options.batchSize)
   const accuracy = probeFeatures(set, people, features, model.config.width, options.seed)
   const result = { ...accuracy, ...probeFloors(set, people) }

@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openRuntime } from '../../engine/device.js'
 import type { Runtime } from '../../engine/runtime.js'
@@ -8,6 +9,7 @@ import { imageDecoder } from '../data/decodeImage.node.js'
 import type { ImageSet } from '../data/imageSet.js'
 import { PictureLoader } from '../data/pictureLoader.js'
 import type { Standardisation } from '../data/standardise.js'
+import { hasCode, UserError } from '../errors.js'
 import type { TrainingRun } from '../loop/trainingRun.js'
 import { type StepRecord, stepsPerEpoch, trainLoop } from '../loop/trainLoop.js'
 import { Progress } from '../progress.js'
@@ -39,8 +41,39 @@ export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true })
   } catch (error) {
+    if (hasCode(error, 'EEXIST') || hasCode(error, 'ENOTDIR'))
+      throw new UserError(`${path}: a file is in the way; expected a folder, or nothing yet`)
     throw cannotWrite(path, error)
   }
+}
+
+/** Makes `--out` before any work is done. What an earlier run saved there is never overwritten. */
+export function prepareOut(out: string, resume: boolean): void {
+  makeFolder(out)
+  const path = checkpointPath(out)
+  if (resume && !existsSync(path))
+    throw new UserError(`--resume: there is no ${path}; start without --resume`)
+  if (!resume && existsSync(path))
+    throw new UserError(
+      `${path} is there already: add --resume to go on with it, or give another folder by --out`,
+    )
+}
+
+/** A log of the run; one that starts afresh begins it anew. */
+export function openLog(out: string, name: string, resume: boolean): RunLog {
+  const path = join(out, name)
+  if (!resume) rmSync(path, { force: true })
+  return new RunLog(path)
+}
+
+/** Tells the pictures of a run from others: their number, names, people and labels. */
+export function picturesDigest(set: ImageSet, indices: ArrayLike<number>): string {
+  const hash = createHash('sha256')
+  for (const index of Array.from(indices)) {
+    const { id, subject, aus } = set.record(index)
+    hash.update(JSON.stringify([id, subject, aus]))
+  }
+  return `${indices.length} pictures, sha256 ${hash.digest('hex').slice(0, 16)}`
 }
 
 /** Ctrl-C asks a run to stop after its step; a second one ends the process at once. */
@@ -86,10 +119,11 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   makeFolder(out)
   const path = checkpointPath(out)
   if (managed.resume) await resumeFrom(path, run, info)
-  const log = new RunLog(join(out, 'log.jsonl'))
+  const log = openLog(out, 'log.jsonl', managed.resume)
   const { batchSize, accumulation } = run.settings
   const total = stepsPerEpoch(run.batches, accumulation) * run.schedule.epochs
   const done = run.optimizer.stepCount
+  if (done > 0) console.log(`Resumed at step ${done} of ${total}.`)
   const progress = new Progress({ label: managed.label, total, done, stream: process.stderr })
   const steps: StepRecord[] = []
   const started = performance.now()

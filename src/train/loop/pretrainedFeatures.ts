@@ -8,11 +8,11 @@ import { UserError } from '../errors.js'
 /** A classifier as its checkpoint describes it, with all its weights. */
 export function loadClassifier(
   runtime: Runtime,
-  config: object,
+  config: ClassifierConfig,
   file: SafetensorsFile,
   path: string,
 ): AuClassifier {
-  const model = new AuClassifier(runtime, config as ClassifierConfig, 0)
+  const model = new AuClassifier(runtime, config, 0)
   loadAll(model.parameters, file, path)
   return model
 }
@@ -23,12 +23,12 @@ export function loadClassifier(
  */
 export function loadEncoder(
   runtime: Runtime,
-  config: object,
+  config: VitConfig,
   file: SafetensorsFile,
   path: string,
 ): AuClassifier {
   const classifier: ClassifierConfig = {
-    ...(config as VitConfig),
+    ...config,
     aus: 1,
     subjects: 0,
     lambda: 0,
