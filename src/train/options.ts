@@ -9,29 +9,36 @@ const fraction = z.number().min(0).max(1)
 
 /** What every training command takes. Descriptions become the `--help` texts; one schema checks flags and files. */
 const dataOptions = {
-  data: z.string().describe('pictures: folder, WebDataset shard or folder of shards, or labels .jsonl'),
+  data: z
+    .string()
+    .describe(
+      'pictures: a folder of them, a WebDataset shard (.tar, .tar.gz) or folder of shards, or a label file .jsonl; required',
+    ),
   root: z
     .string()
     .optional()
-    .describe('folder that img_path in a .jsonl starts from (default: the folder of the file)'),
+    .describe('label files: folder that img_path starts from (default: where the file stands)'),
   subjectFrom: z
     .string()
     .optional()
     .describe(
-      'how img_path names the person where labels have no subject: bp4d, bp4dplus, disfa or a regular expression',
+      'label files without "subject": how img_path names the person: bp4d, bp4dplus, disfa, or a regular expression whose first group is the name',
     ),
-  out: z.string().describe('folder for checkpoints and log (made if absent)'),
+  out: z.string().describe('folder for checkpoint.safetensors and log.jsonl (made if absent); required'),
   standardise: z
     .enum(standardisations)
-    .describe('input: imagenet mean and deviation, or highpass per picture'),
-  cacheMegabytes: count.default(1024).describe('memory for decoded pictures'),
+    .describe('input: ImageNet mean and deviation, or high-pass filtered per picture'),
+  cacheMegabytes: count.default(1024).describe('MB of memory for decoded pictures'),
   seed: z
     .int()
     .nonnegative()
     .max(0xffffffff)
     .default(0)
     .describe('seed of weights, order, masks and drop paths'),
-  resume: z.boolean().default(false).describe('go on from the last checkpoint in --out'),
+  resume: z
+    .boolean()
+    .default(false)
+    .describe('go on from the checkpoint in --out; all other settings as before'),
   debug: z
     .boolean()
     .default(false)
@@ -40,22 +47,24 @@ const dataOptions = {
 
 const optimisation = {
   batchSize: count.describe('pictures of a batch'),
-  accumulation: count.default(1).describe('batches whose gradients make one step'),
+  accumulation: count.default(1).describe('batches whose gradients are added up to one step'),
   epochs: count.describe('passes over the training pictures'),
   warmupEpochs: z.number().nonnegative().describe('epochs of linear warm-up; may be a fraction'),
-  baseLearningRate: rate.describe('learning rate per 256 pictures of a step (linear scaling)'),
-  minimumLearningRate: rate.describe('where the half-cosine ends'),
-  weightDecay: rate.default(0.05).describe('AdamW weight decay; none for biases and norms'),
+  baseLearningRate: rate.describe(
+    'learning rate for 256 pictures a step; scaled to batch size times accumulation',
+  ),
+  minimumLearningRate: rate.describe('learning rate at the end of the half-cosine'),
+  weightDecay: rate.default(0.05).describe('AdamW weight decay; biases and norms have none'),
   beta1: fraction.default(0.9).describe('AdamW first-moment decay'),
   beta2: fraction.describe('AdamW second-moment decay'),
   clipGradient: rate.default(0).describe('largest global gradient norm; 0 clips nothing'),
-  flip: z.boolean().default(true).describe('mirror half of the pictures'),
-  shift: z.int().nonnegative().describe('largest random shift in pixels'),
+  flip: z.boolean().default(true).describe('mirroring half of the pictures'),
+  shift: z.int().nonnegative().describe('largest random shift of a picture in pixels'),
   checkpointEvery: count.default(1).describe('epochs between checkpoints'),
 }
 
 const architecture = {
-  preset: z.enum(presetNames).default('nano').describe('model size'),
+  preset: z.enum(presetNames).default('nano').describe('model size, which the options below change'),
   imageSize: count.optional().describe('side of the input in pixels (default: the preset)'),
   patchSize: count.optional().describe('side of a patch in pixels (default: the preset)'),
   width: count.optional().describe('encoder width (default: the preset)'),
@@ -65,13 +74,16 @@ const architecture = {
 
 export const pretrainSchema = z.strictObject({
   ...dataOptions,
-  split: z.array(z.string()).optional().describe('WebDataset splits to train on (default: all)'),
+  split: z
+    .array(z.string())
+    .optional()
+    .describe('WebDataset splits to train on, separated by commas (default: all)'),
   ...architecture,
   decoderWidth: count.optional().describe('decoder width (default: the preset)'),
   decoderDepth: count.optional().describe('decoder blocks (default: the preset)'),
   decoderHeads: count.optional().describe('decoder attention heads (default: the preset)'),
-  maskRatio: fraction.default(0.75).describe('share of patches removed'),
-  normPix: z.boolean().default(true).describe('predict patches normalised by their own mean and variance'),
+  maskRatio: z.number().min(0).lt(1).default(0.75).describe('share of the patches hidden'),
+  normPix: z.boolean().default(true).describe('predicting patches normalised by their own mean and variance'),
   ...optimisation,
 })
 
@@ -79,13 +91,16 @@ const foldOptions = {
   aus: z
     .array(z.int().positive())
     .optional()
-    .describe('AUs to predict, in output order (default: those of the data set)'),
-  folds: count.default(3).describe('subject-exclusive folds to make where the data has no folds.json'),
+    .describe('AU numbers to predict, such as 1,2,12, in output order (default: those of the data set)'),
+  folds: count.default(3).describe('folds to deal the people out to where the data has no folds.json'),
   testFold: z
     .string()
     .optional()
-    .describe('fold to test on (default: the last); no training picture of its people is used'),
-  trainOn: z.array(z.string()).optional().describe('folds to train on (default: all but the test fold)'),
+    .describe('fold whose people are tested on and never trained on (default: the last)'),
+  trainOn: z
+    .array(z.string())
+    .optional()
+    .describe('folds to train on, separated by commas (default: all but the test fold)'),
 }
 
 export const finetuneSchema = z.strictObject({
@@ -95,70 +110,105 @@ export const finetuneSchema = z.strictObject({
   from: z
     .string()
     .optional()
-    .describe('checkpoint to start from (FMAE or classifier); default: from scratch'),
-  lambda: rate.default(0).describe('strength of gradient reversal; 0 builds no identity head'),
+    .describe('checkpoint to start from, of pretrain or finetune (default: from scratch)'),
+  lambda: rate.default(0).describe('lambda: strength of the gradient reversal; 0 trains without identity'),
   idLoss: z
     .enum(['bce', 'softmax'])
     .default('bce')
-    .describe('identity loss: BCE on the one-hot subject, or softmax'),
+    .describe('identity loss: binary cross-entropy on the one-hot person, or softmax cross-entropy'),
   idHeadLayers: z
     .union([z.literal(1), z.literal(2), z.literal(3)])
     .default(1)
-    .describe('linear layers of the identity head'),
+    .describe('linear layers of the identity head, 1 to 3'),
   idHeadInit: z
     .enum(['default', 'baseRate'])
     .default('default')
-    .describe('identity bias: uniform as in the reference, or -ln(subjects-1) with small weights'),
+    .describe('identity head: drawn as in the reference, or starting at the base rate 1/people'),
   idHeadLearningRateScale: rate.default(1).describe("factor on the identity head's learning rate"),
   layerDecay: fraction
     .default(0.65)
-    .describe('factor on the learning rate per layer below the head; 1 for none'),
-  dropPath: z.number().min(0).lt(1).default(0.1).describe('drop-path rate of the last block'),
+    .describe('factor on the learning rate for each layer further from the head; 1 for none'),
+  dropPath: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.1)
+    .describe('chance that a branch of the last block is skipped; less in earlier blocks'),
   seenFraction: z
     .number()
     .min(0)
     .lt(1)
     .default(0)
-    .describe('share of the training people\'s pictures held out to measure "seen" people'),
+    .describe("share of each training person's pictures kept out of training"),
   evaluateEvery: count.default(1).describe('epochs between evaluations on the test fold'),
   ...optimisation,
 })
 
 export const evaluateSchema = z.strictObject({
-  checkpoint: z.string().describe('classifier checkpoint of finetune'),
+  checkpoint: z.string().describe('checkpoint.safetensors of finetune; required'),
   data: dataOptions.data,
   root: dataOptions.root,
   subjectFrom: dataOptions.subjectFrom,
-  folds: foldOptions.folds,
-  testFold: z.string().optional().describe('fold to evaluate on (default: all pictures)'),
+  folds: count
+    .optional()
+    .describe('folds to deal the people out to where the data has no folds.json (default: as finetune did)'),
+  testFold: z
+    .string()
+    .optional()
+    .describe('fold to evaluate on (default: all pictures, those trained on included)'),
   batchSize: count.default(64).describe('pictures of a batch'),
-  json: z.string().optional().describe('file for the result as JSON'),
+  json: z.string().optional().describe('file to write the result to, as JSON'),
   cacheMegabytes: dataOptions.cacheMegabytes,
 })
 
 export const probeSchema = z.strictObject({
-  checkpoint: z.string().describe('checkpoint of pretrain or finetune whose features are probed'),
+  checkpoint: z
+    .string()
+    .describe('checkpoint.safetensors of pretrain or finetune whose features are probed; required'),
   data: dataOptions.data,
   root: dataOptions.root,
   subjectFrom: dataOptions.subjectFrom,
-  split: z.array(z.string()).optional().describe('WebDataset splits to use (default: all)'),
+  split: z
+    .array(z.string())
+    .optional()
+    .describe('WebDataset splits to use, separated by commas (default: all)'),
   batchSize: count.default(64).describe('pictures of a batch'),
-  seed: dataOptions.seed,
-  json: z.string().optional().describe('file for the result as JSON'),
+  seed: dataOptions.seed.describe('seed of the split into pictures to fit and to score'),
+  json: z.string().optional().describe('file to write the result to, as JSON'),
   cacheMegabytes: dataOptions.cacheMegabytes,
 })
 
 export const quickstartSchema = z.strictObject({
-  budget: z.enum(['short', 'long']).default('short').describe('minutes, or up to an hour on two CPU cores'),
+  budget: z
+    .enum(['short', 'long'])
+    .default('short')
+    .describe('how long it may take: minutes, or up to an hour on two CPU cores'),
   seed: dataOptions.seed,
   out: z.string().optional().describe('folder of the run (default: runs/<budget>-seed<seed>)'),
-  lambda: z.number().positive().optional().describe('strength of IAT (default: the budget)'),
+  lambda: z.number().positive().optional().describe('strength of IAT (default: that of the budget)'),
   testFold: z
     .enum(['fold2', 'fold3'])
     .default('fold3')
-    .describe('people to test on: fold3, or fold2 for choosing settings (then fold1 alone is trained on)'),
+    .describe('people to test on; fold2 is for choosing settings and trains on fold1 alone'),
   resume: z.boolean().default(false).describe('go on with the run in --out'),
 })
+
+/** Titles of `--help`, and the options that stand below each. */
+export const optionGroups = {
+  'Data and run:': Object.keys({ ...dataOptions, ...foldOptions, split: null, checkpoint: null, json: null }),
+  'Identity adversarial training (IAT):': Object.keys(finetuneSchema.shape).filter((name) =>
+    /^lambda$|^id[A-Z]/.test(name),
+  ),
+  'Model:': [
+    'from',
+    ...Object.keys(architecture),
+    'decoderWidth',
+    'decoderDepth',
+    'decoderHeads',
+    'dropPath',
+  ],
+  'Training:': [...Object.keys(optimisation), 'maskRatio', 'normPix', 'layerDecay', 'evaluateEvery'],
+}
 
 export type QuickstartOptions = z.output<typeof quickstartSchema>
 export type PretrainOptions = z.output<typeof pretrainSchema>

@@ -15,9 +15,25 @@ interface Field {
   readonly items?: { readonly type?: string }
 }
 
-/** Adds one flag per field of a schema: `batchSize` becomes `--batch-size <number>`. */
-export function addSchemaOptions(command: Command, schema: z.ZodObject): Command {
-  for (const [name, field] of Object.entries(fieldsOf(schema))) command.addOption(flagOf(name, field))
+/** Titles of `--help` with the fields that stand below them; a field of no group is listed first. */
+export type OptionGroups = Readonly<Record<string, readonly string[]>>
+
+/**
+ * Adds one flag per field of a schema: `batchSize` becomes `--batch-size <n>`. `recipe` holds the defaults that are
+ * not the schema's own, for the help text.
+ */
+export function addSchemaOptions(
+  command: Command,
+  schema: z.ZodObject,
+  groups: OptionGroups = {},
+  recipe: Values = {},
+): Command {
+  for (const [name, field] of Object.entries(fieldsOf(schema))) {
+    const option = flagOf(name, field, name in recipe ? recipe[name] : field.default)
+    const group = Object.keys(groups).find((title) => groups[title]!.includes(name))
+    if (group) option.helpGroup(group)
+    command.addOption(option)
+  }
   return command
 }
 
@@ -25,26 +41,18 @@ function fieldsOf(schema: z.ZodObject): Record<string, Field> {
   return z.toJSONSchema(schema, { io: 'input' }).properties as Record<string, Field>
 }
 
-function flagOf(name: string, field: Field): Option {
-  const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  const description = describe(field)
-  if (field.type === 'boolean') {
-    return new Option(field.default === true ? `--no-${flag}` : `--${flag}`, description)
-  }
-  const value = field.type === 'array' ? 'list' : isNumber(field) ? 'number' : 'text'
-  const option = new Option(`--${flag} <${value}>`, description)
-  option.argParser((text: string) => parseValue(text, field))
-  return option
-}
-
-function describe({ description = '', default: fallback, enum: choices, type }: Field): string {
-  const notes = [
-    choices?.join(' | '),
-    fallback === undefined || type === 'boolean' ? null : `default ${fallback}`,
-  ]
+function flagOf(name: string, field: Field, fallback: unknown): Option {
+  const flag = flagName(name)
+  const { description = '' } = field
+  if (field.type === 'boolean')
+    return field.default === true
+      ? new Option(`--no-${flag}`, `turn off: ${description}`)
+      : new Option(`--${flag}`, description)
+  const value = field.enum ? 'name' : field.type === 'array' ? 'list' : isNumber(field) ? 'n' : 'text'
+  const notes = [field.enum?.join(' | '), fallback === undefined ? null : `default ${fallback}`]
   const note = notes.filter(Boolean).join('; ')
-  if (type === 'boolean' && fallback === true) return `do not: ${description}`
-  return note ? `${description} (${note})` : description
+  const option = new Option(`--${flag} <${value}>`, note ? `${description} (${note})` : description)
+  return option.argParser((text: string) => parseValue(text, field))
 }
 
 function isNumber({ type, anyOf }: Field): boolean {
@@ -72,7 +80,7 @@ export function resolveOptions<S extends z.ZodObject>(schema: S, recipe: Values,
     Object.entries(given).filter(([name, value]) => !isUnsetSwitch(schema, name, value)),
   )
   const file = typeof config === 'string' ? readConfig(config) : {}
-  const parsed = schema.safeParse({ ...recipe, ...file, ...defaults })
+  const parsed = schema.safeParse({ ...recipe, ...file, ...defaults }, { reportInput: true })
   if (parsed.success) return parsed.data
   throw new UserError(parsed.error.issues.map((issue) => describeIssue(issue, file, config)).join('\n'))
 }
@@ -99,12 +107,17 @@ function readConfig(path: string): Values {
   throw new UserError(`--config ${path}: expected a JSON object of options`)
 }
 
+/** One line: where it stands, what was expected, what was got. */
 function describeIssue(issue: z.core.$ZodIssue, file: Values, config: unknown): string {
   const field = String(issue.path[0] ?? '')
-  const source = field in file ? `${config}: ` : ''
-  if (issue.code === 'unrecognized_keys') return `${config}: unknown option ${issue.keys.join(', ')}`
-  const flag = `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-  if (issue.code === 'invalid_type' && issue.input === undefined)
-    return `${flag} is required: expected ${issue.expected}`
-  return `${source}${flag} (${field}): ${issue.message}`
+  if (issue.code === 'unrecognized_keys') return `--config ${config}: unknown option ${issue.keys.join(', ')}`
+  const where = field in file ? `--config ${config}: ${field}` : `--${flagName(field)}`
+  const expected = issue.message.replace(/^.*?(?=expected )/, '').replace(/, received .*$/, '')
+  if (issue.input === undefined) return `${where} is missing: ${expected}`
+  return `${where}: ${expected}, got ${JSON.stringify(issue.input)}`
+}
+
+/** `batchSize` → `batch-size` */
+function flagName(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
