@@ -4,6 +4,7 @@ import type { Runtime } from '../../engine/runtime.js'
 import type { HostArray, Tensor } from '../../engine/tensor.js'
 import { type Array64, array64, elements, relativeError } from './array64.js'
 import { caseRandom, drawInputs, type OpCase, shapeText } from './opCase.js'
+import type { KernelVariant } from './poisonedRuntime.js'
 
 /** A case with its random numbers drawn and its float64 answers worked out; made once, used on every variant. */
 export interface PreparedCase {
@@ -18,6 +19,28 @@ export interface CaseErrors {
   readonly forward: number
   /** Worst over the inputs; null where the op has no gradients. */
   readonly gradient: number | null
+}
+
+/** Worst errors of an op's cases on one family of kernels. */
+export interface OpResult extends CaseErrors {
+  readonly variant: string
+}
+
+/** Runs all cases of an op on every variant. */
+export async function runOp(
+  variants: readonly KernelVariant[],
+  cases: readonly OpCase[],
+): Promise<OpResult[]> {
+  const prepared = cases.map(prepareCase)
+  const results: OpResult[] = []
+  for (const { name, runtime } of variants) {
+    const errors: CaseErrors[] = []
+    for (const one of prepared) errors.push(await runCase(runtime, one))
+    const gradients = errors.map(({ gradient }) => gradient).filter((gradient) => gradient !== null)
+    const gradient = gradients.length > 0 ? Math.max(...gradients) : null
+    results.push({ variant: name, forward: Math.max(...errors.map(({ forward }) => forward)), gradient })
+  }
+  return results
 }
 
 export function prepareCase(opCase: OpCase): PreparedCase {
