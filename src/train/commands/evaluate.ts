@@ -4,14 +4,13 @@ import { readInfo } from '../checkpoint/checkpointFile.node.js'
 import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
 import { auTargets, indicesOfSubjects, makeFolds, subjectsOf } from '../data/folds.js'
 import type { ImageSet } from '../data/imageSet.js'
-import { openImageSet } from '../data/openImageSet.node.js'
 import { UserError } from '../errors.js'
 import { classify } from '../loop/evaluation.js'
 import { loadClassifier } from '../loop/pretrainedFeatures.js'
 import { actionUnitMetrics } from '../metrics/actionUnitMetrics.js'
 import type { EvaluateOptions } from '../options.js'
 import { auTable } from './auTable.js'
-import { openDevice, pictureLoader } from './session.js'
+import { openDevice, openForTest, pictureLoader } from './session.js'
 
 /** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
@@ -23,7 +22,7 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
     )
   }
   const { config, aus, standardise } = info
-  const set = openImageSet(options.data, { aus, root: options.root, subjectFrom: options.subjectFrom })
+  const set = openForTest(options, aus)
   const indices = chosenPictures(set, options, info.options)
   const targets = auTargets(set, indices, aus)
   const runtime = await openDevice()

@@ -29,7 +29,6 @@ import {
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FinetuneOptions): Promise<number> {
   const set = openImageSet(options.data, {
-    aus: options.aus,
     root: options.root,
     subjectFrom: options.subjectFrom,
   })

@@ -7,6 +7,7 @@ import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
 import { type CheckpointInfo, resumeFrom, saveCheckpoint } from '../checkpoint/checkpointFile.node.js'
 import { imageDecoder } from '../data/decodeImage.node.js'
 import type { ImageSet } from '../data/imageSet.js'
+import { openImageSet } from '../data/openImageSet.node.js'
 import { PictureLoader } from '../data/pictureLoader.js'
 import type { Standardisation } from '../data/standardise.js'
 import { hasCode, UserError } from '../errors.js'
@@ -35,6 +36,22 @@ export function pictureLoader(
     standardisation,
     cacheBytes: cacheMegabytes * 2 ** 20,
   })
+}
+
+/**
+ * Opens labelled pictures to measure `aus` on. A label file cannot say which units it covers, so one that it never
+ * names counts as absent in all its pictures, and that is said.
+ */
+export function openForTest(
+  { data, root, subjectFrom }: { data: string; root?: string | undefined; subjectFrom?: string | undefined },
+  aus: readonly number[],
+): ImageSet {
+  const set = openImageSet(data, { root, subjectFrom })
+  const lacking = aus.filter((unit) => !set.aus?.includes(unit))
+  const isLabelFile = /\.jsonl?$/i.test(data) || existsSync(join(data, 'labels.jsonl'))
+  if (!set.aus || lacking.length === 0 || !isLabelFile) return set
+  console.log(`${set.name} never names AU ${lacking.join(', ')}: taken as absent in all its pictures`)
+  return { ...set, aus: [...set.aus, ...lacking] }
 }
 
 export function makeFolder(path: string): void {

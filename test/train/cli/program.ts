@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 /** The built program; `npm test` builds it before any test runs. */
 export const program = join(root, 'dist', 'train.js')
 
@@ -28,7 +28,8 @@ export class RunningProgram {
   #stderr = ''
 
   constructor(args: readonly string[], { cwd, env, uid }: RunOptions = {}) {
-    this.#child = spawn(process.execPath, [program, ...args], {
+    // By env, so that tap's hooks do not ride along in the program.
+    this.#child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, program, ...args], {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

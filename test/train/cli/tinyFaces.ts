@@ -50,7 +50,7 @@ export async function writeFaces(
   folds: object = tinyFolds,
 ): Promise<string> {
   mkdirSync(folder, { recursive: true })
-  const shards = [{ file: 'faces.tar' }]
+  const shards = [{ file: 'faces.tar', split: 'day' }]
   writeFileSync(join(folder, 'faces.tar'), await makeTar(members))
   writeFileSync(join(folder, 'dataset.json'), JSON.stringify({ name: 'tiny faces', aus: tinyAus, shards }))
   writeFileSync(join(folder, 'folds.json'), JSON.stringify(folds))
