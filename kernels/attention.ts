@@ -37,6 +37,8 @@ export const maxHeadDim = 128
 export interface AttentionPlan {
   readonly variant: 'tiled' | 'subgroup'
   readonly tiled: boolean
+  /** Loops over vectors stay loops: see `vectorCount`. */
+  readonly rolled: boolean
   /** Invocations of a workgroup, hence tokens it owns. */
   readonly rows: number
   /** Tokens of the other side that are fetched together, a multiple of `chunk`. */
@@ -52,14 +54,16 @@ const tileBytes = 16384
 
 /** Chooses the variant. A tile holds two rows (key and value, or query and dO) per token. */
 export function attentionPlan(caps: AttentionCaps, { tokens, headDim }: AttentionShape): AttentionPlan {
+  const rolled = caps.software
   const vectors = Math.ceil(headDim / 4)
   const lanes = fixedSubgroupSize(caps)
   if (caps.software && lanes > 0) {
-    return { variant: 'subgroup', tiled: false, rows: lanes, tile: lanes, chunk: lanes, headDim, vectors }
+    const sizes = { rows: lanes, tile: lanes, chunk: lanes }
+    return { variant: 'subgroup', tiled: false, rolled, ...sizes, headDim, vectors }
   }
   const fits = Math.floor(tileBytes / (2 * 16 * vectors))
-  const tile = Math.min(32, fits - (fits % 4))
-  return { variant: 'tiled', tiled: true, rows: tokens <= 32 ? 32 : 64, tile, chunk: 4, headDim, vectors }
+  const sizes = { rows: tokens <= 32 ? 32 : 64, tile: Math.min(32, fits - (fits % 4)), chunk: 4 }
+  return { variant: 'tiled', tiled: true, rolled, ...sizes, headDim, vectors }
 }
 
 function fixedSubgroupSize({ subgroups, subgroupMinSize = 0, subgroupMaxSize = 0 }: AttentionCaps): number {
@@ -76,8 +80,8 @@ export function planKernel(
   const blocks = shape.batch * shape.heads * rowBlocks
   return {
     name: `${family}.${plan.variant}`,
-    key: `${family}/${plan.variant}/${plan.headDim}/${plan.rows}`,
-    params: [shape.tokens, shape.heads, rowBlocks, blocks],
+    key: `${family}/${plan.variant}/${plan.rolled ? 'rolled' : 'unrolled'}/${plan.headDim}/${plan.rows}`,
+    params: [shape.tokens, shape.heads, rowBlocks, blocks, plan.vectors],
     workgroups: flatGrid(blocks, 1),
   }
 }
@@ -147,6 +151,7 @@ struct Params {
   heads: u32,
   rowBlocks: u32,
   blocks: u32,
+  vectors: u32,
 }
 
 const rows = ${plan.rows}u;
@@ -162,6 +167,16 @@ const log2e = 1.4426950408889634;
 const scoreScale = ${1 / Math.sqrt(plan.headDim)};
 // Score of a token that does not exist; finite, because inf - inf would be NaN.
 const lowest = -1e30;
+
+// Bound of every loop over a row's vectors. CPU drivers spend seconds on compiling such loops unrolled, and what comes out
+// is no faster; a bound they cannot see keeps the loops. GPUs must see it, to keep the arrays in registers.
+fn vectorCount() -> u32 {
+#if ${plan.rolled}
+  return params.vectors;
+#else
+  return vectors;
+#endif
+}
 
 ${flatWorkgroupWgsl}
 

@@ -88,7 +88,7 @@ fn main(${mainParameters(plan)}) {
   var dOutRow: array<vec4f, vectors>;
   var dQuery: array<vec4f, vectors>;
   var rowDelta = 0.0;
-  for (var i = 0u; i < vectors; i++) {
+  for (var i = 0u; i < vectorCount(); i++) {
     query[i] = (scoreScale * log2e) * loadQkv(queryStart(block, row), i);
     dOutRow[i] = loadDOut(outStart(block, row), i);
     rowDelta += dot(dOutRow[i], loadOut(outStart(block, row), i));
@@ -113,7 +113,7 @@ fn main(${mainParameters(plan)}) {
 #endif
     var score = array<f32, chunk>();
     var dP = array<f32, chunk>();
-    for (var i = 0u; i < vectors; i++) {
+    for (var i = 0u; i < vectorCount(); i++) {
       let q = query[i];
       let dO = dOutRow[i];
 #if ${!plan.tiled}
@@ -137,7 +137,7 @@ fn main(${mainParameters(plan)}) {
       dScore[j] = select(0.0, exp2(score[j] - rowLogSumExp) * (dP[j] - rowDelta), exists);
     }
 
-    for (var i = 0u; i < vectors; i++) {
+    for (var i = 0u; i < vectorCount(); i++) {
       var sum = dQuery[i];
 #if ${!plan.tiled}
       let keys = loadQkv(keyOfLane, i);
@@ -157,7 +157,7 @@ fn main(${mainParameters(plan)}) {
   }
 
   if (block.firstRow + lane > lastToken) { return; }
-  for (var i = 0u; i < vectors; i++) {
+  for (var i = 0u; i < vectorCount(); i++) {
     storeDqkv(queryStart(block, row), i, scoreScale * dQuery[i]);
   }
   delta[perToken(block, row)] = rowDelta;
@@ -195,7 +195,7 @@ fn main(${mainParameters(plan)}) {
   var value: array<vec4f, vectors>;
   var dKey: array<vec4f, vectors>;
   var dValue: array<vec4f, vectors>;
-  for (var i = 0u; i < vectors; i++) {
+  for (var i = 0u; i < vectorCount(); i++) {
     key[i] = (scoreScale * log2e) * loadQkv(keyStart(block, row), i);
     value[i] = loadQkv(valueStart(block, row), i);
     dKey[i] = vec4f();
@@ -222,7 +222,7 @@ fn main(${mainParameters(plan)}) {
 #endif
     var score = array<f32, chunk>();
     var dP = array<f32, chunk>();
-    for (var i = 0u; i < vectors; i++) {
+    for (var i = 0u; i < vectorCount(); i++) {
       let k = key[i];
       let v = value[i];
 #if ${!plan.tiled}
@@ -256,7 +256,7 @@ fn main(${mainParameters(plan)}) {
       dScore[j] = p[j] * (dP[j] - tokenDelta);
     }
 
-    for (var i = 0u; i < vectors; i++) {
+    for (var i = 0u; i < vectorCount(); i++) {
       var dK = dKey[i];
       var dV = dValue[i];
 #if ${!plan.tiled}
@@ -281,7 +281,7 @@ fn main(${mainParameters(plan)}) {
   }
 
   if (block.firstRow + lane > lastToken) { return; }
-  for (var i = 0u; i < vectors; i++) {
+  for (var i = 0u; i < vectorCount(); i++) {
     storeDqkv(keyStart(block, row), i, scoreScale * dKey[i]);
     storeDqkv(valueStart(block, row), i, dValue[i]);
   }

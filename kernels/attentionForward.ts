@@ -66,7 +66,7 @@ fn main(${mainParameters(plan)}) {
 
   var query: array<vec4f, vectors>;
   var sum: array<vec4f, vectors>;
-  for (var i = 0u; i < vectors; i++) {
+  for (var i = 0u; i < vectorCount(); i++) {
     query[i] = (scoreScale * log2e) * loadQkv(queryStart(block, row), i);
     sum[i] = vec4f();
   }
@@ -89,7 +89,7 @@ fn main(${mainParameters(plan)}) {
     let value = valueStart(block, min(first + lane, lastToken));
 #endif
     var score = array<f32, chunk>();
-    for (var i = 0u; i < vectors; i++) {
+    for (var i = 0u; i < vectorCount(); i++) {
       let q = query[i];
 #if ${!plan.tiled}
       let mine = loadQkv(key, i);
@@ -115,7 +115,7 @@ fn main(${mainParameters(plan)}) {
       score[j] = exp2(score[j] - largest);
       total += score[j];
     }
-    for (var i = 0u; i < vectors; i++) {
+    for (var i = 0u; i < vectorCount(); i++) {
       var s = sum[i] * shrink;
 #if ${!plan.tiled}
       let mine = loadQkv(value, i);
@@ -135,7 +135,7 @@ fn main(${mainParameters(plan)}) {
   }
 
   if (block.firstRow + lane > lastToken) { return; }
-  for (var i = 0u; i < vectors; i++) {
+  for (var i = 0u; i < vectorCount(); i++) {
     storeOut(outStart(block, row), i, sum[i] / total);
   }
   logSumExp[perToken(block, row)] = (largest + log2(total)) / log2e;
