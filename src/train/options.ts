@@ -180,9 +180,11 @@ export const probeSchema = z.strictObject({
 
 export const quickstartSchema = z.strictObject({
   budget: z
-    .enum(['short', 'long'])
+    .enum(['tiny', 'short', 'long'])
     .default('short')
-    .describe('how long it may take: minutes, or up to an hour on two CPU cores'),
+    .describe(
+      'tiny: seconds, proves only that it runs; short: minutes; long: up to an hour on two CPU cores',
+    ),
   seed: dataOptions.seed,
   out: z.string().optional().describe('folder of the run (default: runs/<budget>-seed<seed>)'),
   lambda: z.number().positive().optional().describe('strength of IAT (default: that of the budget)'),

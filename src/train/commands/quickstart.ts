@@ -94,7 +94,7 @@ function makeReport(
     adapter: { vendor, architecture, description, software },
     seed,
     model: {
-      preset: options.budget === 'short' ? 'nano' : 'nano (long)',
+      preset: 'nano',
       parameters: run.parameters.parameters.reduce((sum, { size }) => sum + size, 0),
     },
     data: { images: data.set.length, subjects: data.subjects.length, aus: data.aus.length },

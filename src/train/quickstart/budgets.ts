@@ -20,8 +20,14 @@ export interface Budget {
 
 const { pretrain, finetune } = { pretrain: pretrainRecipes.nano, finetune: finetuneRecipes.nano }
 
-/** `short` takes minutes on two CPU cores, `long` up to an hour. */
+/** `tiny` takes seconds and only proves that everything runs; `short` minutes on two CPU cores, `long` up to an hour. */
 export const budgets = {
+  tiny: {
+    model: { ...presets.nano, width: 16, depth: 1, heads: 2, decoderWidth: 16, decoderHeads: 2 },
+    pretrain: { ...pretrain, batchSize: 256, epochs: 1 },
+    finetune: { ...finetune, batchSize: 128, epochs: 1 },
+    lambda: 2,
+  },
   short: { model: presets.nano, pretrain, finetune, lambda: 2 },
   long: {
     model: presets.nano,
