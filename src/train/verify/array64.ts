@@ -70,11 +70,15 @@ export function columnSums(x: Array64): Array64 {
 export function relativeError(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
   if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY
   let difference = 0
-  let norm = 0
-  for (let i = 0; i < theirs.length; i++) {
-    difference += (ours[i]! - theirs[i]!) ** 2
-    norm += theirs[i]! ** 2
-  }
-  const error = difference === 0 ? 0 : Math.sqrt(difference / norm)
-  return Number.isFinite(error) && Number.isFinite(norm) ? error : Number.POSITIVE_INFINITY
+  for (let i = 0; i < theirs.length; i++) difference += (ours[i]! - theirs[i]!) ** 2
+  const length = norm(theirs)
+  const error = difference === 0 ? 0 : Math.sqrt(difference) / length
+  return Number.isFinite(error) && Number.isFinite(length) ? error : Number.POSITIVE_INFINITY
+}
+
+/** Euclidean length. */
+export function norm(values: ArrayLike<number>): number {
+  let squares = 0
+  for (let i = 0; i < values.length; i++) squares += values[i]! ** 2
+  return Math.sqrt(squares)
 }
