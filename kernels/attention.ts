@@ -13,7 +13,7 @@
  *          get probability 0. If d does not divide by 4, loads are scalar and the last vector is filled up with zeros.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
 /** B samples, T tokens, H heads of d features each. */
 export interface AttentionShape {
@@ -45,8 +45,9 @@ export interface AttentionPlan {
   readonly tile: number
   /** Tokens whose scores are in registers at a time. */
   readonly chunk: number
-  readonly headDim: number
-  /** vec4s that hold one row of a head. */
+  /** Head dim divides by 4: buffers are read as vec4f. */
+  readonly aligned: boolean
+  /** Length of the arrays that hold one row of a head, in vec4s. */
   readonly vectors: number
 }
 
@@ -55,15 +56,19 @@ const tileBytes = 16384
 /** Chooses the variant. A tile holds two rows (key and value, or query and dO) per token. */
 export function attentionPlan(caps: AttentionCaps, { tokens, headDim }: AttentionShape): AttentionPlan {
   const rolled = caps.software
+  const aligned = headDim % 4 === 0
   const vectors = Math.ceil(headDim / 4)
   const lanes = fixedSubgroupSize(caps)
   if (caps.software && lanes > 0) {
-    const sizes = { rows: lanes, tile: lanes, chunk: lanes }
-    return { variant: 'subgroup', tiled: false, rolled, ...sizes, headDim, vectors }
+    // Loops end at params.vectors, so one pipeline serves all head dims up to the next power of two.
+    const capacity = Math.max(4, 2 ** Math.ceil(Math.log2(vectors)))
+    const sizes = { rows: lanes, tile: lanes, chunk: lanes, vectors: capacity }
+    return { variant: 'subgroup', tiled: false, rolled, aligned, ...sizes }
   }
   const fits = Math.floor(tileBytes / (2 * 16 * vectors))
-  const sizes = { rows: tokens <= 32 ? 32 : 64, tile: Math.min(32, fits - (fits % 4)), chunk: 4 }
-  return { variant: 'tiled', tiled: true, rolled, ...sizes, headDim, vectors }
+  const tile = Math.min(32, fits - (fits % 4))
+  const sizes = { rows: tokens <= 32 ? 32 : 64, tile, chunk: 4, vectors }
+  return { variant: 'tiled', tiled: true, rolled, aligned, ...sizes }
 }
 
 function fixedSubgroupSize({ subgroups, subgroupMinSize = 0, subgroupMaxSize = 0 }: AttentionCaps): number {
@@ -76,19 +81,21 @@ export function planKernel(
   plan: AttentionPlan,
   shape: AttentionShape,
 ): Pick<Kernel, 'name' | 'key' | 'params' | 'workgroups'> {
-  const rowBlocks = Math.ceil(shape.tokens / plan.rows)
-  const blocks = shape.batch * shape.heads * rowBlocks
+  const { batch, tokens, heads, headDim } = shape
+  const rowBlocks = Math.ceil(tokens / plan.rows)
+  const blocks = batch * heads * rowBlocks
+  const loops = plan.rolled ? 'rolled' : 'unrolled'
   return {
     name: `${family}.${plan.variant}`,
-    key: `${family}/${plan.variant}/${plan.rolled ? 'rolled' : 'unrolled'}/${plan.headDim}/${plan.rows}`,
-    params: [shape.tokens, shape.heads, rowBlocks, blocks, plan.vectors],
+    key: `${family}/${plan.variant}/${loops}/${rowType(plan)}/${plan.vectors}/${plan.rows}`,
+    params: [tokens, heads, rowBlocks, blocks, headDim, Math.ceil(headDim / 4), f32(1 / Math.sqrt(headDim))],
     workgroups: flatGrid(blocks, 1),
   }
 }
 
 /** The element type of storage buffers that hold rows of features. */
 export function rowType(plan: AttentionPlan): 'vec4f' | 'f32' {
-  return plan.headDim % 4 === 0 ? 'vec4f' : 'f32'
+  return plan.aligned ? 'vec4f' : 'f32'
 }
 
 /**
@@ -97,14 +104,14 @@ export function rowType(plan: AttentionPlan): 'vec4f' | 'f32' {
  */
 export function rowLoader(plan: AttentionPlan, name: string, buffer: string): string {
   return wgsl`
-#if ${rowType(plan) === 'vec4f'}
+#if ${plan.aligned}
 fn ${name}(start: u32, i: u32) -> vec4f {
   return ${buffer}[start + i];
 }
 #else
 fn ${name}(start: u32, i: u32) -> vec4f {
   var row = vec4f();
-  for (var c = 0u; c < 4u && 4u * i + c < headDim; c++) {
+  for (var c = 0u; c < 4u && 4u * i + c < params.headDim; c++) {
     row[c] = ${buffer}[start + 4u * i + c];
   }
   return row;
@@ -116,13 +123,13 @@ fn ${name}(start: u32, i: u32) -> vec4f {
 /** WGSL `name(start, i, row)`: the counterpart of `rowLoader`. */
 export function rowStorer(plan: AttentionPlan, name: string, buffer: string): string {
   return wgsl`
-#if ${rowType(plan) === 'vec4f'}
+#if ${plan.aligned}
 fn ${name}(start: u32, i: u32, row: vec4f) {
   ${buffer}[start + i] = row;
 }
 #else
 fn ${name}(start: u32, i: u32, row: vec4f) {
-  for (var c = 0u; c < 4u && 4u * i + c < headDim; c++) {
+  for (var c = 0u; c < 4u && 4u * i + c < params.headDim; c++) {
     ${buffer}[start + 4u * i + c] = row[c];
   }
 }
@@ -151,20 +158,19 @@ struct Params {
   heads: u32,
   rowBlocks: u32,
   blocks: u32,
+  headDim: u32,
   vectors: u32,
+  scoreScale: f32,
 }
 
 const rows = ${plan.rows}u;
 const tile = ${plan.tile}u;
 const chunk = ${plan.chunk}u;
-const headDim = ${plan.headDim}u;
+// Length of the arrays that hold a row.
 const vectors = ${plan.vectors}u;
-// Buffer elements per row of a head: vec4s, or scalars where the head dim does not divide by 4.
-const headElements = ${rowType(plan) === 'vec4f' ? 'vectors' : 'headDim'};
 
 // Scores are kept in units of log2, so that exp2 gives probabilities: 2^(s·log2 e) = e^s.
 const log2e = 1.4426950408889634;
-const scoreScale = ${1 / Math.sqrt(plan.headDim)};
 // Score of a token that does not exist; finite, because inf - inf would be NaN.
 const lowest = -1e30;
 
@@ -175,6 +181,15 @@ fn vectorCount() -> u32 {
   return params.vectors;
 #else
   return vectors;
+#endif
+}
+
+// Buffer elements per row of a head: vec4s, or scalars where the head dim does not divide by 4.
+fn headElements() -> u32 {
+#if ${plan.aligned}
+  return vectorCount();
+#else
+  return params.headDim;
 #endif
 }
 
@@ -194,16 +209,16 @@ fn blockAt(index: u32) -> Block {
 
 // Where a token's query, key and value start in qkv (or dqkv), and its row in the output (or dO).
 fn queryStart(block: Block, token: u32) -> u32 {
-  return ((block.sample * params.tokens + token) * 3u * params.heads + block.head) * headElements;
+  return ((block.sample * params.tokens + token) * 3u * params.heads + block.head) * headElements();
 }
 fn keyStart(block: Block, token: u32) -> u32 {
-  return queryStart(block, token) + params.heads * headElements;
+  return queryStart(block, token) + params.heads * headElements();
 }
 fn valueStart(block: Block, token: u32) -> u32 {
-  return queryStart(block, token) + 2u * params.heads * headElements;
+  return queryStart(block, token) + 2u * params.heads * headElements();
 }
 fn outStart(block: Block, token: u32) -> u32 {
-  return ((block.sample * params.tokens + token) * params.heads + block.head) * headElements;
+  return ((block.sample * params.tokens + token) * params.heads + block.head) * headElements();
 }
 // Where a token's number lies in an array [B,H,T].
 fn perToken(block: Block, token: u32) -> u32 {

@@ -89,13 +89,17 @@ fn main(${mainParameters(plan)}) {
   var dQuery: array<vec4f, vectors>;
   var rowDelta = 0.0;
   for (var i = 0u; i < vectorCount(); i++) {
-    query[i] = (scoreScale * log2e) * loadQkv(queryStart(block, row), i);
+    query[i] = (params.scoreScale * log2e) * loadQkv(queryStart(block, row), i);
     dOutRow[i] = loadDOut(outStart(block, row), i);
     rowDelta += dot(dOutRow[i], loadOut(outStart(block, row), i));
     dQuery[i] = vec4f();
   }
   let rowLogSumExp = log2e * logSumExp[perToken(block, row)];
 
+#if ${!plan.tiled}
+  // What this lane fetched of the current chunk: read twice, and these arrays are nearer than storage.
+  var keysOfLane: array<vec4f, vectors>;
+#endif
   for (var first = 0u; first < params.tokens; first += tile) {
 #if ${plan.tiled}
     workgroupBarrier();
@@ -111,6 +115,7 @@ fn main(${mainParameters(plan)}) {
     let keyOfLane = keyStart(block, min(first + lane, lastToken));
     let valueOfLane = valueStart(block, min(first + lane, lastToken));
 #endif
+    // Zeroed in so many words: Dawn (npm webgpu 0.6.2) does not reset variables of a loop that have no initialiser.
     var score = array<f32, chunk>();
     var dP = array<f32, chunk>();
     for (var i = 0u; i < vectorCount(); i++) {
@@ -118,6 +123,7 @@ fn main(${mainParameters(plan)}) {
       let dO = dOutRow[i];
 #if ${!plan.tiled}
       let keys = loadQkv(keyOfLane, i);
+      keysOfLane[i] = keys;
       let values = loadQkv(valueOfLane, i);
 #endif
       for (var j = 0u; j < chunk; j++) {
@@ -140,7 +146,7 @@ fn main(${mainParameters(plan)}) {
     for (var i = 0u; i < vectorCount(); i++) {
       var sum = dQuery[i];
 #if ${!plan.tiled}
-      let keys = loadQkv(keyOfLane, i);
+      let keys = keysOfLane[i];
 #endif
       for (var j = 0u; j < chunk; j++) {
 #if ${plan.tiled}
@@ -158,7 +164,7 @@ fn main(${mainParameters(plan)}) {
 
   if (block.firstRow + lane > lastToken) { return; }
   for (var i = 0u; i < vectorCount(); i++) {
-    storeDqkv(queryStart(block, row), i, scoreScale * dQuery[i]);
+    storeDqkv(queryStart(block, row), i, params.scoreScale * dQuery[i]);
   }
   delta[perToken(block, row)] = rowDelta;
 }
@@ -196,12 +202,17 @@ fn main(${mainParameters(plan)}) {
   var dKey: array<vec4f, vectors>;
   var dValue: array<vec4f, vectors>;
   for (var i = 0u; i < vectorCount(); i++) {
-    key[i] = (scoreScale * log2e) * loadQkv(keyStart(block, row), i);
+    key[i] = (params.scoreScale * log2e) * loadQkv(keyStart(block, row), i);
     value[i] = loadQkv(valueStart(block, row), i);
     dKey[i] = vec4f();
     dValue[i] = vec4f();
   }
 
+#if ${!plan.tiled}
+  // What this lane fetched of the current chunk: read twice, and these arrays are nearer than storage.
+  var queriesOfLane: array<vec4f, vectors>;
+  var dOutsOfLane: array<vec4f, vectors>;
+#endif
   for (var first = 0u; first < params.tokens; first += tile) {
 #if ${plan.tiled}
     workgroupBarrier();
@@ -220,6 +231,7 @@ fn main(${mainParameters(plan)}) {
     let logSumExpOfLane = logSumExp[perToken(block, tokenOfLane)];
     let deltaOfLane = delta[perToken(block, tokenOfLane)];
 #endif
+    // Zeroed in so many words: Dawn (npm webgpu 0.6.2) does not reset variables of a loop that have no initialiser.
     var score = array<f32, chunk>();
     var dP = array<f32, chunk>();
     for (var i = 0u; i < vectorCount(); i++) {
@@ -228,6 +240,8 @@ fn main(${mainParameters(plan)}) {
 #if ${!plan.tiled}
       let queries = loadQkv(queryOfLane, i);
       let dOuts = loadDOut(dOutOfLane, i);
+      queriesOfLane[i] = queries;
+      dOutsOfLane[i] = dOuts;
 #endif
       for (var j = 0u; j < chunk; j++) {
 #if ${plan.tiled}
@@ -260,8 +274,8 @@ fn main(${mainParameters(plan)}) {
       var dK = dKey[i];
       var dV = dValue[i];
 #if ${!plan.tiled}
-      let queries = loadQkv(queryOfLane, i);
-      let dOuts = loadDOut(dOutOfLane, i);
+      let queries = queriesOfLane[i];
+      let dOuts = dOutsOfLane[i];
 #endif
       for (var j = 0u; j < chunk; j++) {
 #if ${plan.tiled}
@@ -282,7 +296,7 @@ fn main(${mainParameters(plan)}) {
 
   if (block.firstRow + lane > lastToken) { return; }
   for (var i = 0u; i < vectorCount(); i++) {
-    storeDqkv(keyStart(block, row), i, scoreScale * dKey[i]);
+    storeDqkv(keyStart(block, row), i, params.scoreScale * dKey[i]);
     storeDqkv(valueStart(block, row), i, dValue[i]);
   }
 }

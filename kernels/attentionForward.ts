@@ -67,7 +67,7 @@ fn main(${mainParameters(plan)}) {
   var query: array<vec4f, vectors>;
   var sum: array<vec4f, vectors>;
   for (var i = 0u; i < vectorCount(); i++) {
-    query[i] = (scoreScale * log2e) * loadQkv(queryStart(block, row), i);
+    query[i] = (params.scoreScale * log2e) * loadQkv(queryStart(block, row), i);
     sum[i] = vec4f();
   }
   var largest = lowest;
@@ -88,6 +88,7 @@ fn main(${mainParameters(plan)}) {
     let key = keyStart(block, min(first + lane, lastToken));
     let value = valueStart(block, min(first + lane, lastToken));
 #endif
+    // Zeroed in so many words: Dawn (npm webgpu 0.6.2) does not reset variables of a loop that have no initialiser.
     var score = array<f32, chunk>();
     for (var i = 0u; i < vectorCount(); i++) {
       let q = query[i];
