@@ -10,7 +10,7 @@ export class NonFiniteError extends Error {
 
 /** Looks at everything that kernels write and remembers the first one that made a NaN or an infinity (`--debug`). */
 export class Sentinel {
-  readonly #names: string[] = []
+  #names: string[] = []
   readonly #flag: Tensor
 
   constructor(runtime: Runtime) {
@@ -30,11 +30,14 @@ export class Sentinel {
     }
   }
 
-  /** Throws if anything since the last call was not finite. */
+  /** Throws if anything since the last call was not finite, and is armed again either way. */
   async check(): Promise<void> {
-    const [number] = await this.#flag.read()
-    const name = this.#names[number! - 1]
-    this.#names.length = 0
-    if (name) throw new NonFiniteError(`the first NaN or infinity came out of ${name}`)
+    const reading = this.#flag.read()
+    const names = this.#names
+    this.#names = []
+    const [number] = await reading
+    if (number === 0) return
+    this.#flag.runtime.clear(this.#flag)
+    throw new NonFiniteError(`the first NaN or infinity came out of ${names[number! - 1]}`)
   }
 }
