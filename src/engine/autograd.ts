@@ -46,7 +46,10 @@ export function needsGrad(x: Tensor): boolean {
  * accumulated there yet, else a fresh tensor that `backward` adds.
  */
 export function gradientTarget(x: Tensor): Tensor {
-  if (x instanceof Parameter && x.gradient && !x.gradientWritten) return x.gradient
+  if (x instanceof Parameter && x.gradient && !x.gradientWritten && !x.gradientLent) {
+    x.gradientLent = true
+    return x.gradient
+  }
   return x.runtime.empty(x.shape, x.dtype)
 }
 
@@ -93,8 +96,12 @@ function accumulate(gradients: Map<Tensor, Tensor>, input: Tensor, gradient: Ten
   const { runtime } = input
   if (input instanceof Parameter) {
     const slot = input.gradient!
-    if (input.gradientWritten) runtime.dispatch(addInto(runtime.caps, slot.size), [slot, gradient])
-    else if (gradient.storage !== slot.storage) runtime.copy(gradient, slot)
+    if (gradient.storage !== slot.storage) {
+      // A parameter that is an input twice has its slot filled by one gradient before the other comes.
+      if (input.gradientWritten || input.gradientLent) {
+        runtime.dispatch(addInto(runtime.caps, slot.size), [slot, gradient])
+      } else runtime.copy(gradient, slot)
+    }
     input.gradientWritten = true
     return gradient.storage === slot.storage ? [] : [gradient]
   }

@@ -77,7 +77,10 @@ export class ParameterArena {
 
   /** Forgets gradients: the next backward overwrites them. */
   zeroGrad(): void {
-    for (const parameter of this.parameters) parameter.gradientWritten = false
+    for (const parameter of this.parameters) {
+      parameter.gradientWritten = false
+      parameter.gradientLent = false
+    }
   }
 
   #add(parameter: Parameter): Parameter {

@@ -63,6 +63,8 @@ export class Tensor {
 export class Parameter extends Tensor {
   /** Whether `gradient` holds something since the last `zeroGrad`; if not, the next gradient overwrites it. */
   gradientWritten = false
+  /** Whether an op was given the slot to write to since the last `zeroGrad`. */
+  gradientLent = false
 
   constructor(
     runtime: Runtime,

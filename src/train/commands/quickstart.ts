@@ -1,18 +1,28 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { auTargets } from '../data/folds.js'
+import { UserError } from '../errors.js'
 import { baseRateEntropy, binaryEntropy } from '../metrics/actionUnitMetrics.js'
 import type { QuickstartOptions } from '../options.js'
 import { type Budget, budgets } from '../quickstart/budgets.js'
 import { mainJobData } from '../quickstart/faces.js'
 import { analyseIdentity, type IdentityAnalysis } from '../quickstart/identity.js'
 import { reconstruct } from '../quickstart/reconstructions.js'
-import { type FineTuned, fineTuneStage, type MainJob, pretrainStage, Stopped } from '../quickstart/stages.js'
+import {
+  type FineTuned,
+  fineTuneStage,
+  type MainJob,
+  pretrainStage,
+  Stopped,
+  stageCheckpoint,
+} from '../quickstart/stages.js'
 import { summaryText } from '../report/printSummary.js'
 import type { Curve, ReportInput, Timing } from '../report/reportInput.js'
 import type { FinetuneName, FinetuneReport, Report } from '../report/reportSchema.js'
 import { findWarnings } from '../report/verdicts.js'
 import { writeReport } from '../report/writeReport.node.js'
-import { checkpointPath, makeFolder, openDevice, pictureLoader, StopSignal } from './session.js'
+import { makeFolder, openDevice, pictureLoader, StopSignal } from './session.js'
 
 type Pretrained = Awaited<ReturnType<typeof pretrainStage>>
 type Tuned = Readonly<Record<FinetuneName, FineTuned>>
@@ -22,7 +32,7 @@ const SHOWN = 8
 
 /** `quickstart`, the main job: FMAE, three fine-tunings, identity probe, report. Returns the exit code. */
 export async function quickstart(options: QuickstartOptions): Promise<number> {
-  const out = options.out ?? join('runs', `${options.budget}-seed${options.seed}`)
+  const out = runFolder(options)
   makeFolder(out)
   const budget: Budget = budgets[options.budget]
   const data = mainJobData(options.testFold, options.seed)
@@ -42,6 +52,25 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
   }
 }
 
+/**
+ * The folder asked for, which must not hold a run unless it is to be resumed; by default the first free one of
+ * `runs/short-seed0`, `runs/short-seed0-2`, …, or with `--resume` the last one there is.
+ */
+function runFolder({ out, resume, budget, seed }: QuickstartOptions): string {
+  const taken = (folder: string) => existsSync(stageCheckpoint(folder, 'fmae-pretrain'))
+  if (out !== undefined) {
+    if (!resume && taken(out))
+      throw new UserError(
+        `${out} holds a run: add --resume to go on with it, or give another folder by --out`,
+      )
+    return out
+  }
+  const name = (run: number) => join('runs', `${budget}-seed${seed}${run > 1 ? `-${run}` : ''}`)
+  let run = 1
+  while (taken(name(run))) run++
+  return resume && run > 1 ? name(run - 1) : name(run)
+}
+
 async function runMainJob(job: MainJob, options: QuickstartOptions): Promise<void> {
   const { data, out } = job
   const started = performance.now()
@@ -58,7 +87,7 @@ async function runMainJob(job: MainJob, options: QuickstartOptions): Promise<voi
     shownPictures(job),
     job.seed,
   )
-  const encoder = checkpointPath(join(out, 'fmae-pretrain'))
+  const encoder = stageCheckpoint(out, 'fmae-pretrain')
   const lambda = options.lambda ?? job.budget.lambda
   const tuned: Tuned = {
     scratch: await fineTuneStage(job, 'scratch', 0, null),
@@ -173,11 +202,17 @@ function reportInput(
     budget: options.budget,
     warnings: findWarnings({ report, lossCurves, ...constants }),
     command: commandLine(options),
-    versions: { node: process.version },
+    versions: { node: process.version, ...packageVersions('webgpu', 'sharp') },
     date: new Date().toISOString(),
     folds: foldsText(job),
     notes: [],
   }
+}
+
+function packageVersions(...names: readonly string[]): Record<string, string> {
+  const require = createRequire(import.meta.url)
+  const version = (name: string) => (require(`${name}/package.json`) as { version: string }).version
+  return Object.fromEntries(names.map((name) => [name, version(name)]))
 }
 
 function foldsText({ data }: MainJob): string {

@@ -43,6 +43,10 @@ export interface StageLog {
 /** The user stopped the job; what was saved can be resumed. */
 export class Stopped extends Error {}
 
+export function stageCheckpoint(folder: string, stage: string): string {
+  return checkpointPath(join(folder, stage))
+}
+
 export async function pretrainStage(job: MainJob): Promise<{ run: Pretraining; log: StageLog }> {
   const { runtime, budget, data, loader, seed } = job
   const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...budget.pretrain, seed }
