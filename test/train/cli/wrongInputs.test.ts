@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { SafeTensor } from '../../../src/train/checkpoint/safetensors.js'
 import { readSafetensors, writeSafetensors } from '../../../src/train/checkpoint/safetensorsFile.node.js'
 import { type RunOptions, root, runProgram } from './program.js'
@@ -17,7 +17,7 @@ interface Setup extends RunOptions {
   /** Why the case cannot be made on this machine. */
   readonly skip?: string
   /** What must hold besides the message. */
-  readonly after?: () => Promise<void>
+  readonly after?: (t: Test) => Promise<void>
 }
 
 type Edit = (tensors: Map<string, SafeTensor>, metadata: Record<string, string>) => void
@@ -109,7 +109,7 @@ function fullDisk(): Setup {
     execFileSync('umount', ['--lazy', disk])
     rmdirSync(disk)
   })
-  const after = async () => {
+  const after = async (t: Test) => {
     t.equal((await readSafetensors(checkpoint)).metadata.step, '3', 'disk full: the first epoch stands')
     execFileSync('mount', ['-o', `remount,size=${8 * room}`, disk])
     t.equal((await runProgram([...args, '--resume'])).code, 0, 'disk full: with room, the run goes on')
@@ -325,7 +325,7 @@ t.test('every wrong input', async (t) => {
     t.match(error, pattern(message), input)
     t.equal(ended.code, code, `${input}: exit code`)
     t.notMatch(all, /^ +at .*:\d+:\d+/m, `${input}: no stack trace`)
-    await setup.after?.()
+    await setup.after?.(t)
   })
   t.same([sha256(fmae), sha256(classifier)], saved, 'what was saved before is as it was')
 })
