@@ -26,14 +26,6 @@ export class LossHistory {
     this.#stride = whole.size / parts.length
   }
 
-  get filled(): number {
-    return this.#filled
-  }
-
-  get full(): boolean {
-    return this.#filled === this.capacity
-  }
-
   /** Queues copies of one step's scalars, in the order of `names`. */
   push(losses: readonly Tensor[]): void {
     const first = this.#filled++ * this.names.length

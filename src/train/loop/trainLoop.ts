@@ -7,8 +7,11 @@ import type { AdamW } from '../optim/adamw.js'
 import { learningRateAt, type Schedule } from '../optim/schedule.js'
 import { LossHistory } from './lossHistory.js'
 
-/** How many steps' losses are read from the device at a time. */
+/** How many steps' losses are read from the device at a time, at most; fewer where they take longer than SECONDS. */
 const STEPS_PER_READ = 25
+const SECONDS_PER_READ = 2
+/** Signals and timers get their turn at least this often. */
+const TURN_MS = 50
 
 /** One optimiser step as it is logged. */
 export interface StepRecord {
@@ -60,8 +63,10 @@ export async function trainLoop(options: TrainLoopOptions): Promise<'finished' |
   const perEpoch = stepsPerEpoch(batches, accumulation)
   const total = perEpoch * schedule.epochs
   const report = new StepReporter(options, perEpoch)
+  const giveTurn = eventLoopTurns()
   while (optimizer.stepCount < total) {
     await oneStep(options, perEpoch, report)
+    await giveTurn()
     const epochDone = optimizer.stepCount % perEpoch === 0
     const stop = options.stopRequested()
     if (report.due || epochDone || stop) await report.flush()
@@ -70,6 +75,16 @@ export async function trainLoop(options: TrainLoopOptions): Promise<'finished' |
     if (stop && optimizer.stepCount < total) return 'stopped'
   }
   return 'finished'
+}
+
+/** Batches from memory and queued kernels need no turn of the event loop, without which no Ctrl-C is heard. */
+function eventLoopTurns(): () => Promise<void> {
+  let last = performance.now()
+  return async () => {
+    if (performance.now() - last < TURN_MS) return
+    await new Promise((resolve) => setTimeout(resolve))
+    last = performance.now()
+  }
 }
 
 async function oneStep(options: TrainLoopOptions, perEpoch: number, report: StepReporter): Promise<void> {
@@ -103,6 +118,8 @@ function seek(batches: BatchSource, { epoch, position }: BatchState): void {
 class StepReporter {
   readonly #history: LossHistory
   readonly #pending: Omit<StepRecord, 'losses'>[] = []
+  /** Starts small: a stop has to wait for all steps that are queued on the device. */
+  #stepsPerRead = 1
   #since = performance.now()
 
   constructor(
@@ -113,7 +130,7 @@ class StepReporter {
   }
 
   get due(): boolean {
-    return this.#history.full
+    return this.#pending.length >= this.#stepsPerRead
   }
 
   /** Restarts the clock: evaluation and checkpoints do not count as training time. */
@@ -134,10 +151,15 @@ class StepReporter {
     const seconds = (performance.now() - this.#since) / 1000
     const { batchSize, accumulation, runtime, onSteps } = this.options
     this.#pending.length = 0
+    this.#stepsPerRead = stepsWithin(SECONDS_PER_READ, steps.length / seconds)
     await runtime.sentinel?.check()
     checkFinite(steps)
     onSteps(steps, (steps.length * batchSize * accumulation) / seconds)
   }
+}
+
+function stepsWithin(seconds: number, stepsPerSecond: number): number {
+  return Math.max(1, Math.min(STEPS_PER_READ, Math.floor(seconds * stepsPerSecond)))
 }
 
 function checkFinite(steps: readonly StepRecord[]): void {
