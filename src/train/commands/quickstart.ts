@@ -97,7 +97,7 @@ async function runMainJob(job: MainJob, options: QuickstartOptions): Promise<voi
   clock.lap('three fine-tunings with their evaluations')
   const identity = await analyseIdentity(job, tuned.fmae, tuned['fmae-iat'])
   clock.lap('identity probes and map')
-  const report = makeReport(job, options, pretrained, tuned, identity, (performance.now() - started) / 1000)
+  const report = makeReport(job, pretrained, tuned, identity, (performance.now() - started) / 1000)
   const input = reportInput(job, options, report, pretrained, tuned, identity, clock.laps, samples)
   const { htmlPath } = await writeReport(out, input)
   console.log(`\n${summaryText(input, htmlPath)}`)
@@ -111,7 +111,6 @@ function shownPictures({ data }: MainJob): number[] {
 
 function makeReport(
   { runtime, budget, data, seed }: MainJob,
-  options: QuickstartOptions,
   { run, log }: Pretrained,
   tuned: Tuned,
   identity: IdentityAnalysis,
@@ -202,17 +201,15 @@ function reportInput(
     budget: options.budget,
     warnings: findWarnings({ report, lossCurves, ...constants }),
     command: commandLine(options),
-    versions: { node: process.version, ...packageVersions('webgpu', 'sharp') },
+    versions: { node: process.version, webgpu: webgpuVersion() },
     date: new Date().toISOString(),
     folds: foldsText(job),
     notes: [],
   }
 }
 
-function packageVersions(...names: readonly string[]): Record<string, string> {
-  const require = createRequire(import.meta.url)
-  const version = (name: string) => (require(`${name}/package.json`) as { version: string }).version
-  return Object.fromEntries(names.map((name) => [name, version(name)]))
+function webgpuVersion(): string {
+  return (createRequire(import.meta.url)('webgpu/package.json') as { version: string }).version
 }
 
 function foldsText({ data }: MainJob): string {
