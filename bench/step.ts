@@ -50,8 +50,10 @@ function noiseLoader(size: number): PictureLoader {
 async function measure(title: string, runtime: Runtime, run: TrainingRun): Promise<void> {
   const { batchSize } = run.settings
   const batch = await run.batches.next()
-  for (let i = 0; i < 3; i++) step(run, batch)
-  await runtime.finish()
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 5; i++) step(run, batch)
+    await runtime.finish()
+  }
   runtime.memory.resetPeak()
   const before = { ...runtime.counters }
   const cpu = process.cpuUsage()

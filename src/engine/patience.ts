@@ -2,35 +2,45 @@
 const SHORTEST_SLEEP_MS = 20
 /** Share of the expected time that is slept: waking late idles the device, waking early only polls. */
 const SLEPT_SHARE = 0.85
+/** A map that takes less after a sleep means that the device had finished before: the sleep was too long. */
+const OVERSLEPT_MS = 3
+/** How sharply the expectation falls after oversleeping, when the true time is not known. */
+const OVERSLEPT_CORRECTION = 0.6
 
 /**
  * Sleeps through most of the device's work before a buffer is mapped. A pending `mapAsync` makes Dawn in Node poll
  * without pause, which takes a core away from a software adapter; a timer takes nothing. The expected time is the
- * time per dispatch of earlier waits.
+ * time per dispatch of the wait before.
  */
 export class Patience {
   #millisecondsPerDispatch = 0
   #busySince = performance.now()
   #dispatchesDone = 0
+  #pipelines = 0
+  /** When the sleep ended; null where there was none. */
+  #wokeAt: number | null = null
 
   /** Sleeps while `dispatches`, counted from the start, are mostly still under way. */
   async wait(dispatches: number): Promise<void> {
     const expected = (dispatches - this.#dispatchesDone) * this.#millisecondsPerDispatch
     const left = SLEPT_SHARE * expected - (performance.now() - this.#busySince)
-    if (left > SHORTEST_SLEEP_MS) await new Promise((resolve) => setTimeout(resolve, left))
+    this.#wokeAt = null
+    if (left <= SHORTEST_SLEEP_MS) return
+    await new Promise((resolve) => setTimeout(resolve, left))
+    this.#wokeAt = performance.now()
   }
 
-  /** All `dispatches` are finished: learns from how long they took. */
-  done(dispatches: number): void {
+  /** All `dispatches` are finished: learns from how long they took, unless pipelines were compiled meanwhile. */
+  done(dispatches: number, pipelines: number): void {
     const now = performance.now()
     const finished = dispatches - this.#dispatchesDone
-    if (finished > 0) {
-      const measured = (now - this.#busySince) / finished
-      // The smaller of old and new: a slow stretch (compilation, evaluation on the host) must not cause oversleeping.
-      const known = this.#millisecondsPerDispatch
-      this.#millisecondsPerDispatch = known === 0 ? measured : Math.min(measured, 1.2 * known)
+    if (finished > 0 && pipelines === this.#pipelines) {
+      const overslept = this.#wokeAt !== null && now - this.#wokeAt < OVERSLEPT_MS
+      if (overslept) this.#millisecondsPerDispatch *= OVERSLEPT_CORRECTION
+      else this.#millisecondsPerDispatch = (now - this.#busySince) / finished
     }
     this.#busySince = now
     this.#dispatchesDone = dispatches
+    this.#pipelines = pipelines
   }
 }

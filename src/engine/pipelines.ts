@@ -45,6 +45,11 @@ export class PipelineCache {
 
   constructor(readonly device: GPUDevice) {}
 
+  /** Distinct kernel texts compiled so far. */
+  get size(): number {
+    return this.#compiled.size
+  }
+
   get(kernel: Kernel): PipelineEntry {
     const key = `${kernel.key}|${kernel.params.join()}`
     let entry = this.#entries.get(key)

@@ -166,9 +166,10 @@ export class Runtime {
     this.#outsidePass().copyBufferToBuffer(buffer, byteOffset, staging.buffer, 0, byteLength)
     this.flush()
     this.#throwFailure()
-    await this.#patience.wait(this.counters.dispatches)
+    const { dispatches } = this.counters
+    await this.#patience.wait(dispatches)
     const bytes = await this.#readback.read(staging, byteLength)
-    this.#patience.done(this.counters.dispatches)
+    this.#patience.done(dispatches, this.#pipelines.size)
     this.#throwFailure()
     return bytes
   }
