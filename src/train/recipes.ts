@@ -60,5 +60,5 @@ export const finetuneRecipes = {
   disfa: published,
   'disfa-iat': { ...published, lambda: 0.5 },
   nano,
-  'nano-iat': { ...nano, lambda: 2 },
+  'nano-iat': { ...nano, lambda: 1 },
 } as const satisfies Record<string, Partial<FinetuneOptions>>

@@ -35,7 +35,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   const aus = options.aus ?? set.aus
   if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning needs a set with labels`)
   const parts = chooseParts(set, options)
-  const subjects = subjectsOf(set)
+  const { subjects } = parts
   const config: ClassifierConfig = { ...vitConfig(options), ...heads(options, aus.length, subjects.length) }
   // A test picture without labels shows now, not after an epoch.
   auTargets(set, parts.test, aus)
@@ -93,6 +93,8 @@ interface Parts {
   /** Pictures of training people kept out of training; empty unless asked for. */
   readonly seen: Uint32Array
   readonly testFold: string
+  /** Identity classes: the people of all folds, test people included as in the reference; others have no part. */
+  readonly subjects: readonly string[]
 }
 
 /** Subject-exclusive: no picture of a test person is trained on. */
@@ -104,11 +106,13 @@ function chooseParts(set: ImageSet, options: FinetuneOptions): Parts {
     )
   const all = set.folds ?? makeFolds(people, options.folds, options.seed)
   const testFold = options.testFold ?? all.at(-1)!.name
+  const inFolds = new Set(all.flatMap((fold) => fold.subjects))
+  const subjects = people.filter((subject) => inFolds.has(subject))
   const folds = trainingFolds(all, testFold, options.trainOn)
   const { train, test } = splitByFold(set, folds, testFold)
-  if (options.seenFraction === 0) return { train, test, seen: new Uint32Array(0), testFold }
+  if (options.seenFraction === 0) return { train, test, seen: new Uint32Array(0), testFold, subjects }
   const { first, rest } = splitPerSubject(set, train, 1 - options.seenFraction, options.seed)
-  return { train: first, test, seen: rest, testFold }
+  return { train: first, test, seen: rest, testFold, subjects }
 }
 
 function trainingFolds(

@@ -59,6 +59,8 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
 function runFolder({ out, resume, budget, seed }: QuickstartOptions): string {
   const taken = (folder: string) => existsSync(stageCheckpoint(folder, 'fmae-pretrain'))
   if (out !== undefined) {
+    if (resume && !taken(out))
+      throw new UserError(`--resume: there is no run in ${out}; start without --resume`)
     if (!resume && taken(out))
       throw new UserError(
         `${out} holds a run: add --resume to go on with it, or give another folder by --out`,

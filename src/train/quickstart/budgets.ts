@@ -26,14 +26,14 @@ export const budgets = {
     model: { ...presets.nano, width: 16, depth: 1, heads: 2, decoderWidth: 16, decoderHeads: 2 },
     pretrain: { ...pretrain, batchSize: 256, epochs: 1 },
     finetune: { ...finetune, batchSize: 128, epochs: 1 },
-    lambda: 2,
+    lambda: 1,
   },
-  short: { model: presets.nano, pretrain, finetune, lambda: 2 },
+  short: { model: presets.nano, pretrain, finetune, lambda: 1 },
   long: {
     model: presets.nano,
     pretrain: { ...pretrain, epochs: 24 },
-    finetune: { ...finetune, epochs: 20 },
-    lambda: 2,
+    finetune: { ...finetune, epochs: 24 },
+    lambda: 1,
   },
 } as const satisfies Record<string, Budget>
 

@@ -2,15 +2,15 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Runtime } from '../../engine/runtime.js'
 import type { ClassifierConfig } from '../../model/config.js'
+import { resumeFrom } from '../checkpoint/checkpointFile.node.js'
 import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
-import { loadAll, loadMatching } from '../checkpoint/trainingState.js'
+import { loadMatching } from '../checkpoint/trainingState.js'
 import { checkpointPath, type ManagedRun, runManaged, type StopSignal } from '../commands/session.js'
 import { auTargets } from '../data/folds.js'
 import type { PictureLoader } from '../data/pictureLoader.js'
 import { classify } from '../loop/evaluation.js'
 import { FineTuning } from '../loop/fineTuning.js'
 import { Pretraining } from '../loop/pretraining.js'
-import type { TrainingRun } from '../loop/trainingRun.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../metrics/actionUnitMetrics.js'
 import { fineTuneDefaults, pretrainDefaults } from '../options.js'
 import { finetuneRecipes, pretrainRecipes } from '../recipes.js'
@@ -120,8 +120,10 @@ async function stage(
   const resume = job.resume && existsSync(checkpointPath(out))
   const summary = new RunLog(join(out, 'stage.jsonl'))
   const earlier = resume ? summary.read().at(-1) : undefined
-  if (earlier) await takeFinished(managed.run, checkpointPath(out))
-  else {
+  if (earlier) {
+    await resumeFrom(checkpointPath(out), managed.run, managed.info)
+    console.log(`${checkpointPath(out)}: finished before, taken as it is`)
+  } else {
     const { outcome, imagesPerSecond, seconds } = await runManaged({
       ...managed,
       out,
@@ -132,17 +134,13 @@ async function stage(
     if (outcome === 'stopped') throw new Stopped()
     summary.write({ imagesPerSecond, seconds })
   }
+  if (job.stop.requested()) throw new Stopped()
   const { imagesPerSecond, seconds } = summary.read().at(-1) as Record<string, number>
   return {
     steps: latest(new RunLog(join(out, 'log.jsonl')), 'step'),
     imagesPerSecond: imagesPerSecond!,
     seconds: seconds!,
   }
-}
-
-async function takeFinished(run: TrainingRun, path: string): Promise<void> {
-  loadAll(run.parameters, await readSafetensors(path), path)
-  console.log(`${path}: finished before, taken as it is`)
 }
 
 /** Rows of a log by `key`, the later of two winning: a resumed run may repeat steps after its checkpoint. */
