@@ -21,6 +21,8 @@ export interface OpCase {
   readonly inputs: readonly CaseInput[]
   readonly run: (...inputs: Tensor[]) => Tensor
   readonly reference: Reference
+  /** A CPU driver compiles its GPU kernels for many seconds: with those it runs on GPUs alone. */
+  readonly costlyKernels?: boolean
 }
 
 /** Largest relative errors allowed to an op's cases; where absent, the caller's tolerance alone counts. */

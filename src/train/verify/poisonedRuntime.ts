@@ -16,14 +16,16 @@ export interface KernelVariant {
   /** Which kernels it selects. */
   readonly name: 'CPU kernels' | 'GPU kernels'
   readonly runtime: Runtime
+  /** GPU kernels on a CPU driver: right all the same, but slow to compile. */
+  readonly foreign: boolean
 }
 
 /** Both families of kernels on one device: those chosen for software adapters and those chosen for GPUs. */
 export function kernelVariants({ device, caps, adapterNote }: Runtime): KernelVariant[] {
   const make = (software: boolean) => new PoisonedRuntime(device, { ...caps, software }, adapterNote)
   return [
-    { name: 'CPU kernels', runtime: make(true) },
-    { name: 'GPU kernels', runtime: make(false) },
+    { name: 'CPU kernels', runtime: make(true), foreign: false },
+    { name: 'GPU kernels', runtime: make(false), foreign: caps.software },
   ]
 }
 

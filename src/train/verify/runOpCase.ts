@@ -23,22 +23,31 @@ export interface CaseErrors {
 
 /** Worst errors of an op's cases on one family of kernels. */
 export interface OpResult extends CaseErrors {
-  readonly variant: string
+  readonly cases: number
 }
 
-/** Runs all cases of an op on every variant. */
+/** The cases that a variant runs: all, but for those that a CPU driver would compile for too long. */
+export function casesOn({ foreign }: KernelVariant, cases: readonly OpCase[]): readonly OpCase[] {
+  return foreign ? cases.filter(({ costlyKernels }) => !costlyKernels) : cases
+}
+
+/** Runs the cases of an op on every variant. */
 export async function runOp(
   variants: readonly KernelVariant[],
   cases: readonly OpCase[],
 ): Promise<OpResult[]> {
-  const prepared = cases.map(prepareCase)
+  const prepared = new Map(cases.map((one) => [one, prepareCase(one)]))
   const results: OpResult[] = []
-  for (const { name, runtime } of variants) {
+  for (const variant of variants) {
     const errors: CaseErrors[] = []
-    for (const one of prepared) errors.push(await runCase(runtime, one))
+    for (const one of casesOn(variant, cases)) errors.push(await runCase(variant.runtime, prepared.get(one)!))
     const gradients = errors.map(({ gradient }) => gradient).filter((gradient) => gradient !== null)
     const gradient = gradients.length > 0 ? Math.max(...gradients) : null
-    results.push({ variant: name, forward: Math.max(...errors.map(({ forward }) => forward)), gradient })
+    results.push({
+      cases: errors.length,
+      forward: Math.max(...errors.map(({ forward }) => forward)),
+      gradient,
+    })
   }
   return results
 }

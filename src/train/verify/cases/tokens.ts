@@ -68,7 +68,7 @@ export const gatherRowsCases: OpCase[] = gathers.map(([shape, picked]) => {
 const concats: readonly (readonly [Shape3, Shape3, number])[] = [
   [[1, 1, 4], [1, 1, 4], 1],
   [[1, 1, 48], [3, 16, 48], 1],
-  [[2, 1, 7], [2, 16, 7], 1],
+  [[2, 1, 7], [2, 49, 7], 1],
   [[2, 4, 12], [1, 1, 12], 12],
   [[3, 49, 16], [1, 1, 16], 147],
   [[1, 1, 64], [1, 196, 64], 1],
