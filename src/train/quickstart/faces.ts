@@ -38,8 +38,12 @@ export function bundledFaces(): string {
 }
 
 /** Tests on fold 3 and trains on folds 1 and 2; to choose settings, tests on fold 2 and trains on fold 1. */
-export function mainJobData(testFold: 'fold2' | 'fold3', seed: number): MainJobData {
-  const set = openImageSet(bundledFaces())
+export function mainJobData(
+  testFold: 'fold2' | 'fold3',
+  seed: number,
+  folder: string = bundledFaces(),
+): MainJobData {
+  const set = openImageSet(folder)
   const { folds, aus } = set
   if (!folds || !aus) throw new UserError(`${set.name}: folds.json and AU labels are missing`)
   const trainFolds = testFold === 'fold3' ? ['fold1', 'fold2'] : ['fold1']

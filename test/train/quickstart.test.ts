@@ -1,0 +1,47 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { mainJobData } from '../../src/train/quickstart/faces.js'
+import { parseReport } from '../../src/train/report/reportSchema.js'
+import { root, runProgram } from './cli/program.js'
+
+t.test('the tiny main job writes a report that fits the schema, and checkpoints', async (t) => {
+  const out = join(t.testdir({}), 'run')
+  const tiny = ['quickstart', '--budget', 'tiny', '--out', out]
+  const { code, stderr } = await runProgram(tiny)
+  t.equal(code, 0, stderr)
+  const report = parseReport(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
+  t.same(
+    report.finetune.map(({ name }) => name),
+    ['scratch', 'fmae', 'fmae-iat'],
+  )
+  t.equal(report.data.subjects, 168)
+  t.ok(report.pretrain.lossLast < report.pretrain.lossFirst, 'pretraining lowered the loss')
+  t.match(readFileSync(join(out, 'report.html'), 'utf8'), /FMAE/)
+  for (const stage of ['fmae-pretrain', 'scratch', 'fmae', 'fmae-iat']) {
+    t.ok(readFileSync(join(out, stage, 'checkpoint.safetensors')).length > 0, stage)
+  }
+  const again = await runProgram(tiny)
+  t.equal(again.code, 1)
+  t.match(again.stderr, /holds a run: add --resume/)
+  const otherLambda = await runProgram([...tiny, '--resume', '--lambda', '5'])
+  t.equal(otherLambda.code, 1, 'a finished stage is not passed off as one with other settings')
+  t.match(otherLambda.stderr, /lambda/)
+  rmSync(out, { recursive: true })
+})
+
+t.test('no test person is trained on, and pictures of seen people are held out', async (t) => {
+  for (const testFold of ['fold2', 'fold3'] as const) {
+    const { set, train, seen, unseen, pretrain } = mainJobData(testFold, 0, join(root, 'data', 'faces'))
+    const people = (indices: Uint32Array) =>
+      new Set(Array.from(indices, (index) => set.record(index).subject))
+    const tested = people(unseen)
+    for (const subject of [...people(train), ...people(pretrain)]) t.notOk(tested.has(subject))
+    t.same([...people(seen)].sort(), [...people(train)].sort(), 'seen people are the training people')
+    const trained = new Set([...train, ...pretrain])
+    t.notOk(
+      Array.from(seen).some((index) => trained.has(index)),
+      'their held-out pictures are nowhere in training',
+    )
+  }
+})
