@@ -28,7 +28,12 @@ export const budgets = {
     finetune: { ...finetune, batchSize: 128, epochs: 1 },
     lambda: 1,
   },
-  short: { model: presets.nano, pretrain, finetune, lambda: 1 },
+  short: {
+    model: presets.nano,
+    pretrain: { ...pretrain, epochs: 7 },
+    finetune: { ...finetune, epochs: 7 },
+    lambda: 1,
+  },
   long: {
     model: presets.nano,
     pretrain: { ...pretrain, epochs: 24 },
