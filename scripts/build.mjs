@@ -5,18 +5,19 @@ import { pathToFileURL } from 'node:url'
 import { main, root, SetupError } from './process.mjs'
 
 // Each becomes one ES module of its own in dist/: the program, the library, the doctor (which must run even where the program does
-// not build), the adapter probe of the set-up, and the benchmark.
+// not build), the adapter probe of the set-up, the benchmark and the face renderer.
 const ENTRIES = {
   train: 'src/train/train.ts',
   index: 'src/index.ts',
   doctor: 'src/train/commands/doctor.ts',
   adapter: 'src/engine/adapter.node.ts',
   bench: 'bench/step.ts',
+  renderFaces: 'tools/renderFaces/renderFaces.ts',
 }
-const SOURCES = ['src', 'kernels', 'bench', 'package.json', 'scripts/build.mjs']
+const SOURCES = ['src', 'kernels', 'bench', 'tools', 'package.json', 'scripts/build.mjs']
 
 /** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages stay outside. */
-export async function build(names = ['train', 'doctor', 'adapter']) {
+export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
   const stale = names.filter((name) => !isCurrent(name))
   if (stale.length === 0) return
   const esbuild = await import('esbuild')

@@ -59,7 +59,7 @@ function rateRow(faces: FaceSet, unit: number): string {
 function commandOf(options: RenderOptions): string {
   const correlation = options.correlation ?? 'none'
   return [
-    'node dist/renderFaces.js --model <folder of the ICT face pack> --out data/faces',
+    'npm run render-faces -- --model <folder of the ICT face pack> --out data/faces',
     `--people ${options.people} --per-person ${options.perPerson} --extra-people ${options.extraPeople}`,
     `--size ${options.size} --aus ${options.aus} --correlation ${correlation} --seed ${options.seed}`,
     `--quality ${options.quality}`,
@@ -96,7 +96,6 @@ Above: one picture each of many people. Below: the same people at rest and with 
 ## How it was made
 
 \`\`\`
-npx esbuild tools/renderFaces/renderFaces.ts --bundle --platform=node --format=esm --packages=external --outfile=dist/renderFaces.js
 ${commandOf(options)}
 \`\`\`
 
