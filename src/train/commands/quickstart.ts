@@ -127,7 +127,7 @@ function makeReport(
       preset: 'nano',
       parameters: run.parameters.parameters.reduce((sum, { size }) => sum + size, 0),
     },
-    data: { images: data.set.length, subjects: data.subjects.length, aus: data.aus.length },
+    data: { images: data.people.length, subjects: data.subjects.length, aus: data.aus.length },
     pretrain: {
       epochs: budget.pretrain.epochs,
       steps: losses.length,
