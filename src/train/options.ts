@@ -180,10 +180,10 @@ export const probeSchema = z.strictObject({
 
 export const quickstartSchema = z.strictObject({
   budget: z
-    .enum(['tiny', 'short', 'long'])
-    .default('short')
+    .enum(['tiny', 'brief', 'short', 'long'])
+    .optional()
     .describe(
-      'tiny: seconds, proves only that it runs; short: minutes; long: up to an hour on two CPU cores',
+      'tiny: proves only that it runs; short: minutes on two CPU cores; long: up to an hour (default: short, on SwiftShader brief)',
     ),
   seed: dataOptions.seed,
   out: z.string().optional().describe('folder of the run (default: runs/<budget>-seed<seed>)'),

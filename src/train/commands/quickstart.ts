@@ -5,7 +5,7 @@ import { auTargets } from '../data/folds.js'
 import { UserError } from '../errors.js'
 import { baseRateEntropy, binaryEntropy } from '../metrics/actionUnitMetrics.js'
 import type { QuickstartOptions } from '../options.js'
-import { type Budget, budgets } from '../quickstart/budgets.js'
+import { type Budget, type BudgetName, budgets, defaultBudget } from '../quickstart/budgets.js'
 import { mainJobData } from '../quickstart/faces.js'
 import { analyseIdentity, type IdentityAnalysis } from '../quickstart/identity.js'
 import { reconstruct } from '../quickstart/reconstructions.js'
@@ -24,6 +24,8 @@ import { findWarnings } from '../report/verdicts.js'
 import { writeReport } from '../report/writeReport.node.js'
 import { makeFolder, openDevice, pictureLoader, StopSignal } from './session.js'
 
+/** Options with the budget settled. */
+type Options = QuickstartOptions & { readonly budget: BudgetName }
 type Pretrained = Awaited<ReturnType<typeof pretrainStage>>
 type Tuned = Readonly<Record<FinetuneName, FineTuned>>
 
@@ -31,12 +33,13 @@ type Tuned = Readonly<Record<FinetuneName, FineTuned>>
 const SHOWN = 8
 
 /** `quickstart`, the main job: FMAE, three fine-tunings, identity probe, report. Returns the exit code. */
-export async function quickstart(options: QuickstartOptions): Promise<number> {
+export async function quickstart(given: QuickstartOptions): Promise<number> {
+  const data = mainJobData(given.testFold, given.seed)
+  const runtime = await openDevice()
+  const options: Options = { ...given, budget: given.budget ?? defaultBudget(runtime.caps) }
   const out = runFolder(options)
   makeFolder(out)
   const budget: Budget = budgets[options.budget]
-  const data = mainJobData(options.testFold, options.seed)
-  const runtime = await openDevice()
   const loader = pictureLoader(data.set, budget.model.imageSize, 'highpass', 1024)
   const { seed, resume } = options
   const job: MainJob = { runtime, budget, data, loader, seed, out, resume, stop: new StopSignal() }
@@ -56,7 +59,7 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
  * The folder asked for, which must not hold a run unless it is to be resumed; by default the first free one of
  * `runs/short-seed0`, `runs/short-seed0-2`, …, or with `--resume` the last one there is.
  */
-function runFolder({ out, resume, budget, seed }: QuickstartOptions): string {
+function runFolder({ out, resume, budget, seed }: Options): string {
   const taken = (folder: string) => existsSync(stageCheckpoint(folder, 'fmae-pretrain'))
   if (out !== undefined) {
     if (resume && !taken(out))
@@ -73,12 +76,12 @@ function runFolder({ out, resume, budget, seed }: QuickstartOptions): string {
   return resume && run > 1 ? name(run - 1) : name(run)
 }
 
-async function runMainJob(job: MainJob, options: QuickstartOptions): Promise<void> {
+async function runMainJob(job: MainJob, options: Options): Promise<void> {
   const { data, out } = job
   const started = performance.now()
   const clock = new Stopwatch()
   console.log(
-    `Training people: ${data.trainFolds.join(' and ')}; test people: ${data.testFold}. Run folder: ${out}`,
+    `Budget ${options.budget}. Training people: ${data.trainFolds.join(' and ')}; test people: ${data.testFold}. Run folder: ${out}`,
   )
   const pretrained = await pretrainStage(job)
   clock.lap('FMAE pretraining')
@@ -165,7 +168,7 @@ function finetuneReport(name: FinetuneName, result: FineTuned, aus: readonly num
 
 function reportInput(
   job: MainJob,
-  options: QuickstartOptions,
+  options: Options,
   report: Report,
   pretrained: Pretrained,
   tuned: Tuned,
@@ -219,7 +222,7 @@ function foldsText({ data }: MainJob): string {
   return `Trained on ${train.length} pictures of ${trainFolds.join(' and ')}; "seen" are ${seen.length} held-out pictures of the same people; "unseen" are the ${unseen.length} pictures of ${testFold}. FMAE saw ${pretrain.length} pictures, none of a test person.`
 }
 
-function commandLine({ budget, seed, lambda, testFold }: QuickstartOptions): string {
+function commandLine({ budget, seed, lambda, testFold }: Options): string {
   const flags = [`--budget ${budget}`, `--seed ${seed}`]
   if (lambda !== undefined) flags.push(`--lambda ${lambda}`)
   if (testFold !== 'fold3') flags.push(`--test-fold ${testFold}`)

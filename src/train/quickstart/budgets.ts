@@ -20,7 +20,10 @@ export interface Budget {
 
 const { pretrain, finetune } = { pretrain: pretrainRecipes.nano, finetune: finetuneRecipes.nano }
 
-/** `tiny` takes seconds and only proves that everything runs; `short` minutes on two CPU cores, `long` up to an hour. */
+/**
+ * `tiny` only proves that everything runs. `short` takes minutes on two CPU cores with lavapipe, `long` up to an hour.
+ * `brief` is what SwiftShader, several times slower, gets by default.
+ */
 export const budgets = {
   tiny: {
     model: { ...presets.nano, width: 16, depth: 1, heads: 2, decoderWidth: 16, decoderHeads: 2 },
@@ -28,10 +31,16 @@ export const budgets = {
     finetune: { ...finetune, batchSize: 128, epochs: 1 },
     lambda: 1,
   },
-  short: {
+  brief: {
     model: presets.nano,
     pretrain: { ...pretrain, epochs: 7 },
     finetune: { ...finetune, epochs: 7 },
+    lambda: 1,
+  },
+  short: {
+    model: presets.nano,
+    pretrain: { ...pretrain, epochs: 9 },
+    finetune: { ...finetune, epochs: 12 },
     lambda: 1,
   },
   long: {
@@ -43,3 +52,8 @@ export const budgets = {
 } as const satisfies Record<string, Budget>
 
 export type BudgetName = keyof typeof budgets
+
+/** The budget of a plain `npm start`: what the adapter manages while somebody waits. */
+export function defaultBudget({ architecture }: { readonly architecture: string }): BudgetName {
+  return architecture === 'swiftshader' ? 'brief' : 'short'
+}
