@@ -1,3 +1,5 @@
+import type { Storage } from './memory.js'
+
 /** Waits shorter than this are not worth a timer. */
 const SHORTEST_SLEEP_MS = 20
 /** Share of the expected time that is slept: waking late idles the device, waking early only polls. */
@@ -10,19 +12,21 @@ const OVERSLEPT_CORRECTION = 0.6
 /**
  * Sleeps through most of the device's work before a buffer is mapped. A pending `mapAsync` makes Dawn in Node poll
  * without pause, which takes a core away from a software adapter; a timer takes nothing. The expected time is the
- * time per dispatch of the wait before.
+ * time per dispatch of the wait before. A permanent tensor (the losses of training) keeps an expectation of its own,
+ * so that an evaluation between two epochs does not spoil it.
  */
 export class Patience {
-  #millisecondsPerDispatch = 0
+  readonly #millisecondsPerDispatch = new WeakMap<object, number>()
   #busySince = performance.now()
   #dispatchesDone = 0
   #pipelines = 0
   /** When the sleep ended; null where there was none. */
   #wokeAt: number | null = null
 
-  /** Sleeps while `dispatches`, counted from the start, are mostly still under way. */
-  async wait(dispatches: number): Promise<void> {
-    const expected = (dispatches - this.#dispatchesDone) * this.#millisecondsPerDispatch
+  /** Sleeps while `dispatches`, counted from the start, are mostly still under way. `read` is what will be mapped. */
+  async wait(dispatches: number, read: Storage): Promise<void> {
+    const rate = this.#millisecondsPerDispatch.get(this.#kind(read)) ?? 0
+    const expected = (dispatches - this.#dispatchesDone) * rate
     const left = SLEPT_SHARE * expected - (performance.now() - this.#busySince)
     this.#wokeAt = null
     if (left <= SHORTEST_SLEEP_MS) return
@@ -31,16 +35,23 @@ export class Patience {
   }
 
   /** All `dispatches` are finished: learns from how long they took, unless pipelines were compiled meanwhile. */
-  done(dispatches: number, pipelines: number): void {
+  done(dispatches: number, pipelines: number, read: Storage): void {
     const now = performance.now()
     const finished = dispatches - this.#dispatchesDone
     if (finished > 0 && pipelines === this.#pipelines) {
       const overslept = this.#wokeAt !== null && now - this.#wokeAt < OVERSLEPT_MS
-      if (overslept) this.#millisecondsPerDispatch *= OVERSLEPT_CORRECTION
-      else this.#millisecondsPerDispatch = (now - this.#busySince) / finished
+      const kind = this.#kind(read)
+      const known = this.#millisecondsPerDispatch.get(kind) ?? 0
+      const measured = (now - this.#busySince) / finished
+      this.#millisecondsPerDispatch.set(kind, overslept ? known * OVERSLEPT_CORRECTION : measured)
     }
     this.#busySince = now
     this.#dispatchesDone = dispatches
     this.#pipelines = pipelines
+  }
+
+  /** Reads of one permanent tensor follow the same kind of work; all others share one expectation. */
+  #kind(read: Storage): object {
+    return read.permanent ? read : this
   }
 }

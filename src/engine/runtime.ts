@@ -167,9 +167,9 @@ export class Runtime {
     this.flush()
     this.#throwFailure()
     const { dispatches } = this.counters
-    await this.#patience.wait(dispatches)
+    await this.#patience.wait(dispatches, tensor.storage)
     const bytes = await this.#readback.read(staging, byteLength)
-    this.#patience.done(dispatches, this.#pipelines.size)
+    this.#patience.done(dispatches, this.#pipelines.size, tensor.storage)
     this.#throwFailure()
     return bytes
   }
