@@ -12,7 +12,7 @@ import { PictureLoader } from '../data/pictureLoader.js'
 import type { Standardisation } from '../data/standardise.js'
 import { hasCode, UserError } from '../errors.js'
 import type { TrainingRun } from '../loop/trainingRun.js'
-import { type StepRecord, stepsPerEpoch, trainLoop } from '../loop/trainLoop.js'
+import { stepsPerEpoch, trainLoop } from '../loop/trainLoop.js'
 import { Progress } from '../progress.js'
 import { RunLog } from '../runLog.node.js'
 
@@ -121,7 +121,6 @@ export interface ManagedRun {
 
 export interface ManagedResult {
   readonly outcome: 'finished' | 'stopped'
-  readonly steps: readonly StepRecord[]
   readonly imagesPerSecond: number
   readonly seconds: number
 }
@@ -142,7 +141,6 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   const done = run.optimizer.stepCount
   if (done > 0) console.log(`Resumed at step ${done} of ${total}.`)
   const progress = new Progress({ label: managed.label, total, done, stream: process.stderr })
-  const steps: StepRecord[] = []
   const started = performance.now()
   const outcome = await trainLoop({
     runtime: run.runtime,
@@ -158,7 +156,6 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
     onSteps: (records, imagesPerSecond) => {
       for (const record of records) {
         const { step, epoch, learningRate, losses } = record
-        steps.push(record)
         log.write({ step, epoch, learningRate, imagesPerSecond: Math.round(imagesPerSecond), ...losses })
         const images = batchSize * accumulation
         progress.update({
@@ -182,7 +179,6 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   }
   return {
     outcome,
-    steps,
     imagesPerSecond: progress.imagesPerSecond,
     seconds: (performance.now() - started) / 1000,
   }

@@ -91,16 +91,20 @@ export async function fineTuneStage(
   const info = { config, options: settings, aus: data.aus, standardise: settings.standardise }
   const evaluations = new RunLog(join(job.out, name, 'evaluation.jsonl'))
   const evaluate = (indices: Uint32Array) => evaluateAus(run, job, indices)
+  const perEpoch: ActionUnitMetrics[] = []
   const log = await stage(job, {
     run,
     info,
     label: name,
     onEpoch: async (epoch) => {
-      const { f1At05, f1Best, threshold, auc } = await evaluate(data.unseen)
+      const metrics = await evaluate(data.unseen)
+      perEpoch.push(metrics)
+      const { f1At05, f1Best, threshold, auc } = metrics
       evaluations.write({ epoch, f1At05, f1Best, threshold, auc })
     },
   })
-  const unseen = await evaluate(data.unseen)
+  // A stage taken from an earlier job has evaluated nothing in this one.
+  const unseen = perEpoch.at(-1) ?? (await evaluate(data.unseen))
   const seen = await evaluate(data.seen)
   const f1PerEpoch = latest(evaluations, 'epoch').map(({ f1At05 }) => f1At05!)
   return { run, log, lambda, unseen, seen, f1PerEpoch }
