@@ -34,6 +34,8 @@ export interface PerValueKernel {
   readonly buffers: readonly Binding[]
   /** Members of the uniform block: WGSL declaration and word, in order. */
   readonly parameters?: readonly (readonly [declaration: string, word: number])[]
+  /** `enable` directives, which must come first. */
+  readonly extensions?: string
   /** WGSL functions that the statement calls. */
   readonly prelude?: string
   /** WGSL that makes the value at `index`. `Value` is its type. */
@@ -45,7 +47,7 @@ export interface Binding {
   readonly name: string
   readonly access: Access
   /** Element type where it is not `Value`. */
-  readonly type?: 'f32' | 'u32'
+  readonly type?: 'f32' | 'u32' | 'f16' | 'vec4<f32>' | 'vec4<f16>'
 }
 
 export const readOnly = (name: string): Binding => ({ name, access: 'read' })
@@ -76,13 +78,15 @@ function softwareRun(values: number): number {
   return Math.min(Math.max(perLane, 1), softwareValuesPerLane)
 }
 
-function perValueCode({ width, buffers, parameters = [], prelude = '', statement }: PerValueKernel): string {
+function perValueCode(spec: PerValueKernel): string {
+  const { width, buffers, parameters = [], extensions = '', prelude = '', statement } = spec
   const value = width === 4 ? 'vec4f' : 'f32'
   const declarations = buffers.map(({ name, access, type }, i) => {
     const mode = access === 'write' ? 'read_write' : 'read'
     return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${type ?? 'Value'}>;`
   })
   return wgsl`
+${extensions}
 alias Value = ${value};
 
 struct Params {

@@ -2,13 +2,15 @@ import type { Kernel } from '../../kernels/kernel.js'
 import type { Tape } from './autograd.js'
 import type { Capabilities } from './capabilities.js'
 import { DeviceError } from './errors.js'
+import { byteLength, type DType, type HostArray, toDevice } from './hostArrays.js'
 import { BufferPool, type Storage } from './memory.js'
 import { Patience } from './patience.js'
 import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
 import { Readback } from './readback.js'
 import type { Sentinel } from './sentinel.js'
-import { type DType, elementCount, type HostArray, Tensor } from './tensor.js'
+import { elementCount, Tensor } from './tensor.js'
+import { VariantTable } from './tuner.js'
 
 /** After this many queued dispatches the encoder is submitted, so that the device does not wait for the host. */
 const DISPATCHES_PER_SUBMIT = 256
@@ -23,6 +25,8 @@ export class Runtime {
   tape: Tape | null = null
   profiler: Profiler | null = null
   sentinel: Sentinel | null = null
+  /** Which kernel variants run on this adapter. */
+  readonly variants: VariantTable
   /** Dispatches and submits since the start. */
   readonly counters = { dispatches: 0, submits: 0 }
   /** Scalar 1: the gradient of a loss with respect to itself. */
@@ -43,6 +47,7 @@ export class Runtime {
     readonly adapterNote: string,
   ) {
     this.memory = new BufferPool(device, Math.min(caps.maxBindingBytes, caps.maxBufferBytes))
+    this.variants = new VariantTable(caps)
     this.#pipelines = new PipelineCache(device)
     this.#readback = new Readback(device)
     device.addEventListener('uncapturederror', (event) => {
@@ -60,7 +65,7 @@ export class Runtime {
 
   /** Uninitialised. */
   empty(shape: readonly number[], dtype: DType = 'f32'): Tensor {
-    return new Tensor(this, this.memory.allocate(4 * elementCount(shape)), [...shape], dtype)
+    return new Tensor(this, this.memory.allocate(byteLength(dtype, elementCount(shape))), [...shape], dtype)
   }
 
   zeros(shape: readonly number[], dtype: DType = 'f32'): Tensor {
@@ -82,7 +87,7 @@ export class Runtime {
     }
     this.flush()
     const { buffer, byteOffset } = this.#live(tensor)
-    const array = Array.isArray(data) ? toHostArray(data, tensor.dtype) : (data as HostArray)
+    const array = toDevice(data, tensor.dtype)
     this.device.queue.writeBuffer(
       buffer,
       byteOffset,
@@ -222,9 +227,4 @@ export class Runtime {
     this.#pass?.end()
     this.#pass = null
   }
-}
-
-function toHostArray(data: readonly number[], dtype: DType): HostArray {
-  if (dtype === 'u32') return Uint32Array.from(data)
-  return dtype === 'i32' ? Int32Array.from(data) : Float32Array.from(data)
 }

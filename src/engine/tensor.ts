@@ -1,12 +1,10 @@
 import { record } from './autograd.js'
 import { ShapeError } from './errors.js'
+import { type DType, fromDevice, type HostArray } from './hostArrays.js'
 import type { Storage } from './memory.js'
 import type { Runtime } from './runtime.js'
 
-export type DType = 'f32' | 'u32' | 'i32'
-export type HostArray = Float32Array | Uint32Array | Int32Array
-
-const hostArrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const
+export type { DType, HostArray }
 
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
@@ -50,7 +48,7 @@ export class Tensor {
   /** Copies the values to the host. The copy is queued at once, so later writes do not disturb it. */
   async read(): Promise<HostArray> {
     const bytes = await this.runtime.readBytes(this)
-    return new hostArrays[this.dtype](bytes)
+    return fromDevice(bytes, this.dtype, this.size)
   }
 
   /** Gives the storage back before its scope ends. */
@@ -65,6 +63,8 @@ export class Parameter extends Tensor {
   gradientWritten = false
   /** Whether an op was given the slot to write to since the last `zeroGrad`. */
   gradientLent = false
+  /** The values rounded to f16, kept by the optimiser in mixed precision; what products read instead of the values. */
+  shadow: Tensor | null = null
 
   constructor(
     runtime: Runtime,

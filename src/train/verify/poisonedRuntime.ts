@@ -7,7 +7,7 @@ import type { DType, Tensor } from '../../engine/tensor.js'
 export class PoisonedRuntime extends Runtime {
   override empty(shape: readonly number[], dtype: DType = 'f32'): Tensor {
     const tensor = super.empty(shape, dtype)
-    if (tensor.size > 0) this.dispatch(poison(this.caps, tensor.size), [tensor])
+    if (tensor.size > 0) this.dispatch(poison(this.caps, tensor.storage.byteLength / 4), [tensor])
     return tensor
   }
 }
@@ -29,14 +29,14 @@ export function kernelVariants({ device, caps, adapterNote }: Runtime): KernelVa
   ]
 }
 
-/** The bits of a NaN everywhere; as an index or a count it is out of every range. */
+/** The bits of a NaN everywhere, as f32 and as f16; as an index or a count it is out of every range. `size` in words. */
 function poison(caps: KernelCaps, size: number): Kernel {
   return perValueKernel(caps, {
     name: 'poison',
     values: size,
     width: 1,
     buffers: [{ name: 'y', access: 'write', type: 'u32' }],
-    statement: 'y[index] = 0x7fc00000u;',
+    statement: 'y[index] = 0x7fff7fffu;',
     cost: { flops: 0, bytes: 4 * size },
   })
 }
