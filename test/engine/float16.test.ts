@@ -1,8 +1,12 @@
-import { test } from 'tap'
+import { teardown, test } from 'tap'
 import { openRuntime } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { cast } from '../../src/engine/ops/cast.js'
 import { PhiloxStream } from '../../src/engine/random.js'
+
+const runtime = await openRuntime()
+teardown(() => runtime.close())
+const skip = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 
 test('every half survives the way to f32 and back', async (t) => {
   for (let half = 0; half < 0x10000; half++) {
@@ -31,13 +35,7 @@ test('the host rounds to half as known values do: ties to even, overflow to infi
   for (const [value, half] of known) t.equal(toHalf(value), half, String(value))
 })
 
-test('the device rounds to half as the host does, whatever the count', async (t) => {
-  const runtime = await openRuntime()
-  t.teardown(() => runtime.close())
-  if (!runtime.caps.f16) {
-    t.skip('this adapter has no shader-f16')
-    return
-  }
+test('the device rounds to half as the host does, whatever the count', { skip }, async (t) => {
   const random = new PhiloxStream(5, 1)
   for (const count of [1, 3, 4, 7, 1000]) {
     const values = Float32Array.from(
