@@ -1,14 +1,14 @@
-import { teardown, test } from 'tap'
+import t from 'tap'
 import { openRuntime } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { cast } from '../../src/engine/ops/cast.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 
 const runtime = await openRuntime()
-teardown(() => runtime.close())
+t.teardown(() => runtime.close())
 const skip = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 
-test('every half survives the way to f32 and back', async (t) => {
+t.test('every half survives the way to f32 and back', async (t) => {
   for (let half = 0; half < 0x10000; half++) {
     const value = fromHalf(half)
     const back = toHalf(value)
@@ -18,24 +18,27 @@ test('every half survives the way to f32 and back', async (t) => {
   t.equal(fromHalf(0x3555), 1365 * 2 ** -12)
 })
 
-test('the host rounds to half as known values do: ties to even, overflow to infinity, subnormals', async (t) => {
-  const known: [number, number][] = [
-    [1, 0x3c00],
-    [1 + 2 ** -11, 0x3c00],
-    [1 + 3 * 2 ** -11, 0x3c02],
-    [65504, 0x7bff],
-    [65519.99, 0x7bff],
-    [65520, 0x7c00],
-    [-65520, 0xfc00],
-    [2 ** -24, 1],
-    [2 ** -25, 0],
-    [3 * 2 ** -25, 2],
-    [2 ** -14 - 2 ** -26, 0x400],
-  ]
-  for (const [value, half] of known) t.equal(toHalf(value), half, String(value))
-})
+t.test(
+  'the host rounds to half as known values do: ties to even, overflow to infinity, subnormals',
+  async (t) => {
+    const known: [number, number][] = [
+      [1, 0x3c00],
+      [1 + 2 ** -11, 0x3c00],
+      [1 + 3 * 2 ** -11, 0x3c02],
+      [65504, 0x7bff],
+      [65519.99, 0x7bff],
+      [65520, 0x7c00],
+      [-65520, 0xfc00],
+      [2 ** -24, 1],
+      [2 ** -25, 0],
+      [3 * 2 ** -25, 2],
+      [2 ** -14 - 2 ** -26, 0x400],
+    ]
+    for (const [value, half] of known) t.equal(toHalf(value), half, String(value))
+  },
+)
 
-test('the device rounds to half as the host does, whatever the count', { skip }, async (t) => {
+t.test('the device rounds to half as the host does, whatever the count', { skip }, async (t) => {
   const random = new PhiloxStream(5, 1)
   for (const count of [1, 3, 4, 7, 1000]) {
     const values = Float32Array.from(
