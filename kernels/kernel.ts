@@ -38,6 +38,23 @@ export interface KernelCaps {
   /** A CPU behind the adapter (lavapipe, SwiftShader, WARP): prefer register blocking, no workgroup memory. */
   readonly software: boolean
   readonly maxWorkgroupsPerDimension: number
+  /** Subgroups, and how many invocations they can have here: 4 to 128, and not the same in every pipeline. */
+  readonly subgroups?: boolean
+  readonly subgroupMinSize?: number
+  readonly subgroupMaxSize?: number
+  /** `@subgroup_size` can pin a pipeline to one size. */
+  readonly subgroupSizeControl?: boolean
+  /** Shapes of the matrix units; empty unless asked for when the runtime was opened. */
+  readonly subgroupMatrixConfigs?: readonly SubgroupMatrixConfig[]
+}
+
+/** One product that the matrix units of an adapter do: M×K by K×N, summed up in `resultType`. */
+export interface SubgroupMatrixConfig {
+  readonly componentType: string
+  readonly resultType: string
+  readonly M: number
+  readonly N: number
+  readonly K: number
 }
 
 const floatBits = new DataView(new ArrayBuffer(4))

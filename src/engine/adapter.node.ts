@@ -26,9 +26,10 @@ const holder = globalThis as typeof globalThis & { fmaeGpuInstances?: GPU[] }
  */
 export async function findAdapter(options: FindAdapterOptions = {}): Promise<FoundAdapter> {
   const choice = options.choice ?? choiceFromEnvironment()
+  const flags = options.unsafeApis ? ['enable-dawn-features=allow_unsafe_apis'] : []
   const tried: string[] = []
   if (choice !== 'swiftshader') {
-    const answer = await request('system', choice === 'lavapipe' ? ['adapter=llvmpipe'] : [])
+    const answer = await request('system', [...flags, ...(choice === 'lavapipe' ? ['adapter=llvmpipe'] : [])])
     if (typeof answer === 'string') tried.push(`Dawn accepts no installed driver${answer}`)
     else if (choice !== 'hardware' || !answer.software) return answer
     else tried.push(`only software is installed (${answer.description})`)
@@ -36,7 +37,7 @@ export async function findAdapter(options: FindAdapterOptions = {}): Promise<Fou
   if (choice === undefined || choice === 'swiftshader') {
     try {
       await useSwiftShader()
-      const answer = await request('swiftshader', ['adapter=SwiftShader'])
+      const answer = await request('swiftshader', [...flags, 'adapter=SwiftShader'])
       if (typeof answer !== 'string') return answer
       tried.push(`Dawn refuses SwiftShader${answer}`)
     } catch (error) {

@@ -10,6 +10,8 @@ export type AdapterChoice = 'hardware' | 'lavapipe' | 'swiftshader'
 export interface FindAdapterOptions {
   /** Accept only this kind; without it the best one found is taken: hardware, then lavapipe, then SwiftShader. */
   readonly choice?: AdapterChoice
+  /** Let Dawn show experimental features. In a browser the command line decides (--enable-unsafe-webgpu). */
+  readonly unsafeApis?: boolean
 }
 
 export interface FoundAdapter {

@@ -1,4 +1,5 @@
-import type { KernelCaps } from '../../kernels/kernel.js'
+import type { KernelCaps, SubgroupMatrixConfig } from '../../kernels/kernel.js'
+import { DeviceError } from './errors.js'
 
 /** What the adapter at hand can do; read once, before any kernel is chosen. */
 export interface Capabilities extends KernelCaps {
@@ -9,6 +10,8 @@ export interface Capabilities extends KernelCaps {
   readonly subgroups: boolean
   readonly subgroupMinSize: number
   readonly subgroupMaxSize: number
+  readonly subgroupSizeControl: boolean
+  readonly subgroupMatrixConfigs: readonly SubgroupMatrixConfig[]
   readonly timestampQuery: boolean
   /** Largest storage binding and buffer, bytes. */
   readonly maxBindingBytes: number
@@ -16,7 +19,12 @@ export interface Capabilities extends KernelCaps {
 }
 
 /** Features the engine uses where an adapter has them; none is required. */
-const optionalFeatures = ['timestamp-query', 'shader-f16', 'subgroups'] as const
+const optionalFeatures = ['timestamp-query', 'shader-f16', 'subgroups', 'subgroup-size-control'] as const
+
+/** Features that browsers do not ship yet; used only where the caller of `openRuntime` asks for them. */
+export type Experimental = 'subgroup-matrix'
+
+const subgroupMatrixFeature = 'chromium-experimental-subgroup-matrix'
 
 /** Limits worth raising to the adapter's own: the defaults would cap bindings at 128 MiB, buffers at 256 MiB. */
 const raisedLimits = [
@@ -28,10 +36,37 @@ const raisedLimits = [
   'maxStorageBuffersPerShaderStage',
 ] as const
 
-export function deviceDescriptor(adapter: GPUAdapter): GPUDeviceDescriptor {
-  const requiredFeatures = optionalFeatures.filter((feature) => adapter.features.has(feature))
+/** @throws DeviceError if the adapter lacks an experimental feature that was asked for. */
+export function deviceDescriptor(
+  adapter: GPUAdapter,
+  experimental: readonly Experimental[] = [],
+): GPUDeviceDescriptor {
+  const requiredFeatures: string[] = optionalFeatures.filter((feature) => adapter.features.has(feature))
+  if (experimental.includes('subgroup-matrix')) {
+    requireSubgroupMatrix(adapter)
+    requiredFeatures.push(subgroupMatrixFeature)
+  }
   const requiredLimits = Object.fromEntries(raisedLimits.map((limit) => [limit, adapter.limits[limit]]))
   return { requiredFeatures: requiredFeatures as GPUFeatureName[], requiredLimits }
+}
+
+function requireSubgroupMatrix({ features, info }: GPUAdapter): void {
+  if (features.has(subgroupMatrixFeature) && subgroupMatrixConfigs(info).length > 0) return
+  throw new DeviceError(
+    `subgroup-matrix: the adapter ${info.description} offers no ${subgroupMatrixFeature}; open the runtime without it`,
+  )
+}
+
+/** Not in the standard, hence not in its types. */
+function subgroupMatrixConfigs(info: GPUAdapterInfo): readonly SubgroupMatrixConfig[] {
+  const { subgroupMatrixConfigs = [] } = info as GPUAdapterInfo & { subgroupMatrixConfigs?: DawnConfig[] }
+  return subgroupMatrixConfigs.map(({ componentType, resultComponentType: resultType, M, N, K }) => {
+    return { componentType, resultType, M, N, K }
+  })
+}
+
+interface DawnConfig extends Omit<SubgroupMatrixConfig, 'resultType'> {
+  readonly resultComponentType: string
 }
 
 export function readCapabilities(adapter: GPUAdapter, device: GPUDevice, software: boolean): Capabilities {
@@ -46,6 +81,10 @@ export function readCapabilities(adapter: GPUAdapter, device: GPUDevice, softwar
     subgroups: device.features.has('subgroups' as GPUFeatureName),
     subgroupMinSize: info.subgroupMinSize ?? 0,
     subgroupMaxSize: info.subgroupMaxSize ?? 0,
+    subgroupSizeControl: device.features.has('subgroup-size-control' as GPUFeatureName),
+    subgroupMatrixConfigs: device.features.has(subgroupMatrixFeature as GPUFeatureName)
+      ? subgroupMatrixConfigs(info)
+      : [],
     timestampQuery: device.features.has('timestamp-query'),
     maxBindingBytes: limits.maxStorageBufferBindingSize,
     maxBufferBytes: limits.maxBufferSize,
