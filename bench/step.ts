@@ -12,6 +12,7 @@ import type { Batch } from '../src/train/data/batches.js'
 import type { ImageSet } from '../src/train/data/imageSet.js'
 import { PictureLoader } from '../src/train/data/pictureLoader.js'
 import { FineTuning } from '../src/train/loop/fineTuning.js'
+import { MicroBatches } from '../src/train/loop/microBatches.js'
 import { Pretraining } from '../src/train/loop/pretraining.js'
 import type { TrainingRun } from '../src/train/loop/trainingRun.js'
 import { fineTuneDefaults, pretrainDefaults } from '../src/train/options.js'
@@ -50,15 +51,16 @@ function noiseLoader(size: number): PictureLoader {
 async function measure(title: string, runtime: Runtime, run: TrainingRun): Promise<void> {
   const { batchSize } = run.settings
   const batch = await run.batches.next()
+  const work = new MicroBatches(run)
   for (let round = 0; round < 4; round++) {
-    for (let i = 0; i < 5; i++) step(run, batch)
+    for (let i = 0; i < 5; i++) step(run, work, batch)
     await runtime.finish()
   }
   runtime.memory.resetPeak()
   const before = { ...runtime.counters }
   const cpu = process.cpuUsage()
   const start = performance.now()
-  for (let i = 0; i < STEPS; i++) step(run, batch)
+  for (let i = 0; i < STEPS; i++) step(run, work, batch)
   const host = performance.now() - start
   await runtime.finish()
   const total = performance.now() - start
@@ -69,14 +71,15 @@ async function measure(title: string, runtime: Runtime, run: TrainingRun): Promi
     `\n${title}: ${(total / STEPS).toFixed(1)} ms/step, ${((1000 * batchSize * STEPS) / total).toFixed(0)} images/s, ${((user + system) / 1000 / STEPS).toFixed(1)} ms of CPU time a step`,
   )
   console.log(
-    `${dispatches.toFixed(0)} dispatches, ${submits.toFixed(1)} submits, host ${((1000 * host) / STEPS / dispatches).toFixed(1)} µs per dispatch, activations peak ${(runtime.memory.usage.peakBytes / 2 ** 20).toFixed(1)} MiB`,
+    `${dispatches.toFixed(0)} dispatches, ${submits.toFixed(1)} submits, host ${((1000 * host) / STEPS / dispatches).toFixed(1)} µs per dispatch, step memory ${(work.memory.bytes / 2 ** 20).toFixed(1)} MiB, all buffers ${(runtime.memory.usage.peakBufferBytes / 2 ** 20).toFixed(1)} MiB`,
   )
-  if (runtime.caps.timestampQuery) await profile(runtime, run, batch)
+  if (runtime.caps.timestampQuery) await profile(runtime, run, work, batch)
+  work.release()
 }
 
-async function profile(runtime: Runtime, run: TrainingRun, batch: Batch): Promise<void> {
+async function profile(runtime: Runtime, run: TrainingRun, work: MicroBatches, batch: Batch): Promise<void> {
   runtime.profiler = new Profiler(runtime.device)
-  for (let i = 0; i < 5; i++) step(run, batch)
+  for (let i = 0; i < 5; i++) step(run, work, batch)
   runtime.flush()
   const rows = await runtime.profiler.rows()
   runtime.profiler = null
@@ -92,14 +95,11 @@ async function profile(runtime: Runtime, run: TrainingRun, batch: Batch): Promis
   console.log(`${'sum'.padEnd(40)}${(sum / 5).toFixed(2).padStart(9)}`)
 }
 
-function step(run: TrainingRun, batch: Batch): void {
+function step(run: TrainingRun, work: MicroBatches, batch: Batch): void {
   run.optimizer.prepare(1e-3)
   run.random.setStep(run.optimizer.stepCount)
-  run.runtime.scope(() => {
-    run.microBatch(batch)
-    run.optimizer.apply()
-    return undefined
-  })
+  run.upload(batch)
+  work.queue({ first: true, last: true }, () => undefined)
   run.runtime.flush()
 }
 

@@ -18,3 +18,11 @@ export class DeviceError extends Error {
 export class LimitError extends Error {
   override readonly name = 'LimitError'
 }
+
+/** A tensor that no kernel of this adapter could bind. */
+export function bindingLimitError(bytes: number, limit: number): LimitError {
+  const mib = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`
+  return new LimitError(
+    `a tensor of ${mib(bytes)} passes this adapter's binding limit of ${mib(limit)}: use a smaller batch`,
+  )
+}

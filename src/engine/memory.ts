@@ -1,10 +1,11 @@
-import { DeviceError, LimitError } from './errors.js'
+import { bindingLimitError, DeviceError } from './errors.js'
 
 /** A stretch of a GPU buffer that holds one tensor. `alive` turns false when it goes back to the pool. */
 export interface Storage {
-  readonly buffer: GPUBuffer
+  /** null for a tensor of a recorded step that has no memory yet (see recording.ts). */
+  buffer: GPUBuffer | null
   /** Number of the buffer, for bind-group cache keys. */
-  readonly bufferId: number
+  bufferId: number
   readonly byteOffset: number
   readonly byteLength: number
   alive: boolean
@@ -30,7 +31,8 @@ export class BufferPool {
   readonly #scopes: Set<Storage>[] = []
   readonly #sizes = new Map<number, number>()
   #nextId = 0
-  #poolBytes = 0
+  #bufferBytes = 0
+  #peakBufferBytes = 0
   #liveBytes = 0
   #peakBytes = 0
 
@@ -39,22 +41,26 @@ export class BufferPool {
     readonly maxBindingBytes: number,
   ) {}
 
-  /** Bytes of all buffers ever made, of those in use now, and the most that were in use at once. */
-  get usage(): { poolBytes: number; liveBytes: number; peakBytes: number } {
-    return { poolBytes: this.#poolBytes, liveBytes: this.#liveBytes, peakBytes: this.#peakBytes }
+  /**
+   * `bufferBytes`: all buffers that exist now, parameters and plans included; `liveBytes`: those of the pool that are in use; the peaks are
+   * the most there was of each.
+   */
+  get usage(): { bufferBytes: number; peakBufferBytes: number; liveBytes: number; peakBytes: number } {
+    return {
+      bufferBytes: this.#bufferBytes,
+      peakBufferBytes: this.#peakBufferBytes,
+      liveBytes: this.#liveBytes,
+      peakBytes: this.#peakBytes,
+    }
   }
 
   resetPeak(): void {
     this.#peakBytes = this.#liveBytes
+    this.#peakBufferBytes = this.#bufferBytes
   }
 
   allocate(byteLength: number): Storage {
-    if (byteLength > this.maxBindingBytes) {
-      const mib = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`
-      throw new LimitError(
-        `a tensor of ${mib(byteLength)} passes this adapter's binding limit of ${mib(this.maxBindingBytes)}: use a smaller batch`,
-      )
-    }
+    if (byteLength > this.maxBindingBytes) throw bindingLimitError(byteLength, this.maxBindingBytes)
     const size = sizeClass(byteLength)
     const reused = this.#free.get(size)?.pop()
     const { buffer, id } = reused ?? this.createBuffer(size)
@@ -65,14 +71,28 @@ export class BufferPool {
     return storage
   }
 
-  /** A buffer outside the size classes, never reused: parameter arenas. */
+  /** A buffer outside the size classes, never reused: parameter arenas, plans of recorded steps. */
   createBuffer(size: number): { buffer: GPUBuffer; id: number } {
     const buffer = this.device.createBuffer({ size, usage: usage() })
     if (!buffer) throw new DeviceError(`the device could not make a buffer of ${size} bytes`)
     const id = this.#nextId++
     this.#sizes.set(id, size)
-    this.#poolBytes += size
+    this.#bufferBytes += size
+    this.#peakBufferBytes = Math.max(this.#peakBufferBytes, this.#bufferBytes)
     return { buffer, id }
+  }
+
+  /** Gives a buffer back to the device, once the work queued before is done. */
+  destroyBuffer({ buffer, id }: { buffer: GPUBuffer; id: number }): void {
+    buffer.destroy()
+    this.#bufferBytes -= this.#sizes.get(id)!
+    this.#sizes.delete(id)
+  }
+
+  /** Gives all free buffers of the pool back to the device. */
+  trim(): void {
+    for (const list of this.#free.values()) for (const entry of list) this.destroyBuffer(entry)
+    this.#free.clear()
   }
 
   release(storage: Storage): void {
@@ -81,7 +101,7 @@ export class BufferPool {
     const size = this.#sizes.get(storage.bufferId)!
     this.#liveBytes -= size
     const list = this.#free.get(size) ?? []
-    list.push({ buffer: storage.buffer, id: storage.bufferId })
+    list.push({ buffer: storage.buffer!, id: storage.bufferId })
     this.#free.set(size, list)
     for (const scope of this.#scopes) scope.delete(storage)
   }

@@ -17,16 +17,17 @@ export class PipelineEntry {
     for (const s of storages) key += `${s.bufferId}.${s.byteOffset}.${s.byteLength} `
     let group = this.#bindGroups.get(key)
     if (!group) {
-      group = this.#create(storages)
+      group = this.createBindGroup(storages)
       this.#bindGroups.set(key, group)
     }
     return group
   }
 
-  #create(storages: readonly Storage[]): GPUBindGroup {
+  /** A bind group that the caller keeps. */
+  createBindGroup(storages: readonly Storage[]): GPUBindGroup {
     const entries: GPUBindGroupEntry[] = storages.map((storage, binding) => ({
       binding,
-      resource: { buffer: storage.buffer, offset: storage.byteOffset, size: storage.byteLength },
+      resource: { buffer: storage.buffer!, offset: storage.byteOffset, size: storage.byteLength },
     }))
     if (this.params) entries.push({ binding: storages.length, resource: { buffer: this.params } })
     return this.device.createBindGroup({ layout: this.layout, entries })

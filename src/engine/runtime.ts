@@ -8,7 +8,10 @@ import { Patience } from './patience.js'
 import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
 import { Readback } from './readback.js'
+import { type ReadyCommand, RecordedStep } from './recordedStep.js'
+import { Recording } from './recording.js'
 import type { Sentinel } from './sentinel.js'
+import { StepMemory } from './stepMemory.js'
 import { elementCount, Tensor } from './tensor.js'
 import { VariantTable } from './tuner.js'
 
@@ -23,6 +26,8 @@ export class Runtime {
   readonly memory: BufferPool
   /** The tape being recorded, if any (see autograd.ts). */
   tape: Tape | null = null
+  /** While a step is rehearsed: notes what would be queued (see recording.ts). */
+  recording: Recording | null = null
   profiler: Profiler | null = null
   sentinel: Sentinel | null = null
   /** Which kernel variants run on this adapter. */
@@ -65,7 +70,8 @@ export class Runtime {
 
   /** Uninitialised. */
   empty(shape: readonly number[], dtype: DType = 'f32'): Tensor {
-    return new Tensor(this, this.memory.allocate(byteLength(dtype, elementCount(shape))), [...shape], dtype)
+    const allocator = this.recording ?? this.memory
+    return new Tensor(this, allocator.allocate(byteLength(dtype, elementCount(shape))), [...shape], dtype)
   }
 
   zeros(shape: readonly number[], dtype: DType = 'f32'): Tensor {
@@ -85,11 +91,12 @@ export class Runtime {
     if (data.length !== tensor.size) {
       throw new DeviceError(`write: tensor [${tensor.shape}] wants ${tensor.size} values, got ${data.length}`)
     }
+    if (this.recording) throw new DeviceError('write: inside a recorded step; write before it runs')
     this.flush()
     const { buffer, byteOffset } = this.#live(tensor)
     const array = toDevice(data, tensor.dtype)
     this.device.queue.writeBuffer(
-      buffer,
+      buffer!,
       byteOffset,
       array.buffer as ArrayBuffer,
       array.byteOffset,
@@ -98,24 +105,20 @@ export class Runtime {
   }
 
   clear(tensor: Tensor): void {
-    const { buffer, byteOffset, byteLength } = this.#live(tensor)
-    this.#outsidePass().clearBuffer(buffer, byteOffset, byteLength)
+    const target = this.#live(tensor)
+    if (this.recording) this.recording.commands.push({ kind: 'clear', target })
+    else this.#clear(target)
   }
 
   copy(source: Tensor, target: Tensor): void {
-    const from = this.#live(source)
-    const to = this.#live(target)
-    this.#outsidePass().copyBufferToBuffer(
-      from.buffer,
-      from.byteOffset,
-      to.buffer,
-      to.byteOffset,
-      from.byteLength,
-    )
+    const storages = { source: this.#live(source), target: this.#live(target) }
+    if (this.recording) this.recording.commands.push({ kind: 'copy', ...storages })
+    else this.#copy(storages.source, storages.target)
   }
 
-  release(tensor: Tensor): void {
-    this.memory.release(tensor.storage)
+  release({ storage }: Tensor): void {
+    if (this.recording?.owns(storage)) storage.alive = false
+    else this.memory.release(storage)
   }
 
   /** Frees all that `body` allocates, except the tensors it returns. */
@@ -138,20 +141,75 @@ export class Runtime {
     if (tensors.length !== kernel.bindings.length) {
       throw new DeviceError(`${kernel.name}: wants ${kernel.bindings.length} tensors, got ${tensors.length}`)
     }
-    this.#encode(kernel, tensors)
-    this.sentinel?.watch(this, kernel, tensors, (scan, inputs) => this.#encode(scan, inputs))
+    const storages = tensors.map((tensor) => this.#live(tensor, kernel.name))
+    if (this.recording) {
+      this.recording.commands.push({ kind: 'dispatch', kernel, storages })
+      return
+    }
+    this.#encode(kernel, storages)
+    this.sentinel?.watch(this, kernel, tensors, (scan, inputs) => {
+      this.#encode(
+        scan,
+        inputs.map((tensor) => tensor.storage),
+      )
+    })
     if (this.#queued >= DISPATCHES_PER_SUBMIT) this.flush()
   }
 
-  #encode(kernel: Kernel, tensors: readonly Tensor[]): void {
+  /**
+   * Rehearses `step`: its kernels are noted, not run, and its memory is planned but not taken. Running the result does what `step` does,
+   * with whatever the tensors from outside hold by then. Host code of `step` runs once, here. Steps that take turns share a `memory`.
+   */
+  record(step: () => readonly Tensor[], memory = new StepMemory(this)): RecordedStep {
+    if (this.recording) throw new DeviceError('record: a step is already being recorded')
+    const recording = new Recording()
+    this.recording = recording
+    try {
+      return new RecordedStep(this, memory, recording, step())
+    } finally {
+      this.recording = null
+    }
+  }
+
+  /** Queues the commands of a recorded step. */
+  replay(commands: readonly ReadyCommand[]): void {
+    for (const command of commands) {
+      if (command.kind === 'dispatch') {
+        this.#encodeReady(command.kernel, command.pipeline, command.bindGroup)
+        if (this.#queued >= DISPATCHES_PER_SUBMIT) this.flush()
+      } else if (command.kind === 'copy') this.#copy(command.source, command.target)
+      else this.#clear(command.target)
+    }
+  }
+
+  /** What `kernel` needs to run on `storages`, made once. */
+  prepare(kernel: Kernel, storages: readonly Storage[]): ReadyCommand {
     const entry = this.#pipelines.get(kernel)
+    return { kind: 'dispatch', kernel, pipeline: entry.pipeline, bindGroup: entry.createBindGroup(storages) }
+  }
+
+  #encode(kernel: Kernel, storages: readonly Storage[]): void {
+    const entry = this.#pipelines.get(kernel)
+    this.#encodeReady(kernel, entry.pipeline, entry.bindGroup(storages))
+  }
+
+  #encodeReady(kernel: Kernel, pipeline: GPUComputePipeline, bindGroup: GPUBindGroup): void {
     const pass = this.profiler ? this.#timedPass(kernel, this.profiler) : this.#computePass()
-    pass.setPipeline(entry.pipeline)
-    pass.setBindGroup(0, entry.bindGroup(tensors.map((tensor) => this.#live(tensor, kernel.name))))
+    pass.setPipeline(pipeline)
+    pass.setBindGroup(0, bindGroup)
     const [x, y, z] = kernel.workgroups
     pass.dispatchWorkgroups(x, y, z)
     this.#queued++
     this.counters.dispatches++
+  }
+
+  #clear({ buffer, byteOffset, byteLength }: Storage): void {
+    this.#outsidePass().clearBuffer(buffer!, byteOffset, byteLength)
+  }
+
+  #copy(source: Storage, target: Storage): void {
+    const { buffer, byteOffset, byteLength } = source
+    this.#outsidePass().copyBufferToBuffer(buffer!, byteOffset, target.buffer!, target.byteOffset, byteLength)
   }
 
   /** Hands all queued work to the device. */
@@ -168,7 +226,7 @@ export class Runtime {
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     const { buffer, byteOffset, byteLength } = this.#live(tensor)
     const staging = this.#readback.acquire(byteLength)
-    this.#outsidePass().copyBufferToBuffer(buffer, byteOffset, staging.buffer, 0, byteLength)
+    this.#outsidePass().copyBufferToBuffer(buffer!, byteOffset, staging.buffer, 0, byteLength)
     this.flush()
     this.#throwFailure()
     const { dispatches } = this.counters

@@ -143,8 +143,8 @@ t.test('200 steps use the memory of one', async (t) => {
       return undefined
     })
   step()
-  const { poolBytes, liveBytes } = runtime.memory.usage
+  const { bufferBytes, liveBytes } = runtime.memory.usage
   for (let i = 0; i < 200; i++) step()
   await runtime.finish()
-  t.same([runtime.memory.usage.poolBytes, runtime.memory.usage.liveBytes], [poolBytes, liveBytes])
+  t.same([runtime.memory.usage.bufferBytes, runtime.memory.usage.liveBytes], [bufferBytes, liveBytes])
 })

@@ -143,15 +143,7 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   const progress = new Progress({ label: managed.label, total, done, stream: process.stderr })
   const started = performance.now()
   const outcome = await trainLoop({
-    runtime: run.runtime,
-    optimizer: run.optimizer,
-    batches: run.batches,
-    batchSize,
-    accumulation,
-    schedule: run.schedule,
-    random: run.random,
-    lossNames: run.lossNames,
-    microBatch: run.microBatch,
+    run,
     stopRequested: stop.requested,
     onSteps: (records, imagesPerSecond) => {
       for (const record of records) {

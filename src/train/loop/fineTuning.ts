@@ -78,11 +78,15 @@ export class FineTuning implements TrainingRun {
     )
   }
 
-  microBatch = (batch: Batch): readonly Tensor[] => {
+  upload = ({ images, aus, subjects }: Batch): void => {
+    const { runtime, config } = this
+    runtime.write(this.#images, images)
+    runtime.write(this.#targets, aus)
+    if (config.lambda > 0) runtime.write(this.#identity, identityTargets(subjects, config))
+  }
+
+  microBatch = (): readonly Tensor[] => {
     const { runtime, model, config } = this
-    runtime.write(this.#images, batch.images)
-    runtime.write(this.#targets, batch.aus)
-    if (config.lambda > 0) runtime.write(this.#identity, identityTargets(batch.subjects, config))
     this.#dropPath?.draw(this.random)
     const { result: losses, tape } = withTape(runtime, () => {
       const { auLogits, idLogits } = model.forward(this.#images, this.#dropPath)

@@ -57,9 +57,10 @@ export class Pretraining implements TrainingRun {
     return this.model.parameters
   }
 
-  microBatch = (batch: Batch): readonly Tensor[] => {
+  upload = ({ images }: Batch): void => this.runtime.write(this.#images, images)
+
+  microBatch = (): readonly Tensor[] => {
     const { runtime, model } = this
-    runtime.write(this.#images, batch.images)
     const noise = this.random.uniform([this.settings.batchSize, patchCount(model.config)])
     const { result, tape } = withTape(runtime, () => model.forward(this.#images, noise))
     backward(result.loss, tape)

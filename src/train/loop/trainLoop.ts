@@ -1,11 +1,10 @@
-import type { RandomState } from '../../engine/randomState.js'
-import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
-import type { Batch, BatchSource, BatchState } from '../data/batches.js'
+import type { BatchSource, BatchState } from '../data/batches.js'
 import { UserError } from '../errors.js'
-import type { AdamW } from '../optim/adamw.js'
-import { learningRateAt, type Schedule } from '../optim/schedule.js'
+import { learningRateAt } from '../optim/schedule.js'
 import { LossHistory } from './lossHistory.js'
+import { MicroBatches } from './microBatches.js'
+import type { TrainingRun } from './trainingRun.js'
 
 /** How many steps' losses are read from the device at a time, at most; fewer where they take longer than SECONDS. */
 const STEPS_PER_READ = 25
@@ -24,18 +23,7 @@ export interface StepRecord {
 }
 
 export interface TrainLoopOptions {
-  readonly runtime: Runtime
-  readonly optimizer: AdamW
-  readonly batches: BatchSource
-  readonly batchSize: number
-  /** Micro-batches whose gradients make one step. */
-  readonly accumulation: number
-  readonly schedule: Schedule
-  readonly random: RandomState
-  /** Names of the scalars that `microBatch` returns. */
-  readonly lossNames: readonly string[]
-  /** Forward and backward of one batch: leaves gradients in the arena, returns the scalars of `lossNames`. */
-  readonly microBatch: (batch: Batch) => readonly Tensor[]
+  readonly run: TrainingRun
   readonly onSteps: (steps: readonly StepRecord[], imagesPerSecond: number) => void
   /** After each epoch; epochs count from 1. */
   readonly onEpoch: (epoch: number) => Promise<void>
@@ -59,22 +47,27 @@ export function stepsPerEpoch(batches: BatchSource, accumulation: number): numbe
  * alone, so a run continued from a checkpoint does what the uninterrupted one would have done.
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<'finished' | 'stopped'> {
-  const { optimizer, schedule, batches, accumulation } = options
-  const perEpoch = stepsPerEpoch(batches, accumulation)
+  const { optimizer, schedule, batches, settings } = options.run
+  const perEpoch = stepsPerEpoch(batches, settings.accumulation)
   const total = perEpoch * schedule.epochs
   const report = new StepReporter(options, perEpoch)
+  const microBatches = new MicroBatches(options.run)
   const giveTurn = eventLoopTurns()
-  while (optimizer.stepCount < total) {
-    await oneStep(options, perEpoch, report)
-    await giveTurn()
-    const epochDone = optimizer.stepCount % perEpoch === 0
-    const stop = options.stopRequested()
-    if (report.due || epochDone || stop) await report.flush()
-    if (epochDone) await options.onEpoch(optimizer.stepCount / perEpoch)
-    report.resume()
-    if (stop && optimizer.stepCount < total) return 'stopped'
+  try {
+    while (optimizer.stepCount < total) {
+      await oneStep(options.run, microBatches, perEpoch, report)
+      await giveTurn()
+      const epochDone = optimizer.stepCount % perEpoch === 0
+      const stop = options.stopRequested()
+      if (report.due || epochDone || stop) await report.flush()
+      if (epochDone) await options.onEpoch(optimizer.stepCount / perEpoch)
+      report.resume()
+      if (stop && optimizer.stepCount < total) return 'stopped'
+    }
+    return 'finished'
+  } finally {
+    microBatches.release()
   }
-  return 'finished'
 }
 
 /** Batches from memory and queued kernels need no turn of the event loop, without which no Ctrl-C is heard. */
@@ -87,22 +80,24 @@ function eventLoopTurns(): () => Promise<void> {
   }
 }
 
-async function oneStep(options: TrainLoopOptions, perEpoch: number, report: StepReporter): Promise<void> {
-  const { runtime, optimizer, batches, accumulation, random, schedule } = options
+async function oneStep(
+  run: TrainingRun,
+  microBatches: MicroBatches,
+  perEpoch: number,
+  report: StepReporter,
+): Promise<void> {
+  const { runtime, optimizer, batches, random, schedule } = run
+  const { accumulation } = run.settings
   const step = optimizer.stepCount
   const learningRate = learningRateAt(schedule, step / perEpoch)
   optimizer.prepare(learningRate, accumulation)
   seek(batches, { epoch: Math.floor(step / perEpoch), position: (step % perEpoch) * accumulation })
   for (let micro = 0; micro < accumulation; micro++) {
-    const batch = await batches.next()
+    run.upload(await batches.next())
     random.setStep(step * accumulation + micro)
-    runtime.scope(() => {
-      const losses = options.microBatch(batch)
-      if (micro === accumulation - 1) {
-        optimizer.apply()
-        report.push(losses, learningRate)
-      }
-      return undefined
+    const last = micro === accumulation - 1
+    microBatches.queue({ first: micro === 0, last }, (losses) => {
+      if (last) report.push(losses, step + 1, learningRate)
     })
   }
   runtime.flush()
@@ -126,7 +121,8 @@ class StepReporter {
     readonly options: TrainLoopOptions,
     readonly perEpoch: number,
   ) {
-    this.#history = new LossHistory(options.runtime, options.lossNames, STEPS_PER_READ)
+    const { runtime, lossNames } = options.run
+    this.#history = new LossHistory(runtime, lossNames, STEPS_PER_READ)
   }
 
   get due(): boolean {
@@ -138,9 +134,8 @@ class StepReporter {
     if (this.#pending.length === 0) this.#since = performance.now()
   }
 
-  push(losses: readonly Tensor[], learningRate: number): void {
+  push(losses: readonly Tensor[], step: number, learningRate: number): void {
     this.#history.push(losses)
-    const step = this.options.optimizer.stepCount
     this.#pending.push({ step, epoch: step / this.perEpoch, learningRate })
   }
 
@@ -149,12 +144,13 @@ class StepReporter {
     const losses = await this.#history.read()
     const steps = this.#pending.map((record, i) => ({ ...record, losses: losses[i]! }))
     const seconds = (performance.now() - this.#since) / 1000
-    const { batchSize, accumulation, runtime, onSteps } = this.options
+    const { runtime, settings } = this.options.run
+    const { batchSize, accumulation } = settings
     this.#pending.length = 0
     this.#stepsPerRead = stepsWithin(SECONDS_PER_READ, steps.length / seconds)
     await runtime.sentinel?.check()
     checkFinite(steps)
-    onSteps(steps, (steps.length * batchSize * accumulation) / seconds)
+    this.options.onSteps(steps, (steps.length * batchSize * accumulation) / seconds)
   }
 }
 

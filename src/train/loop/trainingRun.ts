@@ -34,5 +34,8 @@ export interface TrainingRun {
   readonly random: RandomState
   readonly schedule: Schedule
   readonly lossNames: readonly string[]
-  readonly microBatch: (batch: Batch) => readonly Tensor[]
+  /** Uploads a batch to the run's input tensors. */
+  readonly upload: (batch: Batch) => void
+  /** Forward and backward of the uploaded batch: leaves gradients in the arena, returns the scalars of `lossNames`. */
+  readonly microBatch: () => readonly Tensor[]
 }

@@ -1,0 +1,61 @@
+import type { Kernel } from '../../kernels/kernel.js'
+import type { MemoryPlan } from './memoryPlan.js'
+import type { Command, Recording } from './recording.js'
+import type { Runtime } from './runtime.js'
+import type { StepMemory } from './stepMemory.js'
+import type { Tensor } from './tensor.js'
+
+/** A command with all that encoding it needs. */
+export type ReadyCommand =
+  | {
+      readonly kind: 'dispatch'
+      readonly kernel: Kernel
+      readonly pipeline: GPUComputePipeline
+      readonly bindGroup: GPUBindGroup
+    }
+  | Exclude<Command, { kind: 'dispatch' }>
+
+/** A step that was rehearsed (`runtime.record`) and can be run again and again. */
+export class RecordedStep {
+  readonly plan: MemoryPlan
+  readonly #commands: readonly Command[]
+  #ready: readonly ReadyCommand[] | null = null
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly memory: StepMemory,
+    recording: Recording,
+    /** What the step returned: valid after each run until the next step in the same memory. */
+    readonly results: readonly Tensor[],
+  ) {
+    this.plan = recording.plan(results.map((tensor) => tensor.storage))
+    this.#commands = recording.commands
+    memory.reserve(this.plan)
+  }
+
+  /** Kernels in the step. */
+  get dispatches(): number {
+    return this.#commands.filter(({ kind }) => kind === 'dispatch').length
+  }
+
+  /** Queues the step. */
+  run(): readonly Tensor[] {
+    this.#ready ??= this.#makeReady()
+    this.runtime.replay(this.#ready)
+    return this.results
+  }
+
+  #makeReady(): ReadyCommand[] {
+    const buffers = this.memory.take()
+    this.plan.buffers.forEach(({ tensors }, i) => {
+      for (const { storage } of tensors) {
+        storage.buffer = buffers[i]!.buffer
+        storage.bufferId = buffers[i]!.id
+      }
+    })
+    for (const { storage } of this.results) storage.alive = true
+    return this.#commands.map((command) =>
+      command.kind === 'dispatch' ? this.runtime.prepare(command.kernel, command.storages) : command,
+    )
+  }
+}

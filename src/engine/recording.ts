@@ -1,0 +1,59 @@
+/**
+ * Record and replay. A step whose shapes never change is run once as a rehearsal in which nothing reaches the device: kernels, copies
+ * and clears are noted in order, and tensors get storage in name only. From the notes follow the life of every tensor and hence
+ * the memory plan (memoryPlan.ts). The step then runs as often as wanted by walking the list: no op code, no allocation, no bind
+ * groups made, nothing for the garbage collector.
+ *
+ * What may change between runs is data: tensors from outside that are written before each run (pictures, learning rate, seed).
+ */
+import type { Kernel } from '../../kernels/kernel.js'
+import { DeviceError } from './errors.js'
+import type { Storage } from './memory.js'
+import { type MemoryPlan, type PlannedTensor, planMemory } from './memoryPlan.js'
+
+export type Command =
+  | { readonly kind: 'dispatch'; readonly kernel: Kernel; readonly storages: readonly Storage[] }
+  | { readonly kind: 'copy'; readonly source: Storage; readonly target: Storage }
+  | { readonly kind: 'clear'; readonly target: Storage }
+
+/** What a step queues, in order. `runtime.record` fills it. */
+export class Recording {
+  readonly commands: Command[] = []
+  readonly #own = new Set<Storage>()
+
+  /** Storage without a buffer: the plan gives it one. */
+  allocate(byteLength: number): Storage {
+    const storage = { buffer: null, bufferId: -1, byteOffset: 0, byteLength, alive: true }
+    this.#own.add(storage)
+    return storage
+  }
+
+  /** Whether the step itself made this storage. */
+  owns(storage: Storage): boolean {
+    return this.#own.has(storage)
+  }
+
+  /** Lays out the step's tensors; `kept` (its results) live to the end. */
+  plan(kept: readonly Storage[]): MemoryPlan {
+    const lives = new Map<Storage, PlannedTensor>()
+    this.commands.forEach((command, time) => {
+      for (const storage of storagesOf(command)) {
+        if (!this.#own.has(storage)) continue
+        const life = lives.get(storage)
+        if (life) life.last = time
+        else lives.set(storage, { storage, bytes: storage.byteLength, first: time, last: time })
+      }
+    })
+    for (const storage of kept) {
+      const life = lives.get(storage)
+      if (!life) throw new DeviceError('record: a result of the step was not made by any of its kernels')
+      life.last = this.commands.length
+    }
+    return planMemory([...lives.values()])
+  }
+}
+
+function storagesOf(command: Command): readonly Storage[] {
+  if (command.kind === 'dispatch') return command.storages
+  return command.kind === 'copy' ? [command.source, command.target] : [command.target]
+}

@@ -1,0 +1,47 @@
+import { bindingLimitError } from './errors.js'
+import type { MemoryPlan } from './memoryPlan.js'
+import type { Runtime } from './runtime.js'
+
+interface Held {
+  readonly buffer: GPUBuffer
+  readonly id: number
+}
+
+/**
+ * The buffers of recorded steps that take turns, such as the micro-batches of one optimiser step: none needs what another left, so
+ * all use the same ones. The n-th buffer is as large as the n-th largest of any of the plans.
+ */
+export class StepMemory {
+  readonly #sizes: number[] = []
+  #held: Held[] | null = null
+
+  constructor(readonly runtime: Runtime) {}
+
+  get bytes(): number {
+    return this.#sizes.reduce((sum, size) => sum + size, 0)
+  }
+
+  /** Makes room for one more plan; before anything has run. */
+  reserve(plan: MemoryPlan): void {
+    if (this.#held) throw new Error('reserve: the memory is in use already')
+    plan.buffers.forEach(({ bytes }, i) => {
+      this.#sizes[i] = Math.max(this.#sizes[i] ?? 0, bytes)
+    })
+  }
+
+  /** The buffers, taken from the device the first time. */
+  take(): readonly Held[] {
+    const { memory } = this.runtime
+    const largest = this.#sizes[0] ?? 0
+    if (largest > memory.maxBindingBytes) throw bindingLimitError(largest, memory.maxBindingBytes)
+    this.#held ??= this.#sizes.map((size) => memory.createBuffer(size))
+    return this.#held
+  }
+
+  /** Gives all back to the device; the steps must not run any more. */
+  release(): void {
+    this.runtime.flush()
+    for (const held of this.#held ?? []) this.runtime.memory.destroyBuffer(held)
+    this.#held = []
+  }
+}

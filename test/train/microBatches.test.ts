@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { openRuntime } from '../../src/engine/device.js'
+import type { ClassifierConfig } from '../../src/model/config.js'
+import { presets } from '../../src/model/presets.js'
+import { FineTuning } from '../../src/train/loop/fineTuning.js'
+import { MicroBatches } from '../../src/train/loop/microBatches.js'
+import { Pretraining } from '../../src/train/loop/pretraining.js'
+import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
+import { fineTuneDefaults, pretrainDefaults } from '../../src/train/options.js'
+import { finetuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
+import { noiseAus, noiseIndices, noiseLoader, noiseSet, noiseSubjects } from './noiseImages.js'
+
+// A recorded and replayed step is the eager step, bit for bit, whatever changes from step to step as data: pictures, masks, drop path, rate.
+
+const runtime = await openRuntime()
+t.teardown(() => runtime.close())
+
+const sizes = { imageSize: 32, patchSize: 8, width: 24, heads: 3, depth: 2, mlpRatio: 2 }
+const fmae = { ...presets.nano, ...sizes, decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 }
+const classifier: ClassifierConfig = {
+  ...presets.nano,
+  ...sizes,
+  aus: noiseAus.length,
+  subjects: noiseSubjects.length,
+  lambda: 1,
+  idLoss: 'bce',
+  idHeadLayers: 1,
+  dropPath: 0.3,
+}
+
+function pretraining(accumulation: number): TrainingRun {
+  const settings = { ...pretrainDefaults(pretrainRecipes.nano), batchSize: 2, accumulation, clipGradient: 1 }
+  return new Pretraining(runtime, fmae, settings, noiseLoader(32), noiseIndices)
+}
+
+function fineTuning(accumulation: number): TrainingRun {
+  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), batchSize: 3, accumulation }
+  return new FineTuning(
+    runtime,
+    classifier,
+    settings,
+    noiseLoader(32),
+    noiseIndices,
+    noiseSet.aus!,
+    noiseSubjects,
+  )
+}
+
+/** Losses of each update and a hash of the weights after some updates. */
+async function train(run: TrainingRun, replayed: boolean) {
+  const { accumulation } = run.settings
+  const work = new MicroBatches(run, replayed)
+  const losses: number[] = []
+  for (let step = 0; step < 4; step++) {
+    run.optimizer.prepare(1e-3 * (step + 1), accumulation)
+    for (let micro = 0; micro < accumulation; micro++) {
+      run.upload(await run.batches.next())
+      run.random.setStep(step * accumulation + micro)
+      const reading: Promise<ArrayLike<number>>[] = []
+      const last = micro === accumulation - 1
+      work.queue({ first: micro === 0, last }, ([loss]) => reading.push(loss!.read()))
+      losses.push((await reading[0]!)[0]!)
+    }
+  }
+  t.equal(run.optimizer.stepCount, 4, 'a rehearsal is not counted as a step')
+  work.release()
+  const hash = createHash('sha256')
+  for (const parameter of run.parameters.parameters) hash.update(await parameter.read())
+  return { losses, weights: hash.digest('hex') }
+}
+
+for (const [name, make] of Object.entries({ pretraining, fineTuning })) {
+  for (const accumulation of [1, 2, 4]) {
+    t.test(`${name}, ${accumulation} micro-batches a step`, async (t) => {
+      const eager = await train(make(accumulation), false)
+      t.ok(eager.losses.every(Number.isFinite))
+      t.equal(new Set(eager.losses).size, eager.losses.length, 'every step has other data')
+      t.same(await train(make(accumulation), true), eager)
+    })
+  }
+}
+
+t.test('a replayed step takes nothing: no buffer, no pipeline, no memory of the pool', async (t) => {
+  const run = pretraining(2)
+  const work = new MicroBatches(run)
+  const step = () => {
+    run.optimizer.prepare(1e-3, 2)
+    for (const place of [
+      { first: true, last: false },
+      { first: false, last: true },
+    ])
+      work.queue(place, () => undefined)
+  }
+  step()
+  await runtime.finish()
+  const before = { ...runtime.memory.usage }
+  for (let i = 0; i < 20; i++) step()
+  await runtime.finish()
+  t.same(runtime.memory.usage, before)
+  work.release()
+  t.equal(runtime.memory.usage.bufferBytes, before.bufferBytes - work.memory.bytes)
+})
