@@ -4,50 +4,56 @@
  * Shapes   `size` elements per array; `keep` holds one factor per sample of `size / samples` consecutive
  *          elements.
  * Mapping  see perValue.ts; registers only. All are bound by memory speed except GELU.
- * Numerics f32 throughout; GELU is the exact one (see erf.ts), not the tanh approximation.
+ * Numerics arithmetic in f32, arrays f32 or f16; GELU is the exact one (see erf.ts), not the tanh approximation.
  */
 import { erfWgsl } from './erf.js'
 import { f32, type Kernel, type KernelCaps } from './kernel.js'
 import { perValueKernel, readOnly, valueWidth, writable } from './perValue.js'
+import { type StoredType, storedBytes } from './stored.js'
 
 /** gelu(x) = x·Φ(x). Bindings: x, y. */
-export function geluForward(caps: KernelCaps, size: number): Kernel {
+export function geluForward(caps: KernelCaps, size: number, stored: StoredType = 'f32'): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
     name: 'geluForward',
     values: size / width,
     width,
+    stored,
     buffers: [readOnly('x'), writable('y')],
     prelude: erfWgsl,
-    statement: `let v = x[index]; y[index] = ${perComponent('geluExact', width)};`,
-    cost: { flops: 30 * size, bytes: 8 * size },
+    statement: `let v = Value(x[index]); y[index] = Held(${perComponent('geluExact', width)});`,
+    cost: { flops: 30 * size, bytes: 2 * storedBytes(stored) * size },
   })
 }
 
 /** dx = dy·gelu′(x). Bindings: x (the input of gelu), dy, dx. */
-export function geluBackward(caps: KernelCaps, size: number): Kernel {
+export function geluBackward(caps: KernelCaps, size: number, stored: StoredType = 'f32'): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
     name: 'geluBackward',
     values: size / width,
     width,
+    stored,
     buffers: [readOnly('x'), readOnly('dy'), writable('dx')],
     prelude: erfWgsl,
-    statement: `let v = x[index]; dx[index] = dy[index] * ${perComponent('geluDerivative', width)};`,
-    cost: { flops: 37 * size, bytes: 12 * size },
+    statement: `
+    let v = Value(x[index]);
+    dx[index] = Held(Value(dy[index]) * ${perComponent('geluDerivative', width)});`,
+    cost: { flops: 37 * size, bytes: 3 * storedBytes(stored) * size },
   })
 }
 
 /** sum = a + b. Bindings: a, b, sum. */
-export function addForward(caps: KernelCaps, size: number): Kernel {
+export function addForward(caps: KernelCaps, size: number, stored: StoredType = 'f32'): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
     name: 'add',
     values: size / width,
     width,
+    stored,
     buffers: [readOnly('a'), readOnly('b'), writable('sum')],
-    statement: 'sum[index] = a[index] + b[index];',
-    cost: { flops: size, bytes: 12 * size },
+    statement: 'sum[index] = Held(Value(a[index]) + Value(b[index]));',
+    cost: { flops: size, bytes: 3 * storedBytes(stored) * size },
   })
 }
 
@@ -65,44 +71,64 @@ export function addInto(caps: KernelCaps, size: number): Kernel {
 }
 
 /** y = factor·x. The factor is a constant of the model, not something that changes by step. Bindings: x, y. */
-export function scaleForward(caps: KernelCaps, size: number, factor: number): Kernel {
+export function scaleForward(
+  caps: KernelCaps,
+  size: number,
+  factor: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
     name: 'scale',
     values: size / width,
     width,
+    stored,
     buffers: [readOnly('x'), writable('y')],
     parameters: [['factor: f32', f32(factor)]],
-    statement: 'y[index] = params.factor * x[index];',
-    cost: { flops: size, bytes: 8 * size },
+    statement: 'y[index] = Held(params.factor * Value(x[index]));',
+    cost: { flops: size, bytes: 2 * storedBytes(stored) * size },
   })
 }
 
 /** Residual with drop path: y = x + keep[sample]·branch. Bindings: x, branch, keep [samples], y. */
-export function residualForward(caps: KernelCaps, size: number, samples: number): Kernel {
+export function residualForward(
+  caps: KernelCaps,
+  size: number,
+  samples: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const width = valueWidth(size / samples)
   return perValueKernel(caps, {
     name: 'residual',
     values: size / width,
     width,
+    stored,
     buffers: [readOnly('x'), readOnly('branch'), { ...readOnly('keep'), type: 'f32' }, writable('y')],
     parameters: [['valuesPerSample: u32', size / samples / width]],
-    statement: 'y[index] = x[index] + keep[index / params.valuesPerSample] * branch[index];',
-    cost: { flops: 2 * size, bytes: 12 * size + 4 * samples },
+    statement: `
+    let scale = keep[index / params.valuesPerSample];
+    y[index] = Held(Value(x[index]) + scale * Value(branch[index]));`,
+    cost: { flops: 2 * size, bytes: 3 * storedBytes(stored) * size + 4 * samples },
   })
 }
 
 /** Scales every sample by its own factor: y = keep[sample]·x. Bindings: x, keep [samples], y. */
-export function scaleSamples(caps: KernelCaps, size: number, samples: number): Kernel {
+export function scaleSamples(
+  caps: KernelCaps,
+  size: number,
+  samples: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const width = valueWidth(size / samples)
   return perValueKernel(caps, {
     name: 'scaleSamples',
     values: size / width,
     width,
+    stored,
     buffers: [readOnly('x'), { ...readOnly('keep'), type: 'f32' }, writable('y')],
     parameters: [['valuesPerSample: u32', size / samples / width]],
-    statement: 'y[index] = keep[index / params.valuesPerSample] * x[index];',
-    cost: { flops: size, bytes: 8 * size + 4 * samples },
+    statement: 'y[index] = Held(keep[index / params.valuesPerSample] * Value(x[index]));',
+    cost: { flops: size, bytes: 2 * storedBytes(stored) * size + 4 * samples },
   })
 }
 

@@ -11,40 +11,60 @@
  *          loads (lavapipe, 1088 rows of 192: 0.4 ms against 1.0 ms with 8 lanes a row and 11 ms with 64).
  *          dWeight, dBias: one invocation per column and chunk of rows; chunks are added by `columnSum`. No
  *          atomics. A row is read two or three times; all but the first come from cache.
+ * Types    x, y, dy, dx f32 or f16; parameters, their gradients and the statistics f32.
  * Numerics f32. The variance takes a second pass over the row (Σ(x − mean)²), so a large mean cancels
  *          nothing.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { valueWidth } from './perValue.js'
+import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
 const workgroupSize = 64
 
 /** Bindings: x, weight, bias, y, mean, rstd. */
-export function layerNormForward(caps: KernelCaps, rows: number, D: number, eps: number): Kernel {
+export function layerNormForward(
+  caps: KernelCaps,
+  rows: number,
+  D: number,
+  eps: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const { width, lanesPerRow } = mapping(caps, D)
   return {
-    name: `layerNormForward.${lanesPerRow}lanes`,
-    key: `layerNormForward/${lanesPerRow}/${width}`,
+    name: `layerNormForward.${lanesPerRow}lanes${storedSuffix(stored)}`,
+    key: `layerNormForward/${lanesPerRow}/${width}${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'read', 'write', 'write', 'write'],
     params: [rows, D / width, f32(1 / D), f32(eps)],
     workgroups: flatGrid(rows * lanesPerRow, workgroupSize),
-    cost: { flops: 8 * rows * D, bytes: 4 * (2 * rows * D + 2 * D + 2 * rows) },
-    code: () => forwardCode(width, lanesPerRow),
+    cost: { flops: 8 * rows * D, bytes: 2 * storedBytes(stored) * rows * D + 8 * (D + rows) },
+    code: () => forwardCode(width, lanesPerRow, stored),
   }
 }
 
-/** Gradient of the input. Bindings: x, weight, dy, mean, rstd, dx. */
-export function layerNormBackward(caps: KernelCaps, rows: number, D: number): Kernel {
+/**
+ * Gradient of the input. Bindings: x, weight, dy, mean, rstd, dx; with `addend` an array like dx, before it, which is added: the
+ * gradient that reaches x past the norm, as in a residual block.
+ */
+export function layerNormBackward(
+  caps: KernelCaps,
+  rows: number,
+  D: number,
+  addend = false,
+  stored: StoredType = 'f32',
+): Kernel {
   const { width, lanesPerRow } = mapping(caps, D)
   return {
-    name: `layerNormBackward.${lanesPerRow}lanes`,
-    key: `layerNormBackward/${lanesPerRow}/${width}`,
-    bindings: ['read', 'read', 'read', 'read', 'read', 'write'],
+    name: `layerNormBackward.${lanesPerRow}lanes${addend ? '.add' : ''}${storedSuffix(stored)}`,
+    key: `layerNormBackward/${lanesPerRow}/${width}/${addend}${storedSuffix(stored)}`,
+    bindings: ['read', 'read', 'read', 'read', 'read', ...(addend ? (['read'] as const) : []), 'write'],
     params: [rows, D / width, f32(1 / D), 0],
     workgroups: flatGrid(rows * lanesPerRow, workgroupSize),
-    cost: { flops: 14 * rows * D, bytes: 4 * (3 * rows * D + D + 2 * rows) },
-    code: () => backwardCode(width, lanesPerRow),
+    cost: {
+      flops: 14 * rows * D,
+      bytes: (addend ? 4 : 3) * storedBytes(stored) * rows * D + 4 * D + 8 * rows,
+    },
+    code: () => backwardCode(width, lanesPerRow, addend, stored),
   }
 }
 
@@ -53,17 +73,22 @@ export function layerNormBackward(caps: KernelCaps, rows: number, D: number): Ke
  * [ceil(rows / rowsPerChunk), D].
  * Bindings: x, dy, mean, rstd, dWeight, dBias.
  */
-export function layerNormParameterGradients(rows: number, D: number, rowsPerChunk: number): Kernel {
+export function layerNormParameterGradients(
+  rows: number,
+  D: number,
+  rowsPerChunk: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const width = valueWidth(D)
   const chunks = Math.ceil(rows / rowsPerChunk)
   return {
-    name: 'layerNormParameterGradients',
-    key: `layerNormParameterGradients/${width}`,
+    name: `layerNormParameterGradients${storedSuffix(stored)}`,
+    key: `layerNormParameterGradients/${width}${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'read', 'read', 'write', 'write'],
     params: [rows, D / width, rowsPerChunk, (chunks * D) / width],
     workgroups: flatGrid((chunks * D) / width, workgroupSize),
-    cost: { flops: 5 * rows * D, bytes: 4 * (2 * rows * D + 2 * rows + 2 * chunks * D) },
-    code: () => parameterGradientsCode(width),
+    cost: { flops: 5 * rows * D, bytes: 2 * storedBytes(stored) * rows * D + 8 * (rows + chunks * D) },
+    code: () => parameterGradientsCode(width, stored),
   }
 }
 
@@ -73,15 +98,20 @@ function mapping(caps: KernelCaps, D: number): { width: 1 | 4; lanesPerRow: numb
   return { width, lanesPerRow: D / width <= 64 ? 16 : 64 }
 }
 
+/** WGSL: `Value` is the type of arithmetic, `Held` that of activations in memory. */
+function valueWgsl(width: 1 | 4, stored: StoredType): string {
+  const types = width === 4 ? ['vec4f', 'Stored4'] : ['f32', 'Stored']
+  return `${storedWgsl(stored)}alias Value = ${types[0]};\nalias Held = ${types[1]};\n`
+}
+
 /**
  * WGSL shared by forward and dx: which row and which part of it a lane has, and sums over the lanes of a row.
  * `sums` values (1 or 2) are added at once.
  */
-function rowWgsl(width: 1 | 4, lanesPerRow: number, sums: 1 | 2): string {
-  const value = width === 4 ? 'vec4f' : 'f32'
+function rowWgsl(width: 1 | 4, lanesPerRow: number, sums: 1 | 2, stored: StoredType): string {
   const sum = sums === 2 ? 'vec2f' : 'f32'
   return wgsl`
-alias Value = ${value};
+${valueWgsl(width, stored)}
 alias Sum = ${sum};
 
 struct Params {
@@ -143,33 +173,33 @@ fn main(
   let first = lane % lanesPerRow;
 `
 
-function forwardCode(width: 1 | 4, lanesPerRow: number): string {
+function forwardCode(width: 1 | 4, lanesPerRow: number, stored: StoredType): string {
   return wgsl`
-${rowWgsl(width, lanesPerRow, 1)}
-@group(0) @binding(0) var<storage, read> x: array<Value>;
+${rowWgsl(width, lanesPerRow, 1, stored)}
+@group(0) @binding(0) var<storage, read> x: array<Held>;
 @group(0) @binding(1) var<storage, read> weight: array<Value>;
 @group(0) @binding(2) var<storage, read> bias: array<Value>;
-@group(0) @binding(3) var<storage, read_write> y: array<Value>;
+@group(0) @binding(3) var<storage, read_write> y: array<Held>;
 @group(0) @binding(4) var<storage, read_write> savedMean: array<f32>;
 @group(0) @binding(5) var<storage, read_write> savedRstd: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 ${mainHead}
   var sum = Value(0.0);
   for (var c = first; c < columns; c += lanesPerRow) {
-    sum += x[rowStart + c];
+    sum += Value(x[rowStart + c]);
   }
   let mean = sumOverRow(total(sum), lane) * params.inverseD;
 
   var squares = Value(0.0);
   for (var c = first; c < columns; c += lanesPerRow) {
-    let centred = x[rowStart + c] - mean;
+    let centred = Value(x[rowStart + c]) - mean;
     squares += centred * centred;
   }
   let variance = sumOverRow(total(squares), lane) * params.inverseD;
   let rstd = 1.0 / sqrt(variance + params.eps);
 
   for (var c = first; c < columns; c += lanesPerRow) {
-    y[rowStart + c] = (x[rowStart + c] - mean) * rstd * weight[c] + bias[c];
+    y[rowStart + c] = Held((Value(x[rowStart + c]) - mean) * rstd * weight[c] + bias[c]);
   }
   if (first == 0u && row < params.rows) {
     savedMean[row] = mean;
@@ -179,16 +209,22 @@ ${mainHead}
 `
 }
 
-function backwardCode(width: 1 | 4, lanesPerRow: number): string {
+function backwardCode(width: 1 | 4, lanesPerRow: number, addend: boolean, stored: StoredType): string {
   return wgsl`
-${rowWgsl(width, lanesPerRow, 2)}
-@group(0) @binding(0) var<storage, read> x: array<Value>;
+${rowWgsl(width, lanesPerRow, 2, stored)}
+@group(0) @binding(0) var<storage, read> x: array<Held>;
 @group(0) @binding(1) var<storage, read> weight: array<Value>;
-@group(0) @binding(2) var<storage, read> dy: array<Value>;
+@group(0) @binding(2) var<storage, read> dy: array<Held>;
 @group(0) @binding(3) var<storage, read> savedMean: array<f32>;
 @group(0) @binding(4) var<storage, read> savedRstd: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dx: array<Value>;
+#if ${addend}
+@group(0) @binding(5) var<storage, read> addend: array<Held>;
+@group(0) @binding(6) var<storage, read_write> dx: array<Held>;
+@group(0) @binding(7) var<uniform> params: Params;
+#else
+@group(0) @binding(5) var<storage, read_write> dx: array<Held>;
 @group(0) @binding(6) var<uniform> params: Params;
+#endif
 ${mainHead}
   let savedRow = min(row, params.rows - 1u);
   let mean = savedMean[savedRow];
@@ -197,25 +233,29 @@ ${mainHead}
   var gSum = Value(0.0);
   var gXhatSum = Value(0.0);
   for (var c = first; c < columns; c += lanesPerRow) {
-    let g = dy[rowStart + c] * weight[c];
+    let g = Value(dy[rowStart + c]) * weight[c];
     gSum += g;
-    gXhatSum += g * (x[rowStart + c] - mean) * rstd;
+    gXhatSum += g * (Value(x[rowStart + c]) - mean) * rstd;
   }
   let means = sumOverRow(vec2f(total(gSum), total(gXhatSum)), lane) * params.inverseD;
 
   for (var c = first; c < columns; c += lanesPerRow) {
-    let g = dy[rowStart + c] * weight[c];
-    let xhat = (x[rowStart + c] - mean) * rstd;
-    dx[rowStart + c] = rstd * (g - means.x - xhat * means.y);
+    let g = Value(dy[rowStart + c]) * weight[c];
+    let xhat = (Value(x[rowStart + c]) - mean) * rstd;
+    let gradient = rstd * (g - means.x - xhat * means.y);
+#if ${addend}
+    dx[rowStart + c] = Held(gradient + Value(addend[rowStart + c]));
+#else
+    dx[rowStart + c] = Held(gradient);
+#endif
   }
 }
 `
 }
 
-function parameterGradientsCode(width: 1 | 4): string {
-  const value = width === 4 ? 'vec4f' : 'f32'
+function parameterGradientsCode(width: 1 | 4, stored: StoredType): string {
   return wgsl`
-alias Value = ${value};
+${valueWgsl(width, stored)}
 
 struct Params {
   rows: u32,
@@ -225,8 +265,8 @@ struct Params {
   outputs: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Value>;
-@group(0) @binding(1) var<storage, read> dy: array<Value>;
+@group(0) @binding(0) var<storage, read> x: array<Held>;
+@group(0) @binding(1) var<storage, read> dy: array<Held>;
 @group(0) @binding(2) var<storage, read> savedMean: array<f32>;
 @group(0) @binding(3) var<storage, read> savedRstd: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dWeight: array<Value>;
@@ -251,8 +291,8 @@ fn main(
   var biasSum = Value(0.0);
   for (var row = firstRow; row < endRow; row++) {
     let at = row * params.columns + column;
-    let gradient = dy[at];
-    weightSum += gradient * (x[at] - savedMean[row]) * savedRstd[row];
+    let gradient = Value(dy[at]);
+    weightSum += gradient * (Value(x[at]) - savedMean[row]) * savedRstd[row];
     biasSum += gradient;
   }
   dWeight[index] = weightSum;

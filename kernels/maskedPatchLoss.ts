@@ -10,11 +10,13 @@
  *
  * Mapping  one workgroup per patch, lanes stride along it, by vec4 where the length divides by 4. Three sums by
  *          `lanesWgsl` (three floats a lane of workgroup memory). Visible patches are skipped.
+ * Types    predictions and their gradient f32 or f16, all else f32.
  * Numerics all in f32; variance in two passes, so that a flat patch has variance 0 and the 1e-6 decides.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { lanesWgsl, rowLanes } from './lanes.js'
+import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
 const finishLanes = 256
 
@@ -34,38 +36,45 @@ export function maskedPatchLossForward(
   rows: number,
   length: number,
   normalise: boolean,
+  stored: StoredType = 'f32',
 ): Kernel {
   const lanes = rowLanes(caps)
   const width = length % 4 === 0 ? 4 : 1
   return {
-    name: normalise ? 'maskedPatchLossForward.normPix' : 'maskedPatchLossForward',
-    key: `maskedPatchLossForward/${normalise}/${lanes}/${width}`,
+    name: (normalise ? 'maskedPatchLossForward.normPix' : 'maskedPatchLossForward') + storedSuffix(stored),
+    key: `maskedPatchLossForward/${normalise}/${lanes}/${width}${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'read', 'write', 'write'],
     params: [rows, length / width, f32(length)],
     workgroups: flatGrid(rows, 1),
-    cost: { flops: (normalise ? 9 : 3) * rows * length, bytes: 4 * rows * (2 * length + 4) },
-    code: () => patchForwardCode(lanes, width, normalise),
+    cost: {
+      flops: (normalise ? 9 : 3) * rows * length,
+      bytes: rows * ((4 + storedBytes(stored)) * length + 16),
+    },
+    code: () => patchForwardCode(lanes, width, normalise, stored),
   }
 }
 
-/** WGSL: `Value` is what one load gives, `total` adds its components. */
-const valueWgsl = (width: number) => wgsl`
+/** WGSL: `Value` is what one load gives, `Held` how predictions lie in memory; `total` adds a value's components. */
+const valueWgsl = (width: number, stored: StoredType) => wgsl`
+${storedWgsl(stored)}
 #if ${width === 4}
 alias Value = vec4f;
+alias Held = Stored4;
 fn total(value: vec4f) -> f32 {
   return (value.x + value.y) + (value.z + value.w);
 }
 #else
 alias Value = f32;
+alias Held = Stored;
 fn total(value: f32) -> f32 {
   return value;
 }
 #endif
 `
 
-const patchForwardCode = (lanes: number, width: number, normalise: boolean) => wgsl`
-${valueWgsl(width)}
-@group(0) @binding(0) var<storage, read> pred: array<Value>;
+const patchForwardCode = (lanes: number, width: number, normalise: boolean, stored: StoredType) => wgsl`
+${valueWgsl(width, stored)}
+@group(0) @binding(0) var<storage, read> pred: array<Held>;
 @group(0) @binding(1) var<storage, read> wanted: array<Value>;
 @group(0) @binding(2) var<storage, read> mask: array<f32>;
 @group(0) @binding(3) var<storage, read_write> rowLoss: array<f32>;
@@ -111,7 +120,7 @@ fn main(${entryArguments}) {
 
   var laneError = Value(0.0);
   for (var i = lane; i < params.loads; i += ${lanes}u) {
-    let error = pred[start + i] - (wanted[start + i] - mean) * inverseSigma;
+    let error = Value(pred[start + i]) - (wanted[start + i] - mean) * inverseSigma;
     laneError += error * error;
   }
   let patchLoss = sumLanes(2u, lane, total(laneError)) / params.length;
@@ -126,29 +135,34 @@ fn main(${entryArguments}) {
  * dpred = dy · mask / Σ mask · 2 / length · (pred − t̂), zeros where mask = 0. The target gets no gradient.
  * Bindings: pred, target [rows, length], mask [rows], stats [rows, 2] of the forward, inverseMaskSum [1], dy [1], dpred.
  */
-export function maskedPatchLossBackward(caps: KernelCaps, rows: number, length: number): Kernel {
+export function maskedPatchLossBackward(
+  caps: KernelCaps,
+  rows: number,
+  length: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const lanes = rowLanes(caps)
   const width = length % 4 === 0 ? 4 : 1
   return {
-    name: 'maskedPatchLossBackward',
-    key: `maskedPatchLossBackward/${lanes}/${width}`,
+    name: `maskedPatchLossBackward${storedSuffix(stored)}`,
+    key: `maskedPatchLossBackward/${lanes}/${width}${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'read', 'read', 'read', 'read', 'write'],
     params: [rows, length / width, f32(length)],
     workgroups: flatGrid(rows, 1),
-    cost: { flops: 4 * rows * length, bytes: 4 * rows * (3 * length + 3) },
-    code: () => patchBackwardCode(lanes, width),
+    cost: { flops: 4 * rows * length, bytes: rows * ((4 + 2 * storedBytes(stored)) * length + 12) },
+    code: () => patchBackwardCode(lanes, width, stored),
   }
 }
 
-const patchBackwardCode = (lanes: number, width: number) => wgsl`
-${valueWgsl(width)}
-@group(0) @binding(0) var<storage, read> pred: array<Value>;
+const patchBackwardCode = (lanes: number, width: number, stored: StoredType) => wgsl`
+${valueWgsl(width, stored)}
+@group(0) @binding(0) var<storage, read> pred: array<Held>;
 @group(0) @binding(1) var<storage, read> wanted: array<Value>;
 @group(0) @binding(2) var<storage, read> mask: array<f32>;
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(4) var<storage, read> inverseMaskSum: array<f32>;
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dpred: array<Value>;
+@group(0) @binding(6) var<storage, read_write> dpred: array<Held>;
 
 // The length of a row in loads, and in elements.
 struct Params { rows: u32, loads: u32, length: f32 }
@@ -163,14 +177,15 @@ fn main(${entryArguments}) {
   let start = row * params.loads;
   if (mask[row] == 0.0) {
     for (var i = lane; i < params.loads; i += ${lanes}u) {
-      dpred[start + i] = Value(0.0);
+      dpred[start + i] = Held();
     }
     return;
   }
   let rowStats = stats[row];
   let factor = dy[0] * mask[row] * inverseMaskSum[0] * 2.0 / params.length;
   for (var i = lane; i < params.loads; i += ${lanes}u) {
-    dpred[start + i] = factor * (pred[start + i] - (wanted[start + i] - rowStats.x) * rowStats.y);
+    let error = Value(pred[start + i]) - (wanted[start + i] - rowStats.x) * rowStats.y;
+    dpred[start + i] = Held(factor * error);
   }
 }
 `

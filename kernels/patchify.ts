@@ -8,10 +8,11 @@
  * Mapping  one invocation per pixel (four in a row for 'chw' where p divides by 4), in patch order; it loops
  *          over the channels, so that finding the pixel is paid once. Patch size, grid and channels are baked
  *          in: divisions by constants.
- * Numerics exact copies.
+ * Numerics exact copies; patches may be f16, which rounds.
  */
 import type { Kernel, KernelCaps } from './kernel.js'
 import { perValueKernel, readOnly, writable } from './perValue.js'
+import { type StoredType, storedBytes } from './stored.js'
 
 export type PatchOrder = 'chw' | 'hwc'
 
@@ -22,14 +23,24 @@ export interface PatchGeometry {
   readonly patchSize: number
 }
 
-/** Bindings: images, patches. */
-export function patchify(caps: KernelCaps, geometry: PatchGeometry, order: PatchOrder): Kernel {
-  return permute(caps, 'patchify', geometry, order)
+/** Bindings: images f32, patches f32 or f16. */
+export function patchify(
+  caps: KernelCaps,
+  geometry: PatchGeometry,
+  order: PatchOrder,
+  stored: StoredType = 'f32',
+): Kernel {
+  return permute(caps, 'patchify', geometry, order, stored)
 }
 
-/** The inverse of `patchify`. Bindings: patches, images. */
-export function unpatchify(caps: KernelCaps, geometry: PatchGeometry, order: PatchOrder): Kernel {
-  return permute(caps, 'unpatchify', geometry, order)
+/** The inverse of `patchify`. Bindings: patches f32 or f16, images f32. */
+export function unpatchify(
+  caps: KernelCaps,
+  geometry: PatchGeometry,
+  order: PatchOrder,
+  stored: StoredType = 'f32',
+): Kernel {
+  return permute(caps, 'unpatchify', geometry, order, stored)
 }
 
 function permute(
@@ -37,17 +48,23 @@ function permute(
   name: 'patchify' | 'unpatchify',
   { batch, channels, imageSize, patchSize }: PatchGeometry,
   order: PatchOrder,
+  stored: StoredType,
 ): Kernel {
   const width = order === 'chw' && patchSize % 4 === 0 ? 4 : 1
   const forward = name === 'patchify'
   const pixels = batch * imageSize * imageSize
-  const copy = forward ? 'patches[inPatches] = images[inImages];' : 'images[inImages] = patches[inPatches];'
+  const copy = forward
+    ? 'patches[inPatches] = Held(images[inImages]);'
+    : 'images[inImages] = Value(patches[inPatches]);'
   return perValueKernel(caps, {
     name,
     variant: [order, channels, imageSize, patchSize].join('/'),
     values: pixels / width,
     width,
-    buffers: forward ? [readOnly('images'), writable('patches')] : [readOnly('patches'), writable('images')],
+    stored,
+    buffers: forward
+      ? [{ ...readOnly('images'), stored: 'f32' }, writable('patches')]
+      : [readOnly('patches'), { ...writable('images'), stored: 'f32' }],
     prelude: constants(channels, imageSize, patchSize, width),
     statement: `
     let patchIndex = index / pixelsPerPatch;
@@ -65,7 +82,7 @@ function permute(
       };
       ${copy}
     }`,
-    cost: { flops: 0, bytes: 8 * pixels * channels },
+    cost: { flops: 0, bytes: (4 + storedBytes(stored)) * pixels * channels },
   })
 }
 

@@ -1,7 +1,7 @@
 /**
  * The common frame of kernels that make every output value on its own: element-wise maths, copies, gathers.
  *
- * A value is four elements (`vec4f`) where the row width allows it, else one. A workgroup owns a run of
+ * A value is four elements where the row width allows it, else one. A workgroup owns a run of
  * consecutive values and its lanes stride through it, so neighbours touch neighbouring memory. On a GPU the
  * run is one value a lane; on a CPU driver, where starting a workgroup costs about as much as 64 values, it
  * is up to 64 a lane (lavapipe, measured: a sum of 835,584 elements takes 2.4 ms with runs of 1 and 0.8 ms
@@ -16,6 +16,7 @@ import {
   type Kernel,
   type KernelCaps,
 } from './kernel.js'
+import { type StoredType, storedSuffix, storedWgsl } from './stored.js'
 
 const workgroupSize = 64
 
@@ -29,16 +30,19 @@ export interface PerValueKernel {
   readonly variant?: string
   /** Number of values to make; the statement runs once for every `index` below it. */
   readonly values: number
-  /** Elements per value: 4 binds `vec4f` arrays, 1 `f32` arrays. */
+  /** Elements per value: 4 binds arrays of four-vectors, 1 arrays of numbers. */
   readonly width: 1 | 4
+  /** How the arrays lie in memory, but for those that say otherwise; f32 by default. */
+  readonly stored?: StoredType
   readonly buffers: readonly Binding[]
   /** Members of the uniform block: WGSL declaration and word, in order. */
   readonly parameters?: readonly (readonly [declaration: string, word: number])[]
-  /** `enable` directives, which must come first. */
-  readonly extensions?: string
   /** WGSL functions that the statement calls. */
   readonly prelude?: string
-  /** WGSL that makes the value at `index`. `Value` is its type. */
+  /**
+   * WGSL that makes the value at `index`. `Value` is the type of arithmetic (`vec4f` or `f32`), `Held` that of the arrays: loads read
+   * `Value(x[index])`, stores `y[index] = Held(v)`. Plain copies need neither.
+   */
   readonly statement: string
   readonly cost: Cost
 }
@@ -46,8 +50,10 @@ export interface PerValueKernel {
 export interface Binding {
   readonly name: string
   readonly access: Access
-  /** Element type where it is not `Value`. */
-  readonly type?: 'f32' | 'u32' | 'f16' | 'vec4<f32>' | 'vec4<f16>'
+  /** Element type where it is not a value. */
+  readonly type?: 'f32' | 'u32'
+  /** Stored type where it is not that of the kernel. */
+  readonly stored?: StoredType
 }
 
 export const readOnly = (name: string): Binding => ({ name, access: 'read' })
@@ -60,11 +66,12 @@ export function valueWidth(...counts: readonly number[]): 1 | 4 {
 
 export function perValueKernel(caps: KernelCaps, spec: PerValueKernel): Kernel {
   const { name, values, width, buffers, parameters = [] } = spec
+  const suffix = storedSuffix(spec.stored ?? 'f32')
   const perLane = caps.software ? softwareRun(values) : 1
   const run = workgroupSize * perLane
   return {
-    name: width === 4 ? `${name}.vec4` : name,
-    key: [name, spec.variant, width].filter((part) => part !== undefined).join('/'),
+    name: (width === 4 ? `${name}.vec4` : name) + suffix,
+    key: [name, spec.variant, width].filter((part) => part !== undefined).join('/') + suffix,
     bindings: buffers.map((buffer) => buffer.access),
     params: [values, run, ...parameters.map(([, word]) => word)],
     workgroups: flatGrid(values, run),
@@ -79,15 +86,15 @@ function softwareRun(values: number): number {
 }
 
 function perValueCode(spec: PerValueKernel): string {
-  const { width, buffers, parameters = [], extensions = '', prelude = '', statement } = spec
-  const value = width === 4 ? 'vec4f' : 'f32'
-  const declarations = buffers.map(({ name, access, type }, i) => {
-    const mode = access === 'write' ? 'read_write' : 'read'
-    return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${type ?? 'Value'}>;`
+  const { width, stored = 'f32', buffers, parameters = [], prelude = '', statement } = spec
+  const declarations = buffers.map((buffer, i) => {
+    const mode = buffer.access === 'write' ? 'read_write' : 'read'
+    return `@group(0) @binding(${i}) var<storage, ${mode}> ${buffer.name}: array<${elementType(buffer, width)}>;`
   })
   return wgsl`
-${extensions}
-alias Value = ${value};
+${storedWgsl(stored)}
+alias Value = ${width === 4 ? 'vec4f' : 'f32'};
+alias Held = ${width === 4 ? 'Stored4' : 'Stored'};
 
 struct Params {
   values: u32,
@@ -115,4 +122,10 @@ fn main(
   }
 }
 `
+}
+
+function elementType({ type, stored }: Binding, width: 1 | 4): string {
+  if (type) return type
+  if (!stored) return 'Held'
+  return width === 4 ? `vec4<${stored}>` : stored
 }

@@ -4,25 +4,44 @@
  * Shapes   [B, T, D]: `sampleSize` = T·D consecutive elements a sample, rows of D. All offsets and strides in
  *          the uniform block count values (four elements where D divides by 4), as the arrays do.
  * Mapping  see perValue.ts: one output value an invocation, neighbours side by side. Registers only.
+ * Types    activations f32 or f16. Positions, pooled features and their gradients are f32; an operand of `concatRows` may be
+ *          (a class or mask token among f16 activations).
  * Numerics copies are exact; sums are f32 in a fixed order (batch or token index ascending). No atomics:
  *          where rows are scattered, the caller promises that no two of a sample go to the same place.
  */
 import { f32, type Kernel, type KernelCaps } from './kernel.js'
 import { type Binding, perValueKernel, readOnly, valueWidth, writable } from './perValue.js'
+import { type StoredType, storedBytes } from './stored.js'
 
 const indices: Binding = { name: 'indices', access: 'read', type: 'u32' }
 
 /** y[b, m] = x[b, indices[b, m]]. x [B,N,D], indices [B,M], y [B,M,D]. Bindings: x, indices, y. */
-export function gatherRows(caps: KernelCaps, B: number, N: number, M: number, D: number): Kernel {
-  return moveRows(caps, 'gatherRows', { B, N, M, D }, 'moved[index] = rows[place];', ['read', 'write'])
+export function gatherRows(
+  caps: KernelCaps,
+  B: number,
+  N: number,
+  M: number,
+  D: number,
+  stored: StoredType = 'f32',
+): Kernel {
+  const move = 'moved[index] = rows[place];'
+  return moveRows(caps, 'gatherRows', { B, N, M, D }, move, ['read', 'write'], stored)
 }
 
 /**
  * dx[b, indices[b, m]] = dy[b, m]: the gradient of `gatherRows` for the rows that were gathered; other rows
  * keep what they hold. The indices of a sample are distinct. Bindings: dx, indices, dy.
  */
-export function scatterRows(caps: KernelCaps, B: number, N: number, M: number, D: number): Kernel {
-  return moveRows(caps, 'scatterRows', { B, N, M, D }, 'rows[place] = moved[index];', ['write', 'read'])
+export function scatterRows(
+  caps: KernelCaps,
+  B: number,
+  N: number,
+  M: number,
+  D: number,
+  stored: StoredType = 'f32',
+): Kernel {
+  const move = 'rows[place] = moved[index];'
+  return moveRows(caps, 'scatterRows', { B, N, M, D }, move, ['write', 'read'], stored)
 }
 
 function moveRows(
@@ -31,12 +50,14 @@ function moveRows(
   { B, N, M, D }: Record<'B' | 'N' | 'M' | 'D', number>,
   move: string,
   [rowsAccess, movedAccess]: readonly ['read' | 'write', 'read' | 'write'],
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
     name,
     values: (B * M * D) / width,
     width,
+    stored,
     buffers: [{ name: 'rows', access: rowsAccess }, indices, { name: 'moved', access: movedAccess }],
     parameters: [
       ['columns: u32', D / width],
@@ -51,43 +72,60 @@ function moveRows(
     let sample = entry / params.indicesPerSample;
     let place = (sample * params.rowsPerSample + row) * params.columns + index % params.columns;
     ${move}`,
-    cost: { flops: 0, bytes: 4 * (2 * B * M * D + B * M) },
+    cost: { flops: 0, bytes: 2 * storedBytes(stored) * B * M * D + 4 * B * M },
   })
 }
 
-/** y = tokens start…start+count-1 of every sample of x [B,T,D]. Bindings: x, y [B,count,D]. */
-export function sliceRows(caps: KernelCaps, [B, T, D]: Shape3, start: number, count: number): Kernel {
+/** y = tokens start…start+count-1 of every sample of x [B,T,D]. Bindings: x, y [B,count,D], which may be f32 where x is f16. */
+export function sliceRows(
+  caps: KernelCaps,
+  [B, T, D]: Shape3,
+  start: number,
+  count: number,
+  stored: StoredType = 'f32',
+  yStored: StoredType = stored,
+): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
     name: 'sliceRows',
+    variant: yStored,
     values: (B * count * D) / width,
     width,
-    buffers: [readOnly('x'), writable('y')],
+    stored,
+    buffers: [readOnly('x'), { ...writable('y'), stored: yStored }],
     parameters: sliceParameters(T, D, start, count, width),
     statement: `
     let sample = index / params.sliceSize;
-    y[index] = x[sample * params.sampleSize + params.offset + index % params.sliceSize];`,
-    cost: { flops: 0, bytes: 8 * B * count * D },
+    let value = x[sample * params.sampleSize + params.offset + index % params.sliceSize];
+    y[index] = ${yStored === stored ? 'value' : 'Value(value)'};`,
+    cost: { flops: 0, bytes: (storedBytes(stored) + storedBytes(yStored)) * B * count * D },
   })
 }
 
 /** dx [B,T,D] = dy [B,count,D] at tokens start…start+count-1, zero elsewhere: the gradient of `sliceRows`. Bindings: dy, dx. */
-export function placeRows(caps: KernelCaps, [B, T, D]: Shape3, start: number, count: number): Kernel {
+export function placeRows(
+  caps: KernelCaps,
+  [B, T, D]: Shape3,
+  start: number,
+  count: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
     name: 'placeRows',
     values: (B * T * D) / width,
     width,
+    stored,
     buffers: [readOnly('dy'), writable('dx')],
     parameters: sliceParameters(T, D, start, count, width),
     statement: `
     let sample = index / params.sampleSize;
     // Wraps round to a large number before the slice, so one comparison tells both ends.
     let inSlice = index % params.sampleSize - params.offset;
-    var value = Value(0.0);
+    var value = Held();
     if (inSlice < params.sliceSize) { value = dy[sample * params.sliceSize + inSlice]; }
     dx[index] = value;`,
-    cost: { flops: 0, bytes: 4 * B * (T + count) * D },
+    cost: { flops: 0, bytes: storedBytes(stored) * B * (T + count) * D },
   })
 }
 
@@ -104,19 +142,30 @@ function sliceParameters(T: number, D: number, start: number, count: number, wid
 
 /**
  * y[b] = tokens of a[b], then those of b[b] `repeat` times over. An operand of batch 1 serves every sample.
- * a [B or 1, T1, D], b [B or 1, T2, D], y [B, T1 + repeat·T2, D]. Bindings: a, b, y.
+ * a [B or 1, T1, D], b [B or 1, T2, D], y [B, T1 + repeat·T2, D], which is f16 if an operand is. Bindings: a, b, y.
  */
-export function concatRows(caps: KernelCaps, B: number, a: Shape3, b: Shape3, repeat: number): Kernel {
+export function concatRows(
+  caps: KernelCaps,
+  B: number,
+  a: Shape3,
+  b: Shape3,
+  repeat: number,
+  aStored: StoredType = 'f32',
+  bStored: StoredType = aStored,
+): Kernel {
   const [aBatch, T1, D] = a
   const [bBatch, T2] = b
   const width = valueWidth(D)
   const [aSize, bSize] = [(T1 * D) / width, (T2 * D) / width]
   const tokens = T1 + repeat * T2
+  const stored = aStored === 'f16' || bStored === 'f16' ? 'f16' : 'f32'
   return perValueKernel(caps, {
     name: 'concatRows',
+    variant: `${aStored}/${bStored}`,
     values: (B * tokens * D) / width,
     width,
-    buffers: [readOnly('a'), readOnly('b'), writable('y')],
+    stored,
+    buffers: [{ ...readOnly('a'), stored: aStored }, { ...readOnly('b'), stored: bStored }, writable('y')],
     parameters: [
       ['aSize: u32', aSize],
       ['bSize: u32', bSize],
@@ -129,28 +178,39 @@ export function concatRows(caps: KernelCaps, B: number, a: Shape3, b: Shape3, re
     let sample = index / params.sampleSize;
     let inSample = index % params.sampleSize;
     if (inSample < params.aSize) {
-      y[index] = a[sample * params.aStride + inSample];
+      y[index] = Held(a[sample * params.aStride + inSample]);
     } else {
-      y[index] = b[sample * params.bStride + (inSample - params.aSize) % params.bSize];
+      y[index] = Held(b[sample * params.bStride + (inSample - params.aSize) % params.bSize]);
     }`,
-    cost: { flops: 0, bytes: 4 * (B * tokens * D + aBatch * T1 * D + bBatch * T2 * D) },
+    cost: {
+      flops: 0,
+      bytes:
+        storedBytes(stored) * B * tokens * D +
+        (storedBytes(aStored) * aBatch * T1 + storedBytes(bStored) * bBatch * T2) * D,
+    },
   })
 }
 
 /** y[b, t] = x[b, t] + position[firstRow + t]. x, y [B,T,D], position [P,D]. Bindings: x, position, y. */
-export function addPositionForward(caps: KernelCaps, [B, T, D]: Shape3, firstRow: number): Kernel {
+export function addPositionForward(
+  caps: KernelCaps,
+  [B, T, D]: Shape3,
+  firstRow: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
     name: 'addPosition',
     values: (B * T * D) / width,
     width,
-    buffers: [readOnly('x'), readOnly('position'), writable('y')],
+    stored,
+    buffers: [readOnly('x'), { ...readOnly('position'), stored: 'f32' }, writable('y')],
     parameters: [
       ['sampleSize: u32', (T * D) / width],
       ['offset: u32', (firstRow * D) / width],
     ],
-    statement: 'y[index] = x[index] + position[params.offset + index % params.sampleSize];',
-    cost: { flops: B * T * D, bytes: 4 * (2 * B + 1) * T * D },
+    statement: 'y[index] = Held(Value(x[index]) + position[params.offset + index % params.sampleSize]);',
+    cost: { flops: B * T * D, bytes: (2 * storedBytes(stored) * B + 4) * T * D },
   })
 }
 
@@ -163,13 +223,15 @@ export function addPositionBackward(
   [B, T, D]: Shape3,
   P: number,
   firstRow: number,
+  stored: StoredType = 'f32',
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
     name: 'addPositionBackward',
     values: (P * D) / width,
     width,
-    buffers: [readOnly('dy'), writable('dPosition')],
+    stored,
+    buffers: [readOnly('dy'), { ...writable('dPosition'), stored: 'f32' }],
     parameters: [
       ['batch: u32', B],
       ['sampleSize: u32', (T * D) / width],
@@ -181,50 +243,62 @@ export function addPositionBackward(
     var sum = Value(0.0);
     if (inSample < params.sampleSize) {
       for (var sample = 0u; sample < params.batch; sample++) {
-        sum += dy[sample * params.sampleSize + inSample];
+        sum += Value(dy[sample * params.sampleSize + inSample]);
       }
     }
     dPosition[index] = sum;`,
-    cost: { flops: B * T * D, bytes: 4 * (B * T * D + P * D) },
+    cost: { flops: B * T * D, bytes: storedBytes(stored) * B * T * D + 4 * P * D },
   })
 }
 
-/** y[b] = mean over the tokens start…T-1 of x[b]. x [B,T,D], y [B,D]. Bindings: x, y. */
-export function meanRowsForward(caps: KernelCaps, [B, T, D]: Shape3, start: number): Kernel {
+/** y[b] = mean over the tokens start…T-1 of x[b]. x [B,T,D], y f32 [B,D]. Bindings: x, y. */
+export function meanRowsForward(
+  caps: KernelCaps,
+  [B, T, D]: Shape3,
+  start: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
     name: 'meanRows',
     values: (B * D) / width,
     width,
-    buffers: [readOnly('x'), writable('y')],
+    stored,
+    buffers: [readOnly('x'), { ...writable('y'), stored: 'f32' }],
     parameters: meanParameters(T, D, start, width),
     statement: `
     let sample = index / params.columns;
     let sampleStart = sample * params.tokens * params.columns + index % params.columns;
     var sum = Value(0.0);
     for (var token = params.start; token < params.tokens; token++) {
-      sum += x[sampleStart + token * params.columns];
+      sum += Value(x[sampleStart + token * params.columns]);
     }
     y[index] = sum * params.inverseCount;`,
-    cost: { flops: B * (T - start) * D, bytes: 4 * (B * (T - start) * D + B * D) },
+    cost: { flops: B * (T - start) * D, bytes: storedBytes(stored) * B * (T - start) * D + 4 * B * D },
   })
 }
 
-/** dx[b, t] = dy[b] / (T − start) for t ≥ start, else 0. dy [B,D], dx [B,T,D]. Bindings: dy, dx. */
-export function meanRowsBackward(caps: KernelCaps, [B, T, D]: Shape3, start: number): Kernel {
+/** dx[b, t] = dy[b] / (T − start) for t ≥ start, else 0. dy f32 [B,D], dx [B,T,D]. Bindings: dy, dx. */
+export function meanRowsBackward(
+  caps: KernelCaps,
+  [B, T, D]: Shape3,
+  start: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
     name: 'meanRowsBackward',
     values: (B * T * D) / width,
     width,
-    buffers: [readOnly('dy'), writable('dx')],
+    stored,
+    buffers: [{ ...readOnly('dy'), stored: 'f32' }, writable('dx')],
     parameters: meanParameters(T, D, start, width),
     statement: `
     let row = index / params.columns;
     let sample = row / params.tokens;
     let factor = select(0.0, params.inverseCount, row % params.tokens >= params.start);
-    dx[index] = factor * dy[sample * params.columns + index % params.columns];`,
-    cost: { flops: B * T * D, bytes: 4 * (B * T * D + B * D) },
+    dx[index] = Held(factor * dy[sample * params.columns + index % params.columns]);`,
+    cost: { flops: B * T * D, bytes: storedBytes(stored) * B * T * D + 4 * B * D },
   })
 }
 

@@ -8,7 +8,11 @@ import type { Storage } from './memory.js'
 import type { Runtime } from './runtime.js'
 import { Parameter, type Tensor } from './tensor.js'
 
-type Backward = (dy: Tensor) => readonly (Tensor | null)[]
+/**
+ * Gradients of the inputs from that of the output. `taken(x)` hands over what later uses of the input x gave it so far, or null:
+ * an op that takes it returns the sum, which spares a pass over both. Whoever takes nothing has its gradient added by `backward`.
+ */
+type Backward = (dy: Tensor, taken: (input: Tensor) => Tensor | null) => readonly (Tensor | null)[]
 
 interface Node {
   readonly name: string
@@ -68,19 +72,41 @@ export function withTape<T>(runtime: Runtime, forward: () => T): { result: T; ta
 /**
  * Gradients of a scalar `loss` [1] with respect to every parameter on the tape, added to their slots.
  * Activations are freed as soon as no earlier node can need them; `keep` names tensors that the caller reads
- * afterwards. Gradients of non-parameter leaves with `requiresGrad` are returned.
+ * afterwards. Gradients of non-parameter leaves with `requiresGrad` are returned. All of them are multiplied by `scale` [1]:
+ * loss scaling keeps those that are stored as f16 above its smallest number.
  */
-export function backward(loss: Tensor, tape: Tape, keep: readonly Tensor[] = []): Map<Tensor, Tensor> {
+export function backward(
+  loss: Tensor,
+  tape: Tape,
+  keep: readonly Tensor[] = [],
+  scale: Tensor = loss.runtime.one,
+): Map<Tensor, Tensor> {
   if (loss.size !== 1) throw new ShapeError('backward', `the loss must have one element, got [${loss.shape}]`)
-  const gradients = new Map<Tensor, Tensor>([[loss, loss.runtime.one]])
-  const lifetime = new Lifetime(loss, tape, keep)
+  return propagate(loss, scale, tape, keep)
+}
+
+/** As `backward`, from the gradient of any `output` of the tape. */
+export function propagate(
+  output: Tensor,
+  dOutput: Tensor,
+  tape: Tape,
+  keep: readonly Tensor[],
+): Map<Tensor, Tensor> {
+  const gradients = new Map<Tensor, Tensor>([[output, dOutput]])
+  const lifetime = new Lifetime(tape, [output, dOutput, ...keep])
   for (let i = tape.length - 1; i >= 0; i--) {
     const node = tape[i]!
     const dy = gradients.get(node.output)
     gradients.delete(node.output)
     if (dy) {
       const spent = [dy]
-      node.backward(dy).forEach((gradient, k) => {
+      const taken = (input: Tensor) => {
+        const present = gradients.get(input) ?? null
+        if (present) spent.push(present)
+        gradients.delete(input)
+        return present
+      }
+      node.backward(dy, taken).forEach((gradient, k) => {
         const input = node.inputs[k]!
         if (gradient && needsGrad(input)) spent.push(...accumulate(gradients, input, gradient))
       })
@@ -110,8 +136,8 @@ function accumulate(gradients: Map<Tensor, Tensor>, input: Tensor, gradient: Ten
     gradients.set(input, gradient)
     return []
   }
-  const sum = runtime.empty(input.shape)
-  runtime.dispatch(addForward(runtime.caps, sum.size), [present, gradient, sum])
+  const sum = runtime.empty(input.shape, input.dtype)
+  runtime.dispatch(addForward(runtime.caps, sum.size, sum.stored), [present, gradient, sum])
   gradients.set(input, sum)
   return [present, gradient]
 }
@@ -122,8 +148,8 @@ class Lifetime {
   readonly #outputs = new Map<Storage, number>()
   readonly #kept: Set<Storage>
 
-  constructor(loss: Tensor, tape: Tape, keep: readonly Tensor[]) {
-    this.#kept = new Set([loss, loss.runtime.one, ...keep].map((tensor) => tensor.storage))
+  constructor(tape: Tape, keep: readonly Tensor[]) {
+    this.#kept = new Set(keep.map((tensor) => tensor.storage))
     for (const { output } of tape)
       this.#outputs.set(output.storage, (this.#outputs.get(output.storage) ?? 0) + 1)
   }

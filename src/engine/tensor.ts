@@ -1,3 +1,4 @@
+import type { StoredType } from '../../kernels/stored.js'
 import { record } from './autograd.js'
 import { ShapeError } from './errors.js'
 import { type DType, fromDevice, type HostArray } from './hostArrays.js'
@@ -22,6 +23,12 @@ export class Tensor {
     readonly dtype: DType,
   ) {
     this.size = elementCount(shape)
+  }
+
+  /** The stored type that kernels over this tensor are made for. @throws ShapeError for whole numbers. */
+  get stored(): StoredType {
+    if (this.dtype === 'f32' || this.dtype === 'f16') return this.dtype
+    throw new ShapeError('tensor', `${this.dtype} [${this.shape}] where f32 or f16 is wanted`)
   }
 
   /** The same numbers under another shape of equal size. */

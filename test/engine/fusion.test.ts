@@ -1,12 +1,15 @@
 import t from 'tap'
 import { backward, withTape } from '../../src/engine/autograd.js'
 import { openRuntime } from '../../src/engine/device.js'
+import { add } from '../../src/engine/ops/add.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
 import { gelu } from '../../src/engine/ops/gelu.js'
+import { layerNorm } from '../../src/engine/ops/layerNorm.js'
 import { linear } from '../../src/engine/ops/linear.js'
 import { meanTokens } from '../../src/engine/ops/meanTokens.js'
 import { patchify, unpatchify } from '../../src/engine/ops/patchify.js'
 import { residual } from '../../src/engine/ops/residual.js'
+import { scale } from '../../src/engine/ops/scale.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import type { Tensor } from '../../src/engine/tensor.js'
 import { relativeError } from '../../src/train/verify/array64.js'
@@ -42,6 +45,29 @@ t.test('linear with its GELU is linear, then GELU', async (t) => {
     t.ok(relativeError(values, apart[i]) < 1e-6)
   })
 })
+
+t.test(
+  'layer norm adds the gradient that reaches its input past it, to the bit as a sum of both',
+  async (t) => {
+    for (const width of [48, 7]) {
+      const [x, weight, bias] = [normal(2, 17, width), normal(width), normal(width)]
+      for (const leaf of [x, weight, bias]) leaf.requiresGrad = true
+      const targets = runtime.zeros([2, width])
+      const gradientOf = async (norm: () => Tensor) => {
+        const forward = () => bceWithLogits(meanTokens(add(x, norm()), 0), targets)
+        const { result: loss, tape } = withTape(runtime, forward)
+        const before = runtime.counters.dispatches
+        const gradient = backward(loss, tape, [loss]).get(x)!
+        return { dispatches: runtime.counters.dispatches - before, values: await gradient.read() }
+      }
+      const fused = await gradientOf(() => layerNorm(x, weight, bias, 1e-6))
+      // What lies between the two uses of x keeps the norm from seeing the other gradient.
+      const apart = await gradientOf(() => layerNorm(scale(x, 1), weight, bias, 1e-6))
+      t.same(fused.values, apart.values, `width ${width}`)
+      t.equal(apart.dispatches - fused.dispatches, 2, 'no sum, and no scale')
+    }
+  },
+)
 
 t.test('a residual that drops nothing is the plain one', async (t) => {
   const [x, branch] = [normal(3, 5, 8), normal(3, 5, 8)]

@@ -6,12 +6,12 @@ import { requireSameShape } from './checks.js'
 /**
  * a + b, element by element. Both have the same shape: nothing is broadcast. Both gradients are dy itself.
  *
- * @throws ShapeError if the shapes differ or are empty.
+ * @throws ShapeError if the shapes or types differ, or are empty.
  */
 export function add(a: Tensor, b: Tensor): Tensor {
   requireSameShape('add', 'a', a, 'b', b)
   const { runtime } = a
-  const sum = runtime.empty(a.shape)
-  runtime.dispatch(addForward(runtime.caps, sum.size), [a, b, sum])
+  const sum = runtime.empty(a.shape, a.dtype)
+  runtime.dispatch(addForward(runtime.caps, sum.size, sum.stored), [a, b, sum])
   return record('add', sum, [a, b], (dy) => [dy, dy])
 }

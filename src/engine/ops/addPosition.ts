@@ -5,8 +5,8 @@ import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described } from './checks.js'
 
 /**
- * Adds position rows: y[b, t] = x[b, t] + position[0, firstRow + t]. x: [B, T, D], position: [1, P, D] → [B,
- * T, D]. The position's gradient is the sum over the batch, zero in rows that were not used.
+ * Adds position rows: y[b, t] = x[b, t] + position[0, firstRow + t]. x: [B, T, D], position: f32 [1, P, D] →
+ * [B, T, D] of the type of x. The position's gradient is the sum over the batch, zero in rows that were not used.
  *
  * @throws ShapeError if the widths differ or the table has no row firstRow + T − 1.
  */
@@ -19,12 +19,12 @@ export function addPosition(x: Tensor, position: Tensor, firstRow: number): Tens
     throw new ShapeError('addPosition', `${described('x', x)}, ${described('position', position)}; ${wants}`)
   }
   const { runtime } = x
-  const y = runtime.empty(x.shape)
-  runtime.dispatch(addPositionForward(runtime.caps, sizes, firstRow), [x, position, y])
+  const y = runtime.empty(x.shape, x.dtype)
+  runtime.dispatch(addPositionForward(runtime.caps, sizes, firstRow, x.stored), [x, position, y])
   return record('addPosition', y, [x, position], (dy) => {
     if (!needsGrad(position)) return [dy, null]
     const dPosition = gradientTarget(position)
-    runtime.dispatch(addPositionBackward(runtime.caps, sizes, P, firstRow), [dy, dPosition])
+    runtime.dispatch(addPositionBackward(runtime.caps, sizes, P, firstRow, dy.stored), [dy, dPosition])
     return [dy, dPosition]
   })
 }

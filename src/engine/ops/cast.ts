@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor.js'
 export function cast(x: Tensor, dtype: StoredType): Tensor {
   if (x.dtype === dtype) return x
   const y = converted(x, x.runtime.empty(x.shape, dtype), dtype)
-  return record('cast', y, [x], (dy) => [converted(dy, gradientTarget(x), x.dtype as StoredType)])
+  return record('cast', y, [x], (dy) => [converted(dy, gradientTarget(x), x.stored)])
 }
 
 function converted(from: Tensor, to: Tensor, dtype: StoredType): Tensor {

@@ -11,11 +11,14 @@ export function requireElements(op: string, name: string, x: Tensor): void {
   if (x.size === 0) throw new ShapeError(op, `${described(name, x)}, which has no elements`)
 }
 
-/** @throws ShapeError unless both have the same shape and some elements. */
+/** @throws ShapeError unless both have the same shape and type, and some elements. */
 export function requireSameShape(op: string, aName: string, a: Tensor, bName: string, b: Tensor): void {
   requireElements(op, aName, a)
   if (a.shape.length !== b.shape.length || a.shape.some((size, i) => size !== b.shape[i])) {
     throw new ShapeError(op, `${described(aName, a)}, ${described(bName, b)}; the shapes must be equal`)
+  }
+  if (a.dtype !== b.dtype) {
+    throw new ShapeError(op, `${described(aName, a)}, ${described(bName, b)}; the types must be equal`)
   }
 }
 

@@ -19,13 +19,13 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
     throw new ShapeError('gatherRows', `${described('x', x)}, ${described('indices', indices)}; ${wants}`)
   }
   const { runtime } = x
-  const y = runtime.empty([B, M!, D])
-  runtime.dispatch(gatherKernel(runtime.caps, B, N, M!, D), [x, indices, y])
+  const y = runtime.empty([B, M!, D], x.dtype)
+  runtime.dispatch(gatherKernel(runtime.caps, B, N, M!, D, x.stored), [x, indices, y])
   return record('gatherRows', y, [x], (dy) => {
     const dx = gradientTarget(x)
     // A whole permutation fills every row.
     if (M! < N) runtime.clear(dx)
-    runtime.dispatch(scatterRows(runtime.caps, B, N, M!, D), [dx, indices, dy])
+    runtime.dispatch(scatterRows(runtime.caps, B, N, M!, D, x.stored), [dx, indices, dy])
     return [dx]
   })
 }

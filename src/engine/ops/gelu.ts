@@ -11,11 +11,11 @@ import { requireElements } from './checks.js'
 export function gelu(x: Tensor): Tensor {
   requireElements('gelu', 'x', x)
   const { runtime } = x
-  const y = runtime.empty(x.shape)
-  runtime.dispatch(geluForward(runtime.caps, x.size), [x, y])
+  const y = runtime.empty(x.shape, x.dtype)
+  runtime.dispatch(geluForward(runtime.caps, x.size, x.stored), [x, y])
   return record('gelu', y, [x], (dy) => {
     const dx = gradientTarget(x)
-    runtime.dispatch(geluBackward(runtime.caps, x.size), [x, dy, dx])
+    runtime.dispatch(geluBackward(runtime.caps, x.size, x.stored), [x, dy, dx])
     return [dx]
   })
 }

@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor.js'
 export function gradientReversal(x: Tensor, lambda: number): Tensor {
   return record('gradientReversal', x.alias(), [x], (dy) => {
     const dx = gradientTarget(x)
-    x.runtime.dispatch(scaleForward(x.runtime.caps, x.size, -lambda), [dy, dx])
+    x.runtime.dispatch(scaleForward(x.runtime.caps, x.size, -lambda, x.stored), [dy, dx])
     return [dx]
   })
 }

@@ -12,7 +12,7 @@ import { described, requireElements } from './checks.js'
 
 /**
  * Layer normalisation over the last dimension: y = (x − mean)/√(variance + eps)·weight + bias, variance
- * biased. x: [..., D], weight, bias: [D] → [..., D]. Ba, Kiros & Hinton 2016.
+ * biased. x: [..., D], weight, bias: f32 [D] → [..., D]. Ba, Kiros & Hinton 2016.
  *
  * @throws ShapeError if weight or bias is not [D], or x is empty.
  */
@@ -20,13 +20,18 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
   const D = normalisedWidth(x, weight, bias)
   const rows = x.size / D
   const { runtime } = x
-  const y = runtime.empty(x.shape)
+  const y = runtime.empty(x.shape, x.dtype)
   const mean = runtime.empty([rows])
   const rstd = runtime.empty([rows])
-  runtime.dispatch(layerNormForward(runtime.caps, rows, D, eps), [x, weight, bias, y, mean, rstd])
-  const backward = (dy: Tensor) => {
+  runtime.dispatch(layerNormForward(runtime.caps, rows, D, eps, x.stored), [x, weight, bias, y, mean, rstd])
+  const backward = (dy: Tensor, taken: (input: Tensor) => Tensor | null) => {
     const dx = needsGrad(x) ? gradientTarget(x) : null
-    if (dx) runtime.dispatch(layerNormBackward(runtime.caps, rows, D), [x, weight, dy, mean, rstd, dx])
+    if (dx) {
+      // In a residual block x has another use, whose gradient is added here.
+      const addend = taken(x)
+      const kernel = layerNormBackward(runtime.caps, rows, D, addend !== null, x.stored)
+      runtime.dispatch(kernel, [x, weight, dy, mean, rstd, ...(addend ? [addend] : []), dx])
+    }
     return [dx, ...parameterGradients({ x, weight, bias, dy, mean, rstd })]
   }
   record('layerNorm', y, [x, weight, bias], backward, [mean, rstd])
@@ -48,7 +53,14 @@ function parameterGradients(
   const [dWeight, dBias] = [gradientTarget(weight), gradientTarget(bias)]
   const [weightSums, biasSums] =
     chunks === 1 ? [dWeight, dBias] : [runtime.empty([chunks, D]), runtime.empty([chunks, D])]
-  runtime.dispatch(layerNormParameterGradients(rows, D, chunk), [x, dy, mean, rstd, weightSums, biasSums])
+  runtime.dispatch(layerNormParameterGradients(rows, D, chunk, x.stored), [
+    x,
+    dy,
+    mean,
+    rstd,
+    weightSums,
+    biasSums,
+  ])
   if (chunks > 1) {
     sumRows(weightSums, chunks, dWeight)
     sumRows(biasSums, chunks, dBias)

@@ -11,7 +11,7 @@ import type { Tensor } from '../tensor.js'
  * The masked autoencoder's loss (He et al. 2022): squared error, mean over each patch, mean over masked patches:
  * Σ mask·mean_P((pred − t̂)²) / Σ mask, sums over the whole batch. With `normPix` the target of each patch is
  * t̂ = (t − mean) / sqrt(var + 1e-6), its variance unbiased (÷ P−1); otherwise t̂ = t.
- * pred [B,L,P], target [B,L,P], mask f32 [B,L] (1 = hidden from the encoder) → [1]. Only pred gets a gradient.
+ * pred f32 or f16 [B,L,P], target f32 [B,L,P], mask f32 [B,L] (1 = hidden from the encoder) → [1]. Only pred gets a gradient.
  * Where nothing is masked, loss and gradient are 0.
  * @throws ShapeError on other shapes or types, or normPix with P < 2.
  */
@@ -24,13 +24,13 @@ export function maskedPatchLoss(pred: Tensor, target: Tensor, mask: Tensor, norm
   const stats = runtime.empty([rows, 2])
   const inverseMaskSum = runtime.empty([1])
   const loss = runtime.empty([1])
-  const forward = maskedPatchLossForward(runtime.caps, rows, length, normPix)
+  const forward = maskedPatchLossForward(runtime.caps, rows, length, normPix, pred.stored)
   runtime.dispatch(forward, [pred, target, mask, rowLoss, stats])
   runtime.dispatch(finishMasked(runtime.caps, rows), [rowLoss, mask, loss, inverseMaskSum])
   rowLoss.dispose()
   const backward = (dy: Tensor) => {
     const dpred = gradientTarget(pred)
-    const kernel = maskedPatchLossBackward(runtime.caps, rows, length)
+    const kernel = maskedPatchLossBackward(runtime.caps, rows, length, pred.stored)
     runtime.dispatch(kernel, [pred, target, mask, stats, inverseMaskSum, dy, dpred])
     return [dpred]
   }
@@ -49,8 +49,12 @@ function check(pred: Tensor, target: Tensor, mask: Tensor, normPix: boolean): vo
   if (mask.shape.join() !== wanted.join()) {
     throw new ShapeError(op, `pred [${pred.shape}] wants a mask [${wanted}], got [${mask.shape}]`)
   }
-  if ([pred, target, mask].some(({ dtype }) => dtype !== 'f32')) {
-    throw new ShapeError(op, `wants f32, got ${pred.dtype} pred, ${target.dtype} target, ${mask.dtype} mask`)
+  const floats = pred.dtype === 'f32' || pred.dtype === 'f16'
+  if (!floats || target.dtype !== 'f32' || mask.dtype !== 'f32') {
+    throw new ShapeError(
+      op,
+      `wants f32 or an f16 pred, got ${pred.dtype} pred, ${target.dtype} target, ${mask.dtype} mask`,
+    )
   }
   if (normPix && pred.shape[2] < 2) {
     throw new ShapeError(op, `normPix needs patches of at least 2 values, got [${pred.shape}]`)

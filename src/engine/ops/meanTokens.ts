@@ -5,7 +5,7 @@ import { batchTokensWidth, requireTokenRange } from './checks.js'
 
 /**
  * Mean over the tokens start…T-1 of every sample (global average pooling; start = 1 leaves the class token
- * out). x: [B, T, D] → [B, D].
+ * out). x: [B, T, D] → f32 [B, D], what heads work in.
  *
  * @throws ShapeError if no token is left.
  */
@@ -15,10 +15,10 @@ export function meanTokens(x: Tensor, start: number): Tensor {
   requireTokenRange('meanTokens', x, start, T - start)
   const { runtime } = x
   const y = runtime.empty([B, D])
-  runtime.dispatch(meanRowsForward(runtime.caps, sizes, start), [x, y])
+  runtime.dispatch(meanRowsForward(runtime.caps, sizes, start, x.stored), [x, y])
   return record('meanTokens', y, [x], (dy) => {
     const dx = gradientTarget(x)
-    runtime.dispatch(meanRowsBackward(runtime.caps, sizes, start), [dy, dx])
+    runtime.dispatch(meanRowsBackward(runtime.caps, sizes, start, x.stored), [dy, dx])
     return [dx]
   })
 }

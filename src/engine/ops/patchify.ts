@@ -4,19 +4,25 @@ import {
   patchify as patchifyKernel,
   unpatchify as unpatchifyKernel,
 } from '../../../kernels/patchify.js'
+import type { StoredType } from '../../../kernels/stored.js'
 import { gradientTarget, record } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described, requireElements } from './checks.js'
 
 /**
- * Cuts square images into patches. images: [B, C, S, S] → [B, (S/p)², p·p·C], the patch grid row by row.
+ * Cuts square images into patches. images: f32 [B, C, S, S] → `dtype` [B, (S/p)², p·p·C], the patch grid row by row.
  * Within a patch: 'chw' = (channel, row, column), the order of a patch-embedding convolution's weight;
  * 'hwc' = (row, column, channel), the order of reconstruction targets.
  *
  * @throws ShapeError if the images are not square or S does not divide by the patch size.
  */
-export function patchify(images: Tensor, patchSize: number, order: PatchOrder): Tensor {
+export function patchify(
+  images: Tensor,
+  patchSize: number,
+  order: PatchOrder,
+  dtype: StoredType = 'f32',
+): Tensor {
   const [batch, channels, imageSize, columns] = images.shape
   if (images.shape.length !== 4 || imageSize !== columns) {
     throw new ShapeError('patchify', `${described('images', images)}, wants [batch, channels, S, S]`)
@@ -30,18 +36,18 @@ export function patchify(images: Tensor, patchSize: number, order: PatchOrder): 
   }
   const geometry = { batch: batch!, channels: channels!, imageSize: imageSize!, patchSize }
   const { runtime } = images
-  const patches = runtime.empty(patchesShape(geometry))
-  runtime.dispatch(patchifyKernel(runtime.caps, geometry, order), [images, patches])
+  const patches = runtime.empty(patchesShape(geometry), dtype)
+  runtime.dispatch(patchifyKernel(runtime.caps, geometry, order, dtype), [images, patches])
   return record('patchify', patches, [images], (dPatches) => {
     const dImages = gradientTarget(images)
-    runtime.dispatch(unpatchifyKernel(runtime.caps, geometry, order), [dPatches, dImages])
+    runtime.dispatch(unpatchifyKernel(runtime.caps, geometry, order, dtype), [dPatches, dImages])
     return [dImages]
   })
 }
 
 /**
- * Puts patches back together, the inverse of `patchify`. patches: [B, L, p·p·C], L a square number → [B, C,
- * S, S].
+ * Puts patches back together, the inverse of `patchify`. patches: [B, L, p·p·C], L a square number → f32
+ * [B, C, S, S].
  *
  * @throws ShapeError if L is no square number or the width is not a multiple of p·p.
  */
@@ -57,10 +63,10 @@ export function unpatchify(patches: Tensor, patchSize: number, order: PatchOrder
   const geometry = { batch, channels, imageSize, patchSize }
   const { runtime } = patches
   const images = runtime.empty([batch, channels, imageSize, imageSize])
-  runtime.dispatch(unpatchifyKernel(runtime.caps, geometry, order), [patches, images])
+  runtime.dispatch(unpatchifyKernel(runtime.caps, geometry, order, patches.stored), [patches, images])
   return record('unpatchify', images, [patches], (dImages) => {
     const dPatches = gradientTarget(patches)
-    runtime.dispatch(patchifyKernel(runtime.caps, geometry, order), [dImages, dPatches])
+    runtime.dispatch(patchifyKernel(runtime.caps, geometry, order, patches.stored), [dImages, dPatches])
     return [dPatches]
   })
 }

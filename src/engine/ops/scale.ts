@@ -13,8 +13,10 @@ export function scale(x: Tensor, factor: number): Tensor {
   requireElements('scale', 'x', x)
   const { runtime } = x
   const scaled = (source: Tensor, result: Tensor) => {
-    runtime.dispatch(scaleForward(runtime.caps, x.size, factor), [source, result])
+    runtime.dispatch(scaleForward(runtime.caps, x.size, factor, x.stored), [source, result])
     return result
   }
-  return record('scale', scaled(x, runtime.empty(x.shape)), [x], (dy) => [scaled(dy, gradientTarget(x))])
+  return record('scale', scaled(x, runtime.empty(x.shape, x.dtype)), [x], (dy) => [
+    scaled(dy, gradientTarget(x)),
+  ])
 }

@@ -13,11 +13,11 @@ export function sliceTokens(x: Tensor, start: number, count: number): Tensor {
   requireTokenRange('sliceTokens', x, start, count)
   const [B, , D] = sizes
   const { runtime } = x
-  const y = runtime.empty([B, count, D])
-  runtime.dispatch(sliceRows(runtime.caps, sizes, start, count), [x, y])
+  const y = runtime.empty([B, count, D], x.dtype)
+  runtime.dispatch(sliceRows(runtime.caps, sizes, start, count, x.stored), [x, y])
   return record('sliceTokens', y, [x], (dy) => {
     const dx = gradientTarget(x)
-    runtime.dispatch(placeRows(runtime.caps, sizes, start, count), [dy, dx])
+    runtime.dispatch(placeRows(runtime.caps, sizes, start, count, x.stored), [dy, dx])
     return [dx]
   })
 }

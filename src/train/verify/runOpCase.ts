@@ -94,7 +94,7 @@ function compute(runtime: Runtime, prepared: PreparedCase): { output: Tensor; gr
     const { result: output, tape } = withTape(runtime, () => opCase.run(...inputs))
     results.output = output
     if (prepared.gradients.length > 0) {
-      const loss = weightedSum(runtime, output, runtime.tensor(dy, output.shape), tape)
+      const loss = weightedSum(runtime, output, runtime.tensor(dy, output.shape, output.dtype), tape)
       const gradients = backward(loss, tape, [output])
       results.gradients = inputs.map((input) => gradients.get(input) ?? null)
     }
