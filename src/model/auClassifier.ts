@@ -6,8 +6,9 @@ import { ParameterArena, type ParameterSpec } from '../engine/parameters.js'
 import type { DropPath } from '../engine/randomState.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
-import { block } from './block.js'
+import { blockFor } from './block.js'
 import { type ClassifierConfig, checkVitConfig } from './config.js'
+import { type Execution, plainExecution } from './execution.js'
 import { identityHead, identityHeadParameters } from './identityHead.js'
 import { defaultLinearParameters, normParameters } from './initialisation.js'
 import {
@@ -55,6 +56,7 @@ export class AuClassifier {
     runtime: Runtime,
     readonly config: ClassifierConfig,
     seed: number,
+    readonly execution: Execution = plainExecution,
   ) {
     const specs = classifierParameters(config)
     this.parameters = new ParameterArena(runtime, specs)
@@ -76,6 +78,7 @@ export class AuClassifier {
     const p = this.parameters
     const { config } = this
     let x = concatTokens(clsToken(p), embedPatches(images, p, config))
+    const block = blockFor(this.execution)
     for (let i = 0; i < config.depth; i++) {
       const scales = dropPath && { attention: dropPath.scales[2 * i]!, mlp: dropPath.scales[2 * i + 1]! }
       x = block(x, p, `blocks.${i}`, config, scales)

@@ -1,9 +1,11 @@
+import { checkpoint } from '../engine/checkpoint.js'
 import { attention } from '../engine/ops/attention.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear } from '../engine/ops/linear.js'
 import { residual } from '../engine/ops/residual.js'
 import type { ParameterArena, ParameterSpec } from '../engine/parameters.js'
 import type { Tensor } from '../engine/tensor.js'
+import type { Execution } from './execution.js'
 import { type InitStyle, linearParameters, normParameters } from './initialisation.js'
 
 export interface BlockConfig {
@@ -58,4 +60,13 @@ export function block(
   }
   // Without a tape nothing inside the block is needed later: give it back at once.
   return x.runtime.tape ? run() : x.runtime.scope(run)
+}
+
+/** `block`, or with activation checkpointing a block whose inside backward computes again instead of keeping it. */
+export function blockFor({ checkpointActivations }: Execution): typeof block {
+  if (!checkpointActivations) return block
+  return (x, parameters, prefix, config, scales) => {
+    const own = parameters.parameters.filter(({ name }) => name.startsWith(`${prefix}.`))
+    return checkpoint(x, own, (input) => block(input, parameters, prefix, config, scales))
+  }
 }

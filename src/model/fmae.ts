@@ -10,8 +10,9 @@ import { sliceTokens } from '../engine/ops/sliceTokens.js'
 import { ParameterArena, type ParameterSpec } from '../engine/parameters.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
-import { type BlockConfig, block, blockParameters } from './block.js'
+import { type BlockConfig, blockFor, blockParameters } from './block.js'
 import { checkFmaeConfig, type FmaeConfig, keptPatches, patchCount, patchValues } from './config.js'
+import { type Execution, plainExecution } from './execution.js'
 import { linearParameters, normParameters } from './initialisation.js'
 import {
   clsToken,
@@ -64,6 +65,7 @@ export class Fmae {
     runtime: Runtime,
     readonly config: FmaeConfig,
     seed: number,
+    readonly execution: Execution = plainExecution,
   ) {
     const specs = fmaeParameters(config)
     this.parameters = new ParameterArena(runtime, specs)
@@ -83,6 +85,7 @@ export class Fmae {
     const p = this.parameters
     const visible = gatherRows(embedPatches(images, p, this.config), kept)
     let x = concatTokens(clsToken(p), visible)
+    const block = blockFor(this.execution)
     for (let i = 0; i < this.config.depth; i++) x = block(x, p, `blocks.${i}`, this.config, null)
     return layerNorm(x, p.get('norm.weight'), p.get('norm.bias'), this.config.layerNormEps)
   }
@@ -97,6 +100,7 @@ export class Fmae {
     const shuffled = concatTokens(sliceTokens(embedded, 1, kept), p.get('mask_token'), removed)
     const ordered = concatTokens(sliceTokens(embedded, 0, 1), gatherRows(shuffled, restore))
     let x = addPosition(ordered, p.get('decoder_pos_embed'), 0)
+    const block = blockFor(this.execution)
     for (let i = 0; i < config.decoderDepth; i++)
       x = block(x, p, `decoder_blocks.${i}`, decoderConfig(config), null)
     const patches = sliceTokens(x, 1, patchCount(config))

@@ -61,6 +61,13 @@ const optimisation = {
   flip: z.boolean().default(true).describe('mirroring half of the pictures'),
   shift: z.int().nonnegative().describe('largest random shift of a picture in pixels'),
   checkpointEvery: count.default(1).describe('epochs between checkpoints'),
+  checkpointActivations: z
+    .boolean()
+    .default(false)
+    .describe(
+      'keep one tensor a block and compute the rest again in backward: less memory, a third more work',
+    ),
+  memoryReport: z.boolean().default(false).describe('print what the run will take of device memory'),
 }
 
 const architecture = {

@@ -29,13 +29,19 @@ const classifier: ClassifierConfig = {
   dropPath: 0.3,
 }
 
-function pretraining(accumulation: number): TrainingRun {
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), batchSize: 2, accumulation, clipGradient: 1 }
+interface Variation {
+  readonly accumulation: number
+  readonly checkpointActivations?: boolean
+}
+
+function pretraining(variation: Variation): TrainingRun {
+  const recipe = pretrainDefaults(pretrainRecipes.nano)
+  const settings = { ...recipe, batchSize: 2, clipGradient: 1, ...variation }
   return new Pretraining(runtime, fmae, settings, noiseLoader(32), noiseIndices)
 }
 
-function fineTuning(accumulation: number): TrainingRun {
-  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), batchSize: 3, accumulation }
+function fineTuning(variation: Variation): TrainingRun {
+  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), batchSize: 3, ...variation }
   return new FineTuning(
     runtime,
     classifier,
@@ -73,16 +79,22 @@ async function train(run: TrainingRun, replayed: boolean) {
 for (const [name, make] of Object.entries({ pretraining, fineTuning })) {
   for (const accumulation of [1, 2, 4]) {
     t.test(`${name}, ${accumulation} micro-batches a step`, async (t) => {
-      const eager = await train(make(accumulation), false)
+      const eager = await train(make({ accumulation }), false)
       t.ok(eager.losses.every(Number.isFinite))
       t.equal(new Set(eager.losses).size, eager.losses.length, 'every step has other data')
-      t.same(await train(make(accumulation), true), eager)
+      t.same(await train(make({ accumulation }), true), eager)
     })
   }
+  t.test(`${name} with activation checkpointing: the same bits in less memory`, async (t) => {
+    const all = make({ accumulation: 1 })
+    const few = make({ accumulation: 1, checkpointActivations: true })
+    t.same(await train(few, true), await train(all, true))
+    t.ok(new MicroBatches(few).memory.bytes < new MicroBatches(all).memory.bytes)
+  })
 }
 
 t.test('a replayed step takes nothing: no buffer, no pipeline, no memory of the pool', async (t) => {
-  const run = pretraining(2)
+  const run = pretraining({ accumulation: 2 })
   const work = new MicroBatches(run)
   const step = () => {
     run.optimizer.prepare(1e-3, 2)

@@ -49,7 +49,7 @@ export class FineTuning implements TrainingRun {
     subjects: readonly string[],
   ) {
     const { seed, batchSize, flip, shift } = settings
-    this.model = new AuClassifier(runtime, config, seed)
+    this.model = new AuClassifier(runtime, config, seed, settings)
     this.optimizer = this.#makeOptimizer()
     const augmentation = { flip, shift }
     const identities = config.lambda > 0 ? { subjects } : {}

@@ -37,7 +37,7 @@ export class Pretraining implements TrainingRun {
     indices: ArrayLike<number>,
   ) {
     const { seed, batchSize, flip, shift } = settings
-    this.model = new Fmae(runtime, config, seed)
+    this.model = new Fmae(runtime, config, seed, settings)
     const { parameters } = this.model
     const { weightDecay, beta1, beta2, clipGradient } = settings
     const rules = pretrainingRules(parameters.parameters, weightDecay)

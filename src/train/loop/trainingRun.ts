@@ -21,6 +21,7 @@ export type RunSettings = Pick<
   | 'beta1'
   | 'beta2'
   | 'clipGradient'
+  | 'checkpointActivations'
 >
 
 /** What the loop, the checkpoints and the log need to know of a training. */
