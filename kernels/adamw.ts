@@ -36,7 +36,13 @@ export interface AdamwStep {
   readonly maxNorm: number
 }
 
-/** The `scalars` buffer of one step, f32 [10]; corrections are computed in float64. */
+/** Numbers in the `scalars` buffer. */
+export const adamwScalarCount = 13
+
+/**
+ * The `scalars` buffer of one step, f32 [13]; corrections are computed in float64. The last three are for loss scaling, which
+ * corrects them for skipped steps (lossScale.ts).
+ */
 export function adamwScalars(s: AdamwStep): Float32Array {
   return Float32Array.of(
     s.learningRate,
@@ -49,12 +55,15 @@ export function adamwScalars(s: AdamwStep): Float32Array {
     1 - s.beta2 ** s.step,
     s.gradientMultiplier,
     s.maxNorm,
+    s.step,
+    Math.log(s.beta1),
+    Math.log(s.beta2),
   )
 }
 
 /**
  * Bindings: param, grad, m, v f32 [count]; groupOfBlock u32 [count / 64]; groups f32 [groups, 4] = (learning-rate
- * multiplier, weight decay, 0, 0); scalars f32 [10] of `adamwScalars`; clip f32 [3] of `clipFactorKernel`, or (0, 1, 0)
+ * multiplier, weight decay, 0, 0); scalars f32 [13] of `adamwScalars`; clip f32 [3] of `clipFactorKernel`, or (0, 1, 0)
  * where the norm is not wanted.
  */
 export function adamwKernel(_caps: KernelCaps, count: number): Kernel {

@@ -1,4 +1,5 @@
 import { LimitError } from './errors.js'
+import { byteLength, type DType } from './hostArrays.js'
 import type { Storage } from './memory.js'
 import { PhiloxStream } from './random.js'
 import type { Runtime } from './runtime.js'
@@ -19,8 +20,8 @@ export interface ParameterSpec {
   readonly frozen?: boolean
 }
 
-/** Elements to which every slot is rounded up: 256 bytes, the strictest storage-offset alignment in use. */
-export const SLOT_ALIGNMENT = 64
+/** Elements to which every slot is rounded up: 256 bytes of f16, the strictest storage-offset alignment in use. */
+export const SLOT_ALIGNMENT = 128
 
 /** One stretch of the arena, within the adapter's binding limit. */
 export interface ArenaChunk {
@@ -111,6 +112,7 @@ export class ParameterArena {
 export function carve(
   runtime: Runtime,
   shapes: readonly (readonly number[])[],
+  dtype: DType = 'f32',
 ): { whole: Tensor; parts: Tensor[] } {
   const offsets: number[] = []
   let elements = 0
@@ -118,17 +120,17 @@ export function carve(
     offsets.push(elements)
     elements += slotElements(shape)
   }
-  const { buffer, id } = runtime.memory.createBuffer(4 * elements)
+  const { buffer, id } = runtime.memory.createBuffer(byteLength(dtype, elements))
   const view = (offset: number, shape: readonly number[]) => {
     const storage: Storage = {
       buffer,
       bufferId: id,
-      byteOffset: 4 * offset,
-      byteLength: 4 * elementCount(shape),
+      byteOffset: byteLength(dtype, offset),
+      byteLength: byteLength(dtype, elementCount(shape)),
       alive: true,
       permanent: true,
     }
-    return new Tensor(runtime, storage, shape, 'f32')
+    return new Tensor(runtime, storage, shape, dtype)
   }
   return { whole: view(0, [elements]), parts: shapes.map((shape, i) => view(offsets[i]!, shape)) }
 }

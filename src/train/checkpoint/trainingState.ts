@@ -7,13 +7,15 @@ import { assertFinite, type SafeTensor, type SafetensorsFile } from './safetenso
 /** Prefixes of AdamW's first and second moment of a parameter, PyTorch's names for them. */
 const FIRST_MOMENT = 'exp_avg.'
 const SECOND_MOMENT = 'exp_avg_sq.'
+/** State of loss scaling; only in checkpoints of mixed precision. */
+const LOSS_SCALE = 'loss_scale'
 
 /** Written into every checkpoint; a file without it is somebody else's weights. */
 export const CHECKPOINT_FORMAT = 'fmae-webgpu/1'
 
 type Tensors = Map<string, SafeTensor>
 
-/** Parameters under their names and, for going on, the optimiser's moments. */
+/** Parameters under their names and, for going on, the optimiser's moments and loss scale. */
 export async function collectTensors(run: TrainingRun): Promise<Tensors> {
   const tensors: Tensors = new Map()
   for (const parameter of run.parameters.parameters) tensors.set(parameter.name, await download(parameter))
@@ -21,6 +23,8 @@ export async function collectTensors(run: TrainingRun): Promise<Tensors> {
     tensors.set(FIRST_MOMENT + name, await download(first))
     tensors.set(SECOND_MOMENT + name, await download(second))
   }
+  const { lossScale } = run.optimizer
+  if (lossScale) tensors.set(LOSS_SCALE, await download(lossScale.state))
   return tensors
 }
 
@@ -28,7 +32,7 @@ async function download(tensor: Tensor): Promise<SafeTensor> {
   return { shape: tensor.shape, data: await tensor.read() }
 }
 
-/** Puts weights, moments and the step count back; afterwards `trainLoop` goes on as if it had never stopped. */
+/** Puts weights, moments, loss scale and the step count back; afterwards `trainLoop` goes on as if it had never stopped. */
 export function restoreRun(run: TrainingRun, { tensors, metadata }: SafetensorsFile, file: string): void {
   const upload = (name: string, target: Tensor) => {
     run.runtime.write(target, tensorOf(tensors, name, target.shape, file).data as Float32Array)
@@ -38,6 +42,8 @@ export function restoreRun(run: TrainingRun, { tensors, metadata }: SafetensorsF
     upload(FIRST_MOMENT + name, first)
     upload(SECOND_MOMENT + name, second)
   }
+  const { lossScale } = run.optimizer
+  if (lossScale) upload(LOSS_SCALE, lossScale.state)
   const step = Number(metadata.step)
   if (!Number.isInteger(step) || step < 0) {
     throw new UserError(`${file}: metadata field step is ${metadata.step}; expected a whole number of steps`)
@@ -82,8 +88,9 @@ export function loadMatching(arena: ParameterArena, { tensors }: SafetensorsFile
     arena.runtime.write(parameter, tensorOf(tensors, name, parameter.shape, file).data as Float32Array)
     loaded.push(name)
   }
-  const isMoment = (name: string) => name.startsWith(FIRST_MOMENT) || name.startsWith(SECOND_MOMENT)
-  const unused = [...tensors.keys()].filter((name) => !arena.has(name) && !isMoment(name))
+  const ofOptimizer = (name: string) =>
+    name.startsWith(FIRST_MOMENT) || name.startsWith(SECOND_MOMENT) || name === LOSS_SCALE
+  const unused = [...tensors.keys()].filter((name) => !arena.has(name) && !ofOptimizer(name))
   return { loaded, missing, unused }
 }
 

@@ -1,8 +1,17 @@
-import { adamwBlock, adamwKernel, adamwScalars, adamwSkippedGroup } from '../../../kernels/adamw.js'
+import {
+  adamwBlock,
+  adamwKernel,
+  adamwScalarCount,
+  adamwScalars,
+  adamwSkippedGroup,
+} from '../../../kernels/adamw.js'
+import { castKernel } from '../../../kernels/cast.js'
 import { clipFactorKernel, squaredNormKernel, squaredNormPartials } from '../../../kernels/norm.js'
+import type { StoredType } from '../../../kernels/stored.js'
 import { type ArenaChunk, carve, type ParameterArena } from '../../engine/parameters.js'
 import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
+import { LossScale } from './lossScale.js'
 import type { ParameterRule } from './parameterGroups.js'
 
 export interface AdamwOptions {
@@ -11,6 +20,8 @@ export interface AdamwOptions {
   readonly epsilon: number
   /** Largest global gradient norm; 0 clips nothing. */
   readonly maxNorm: number
+  /** f16: mixed precision, that is loss scaling and a shadow copy of the weights (docs/mixed-precision.md). */
+  readonly precision?: StoredType
 }
 
 interface ChunkState {
@@ -19,6 +30,8 @@ interface ChunkState {
   readonly secondMoment: Tensor
   /** Group of every 64-element block of the chunk. */
   readonly groupOfBlock: Tensor
+  /** The values rounded to f16, in mixed precision. */
+  readonly shadow: Tensor | null
 }
 
 /** First and second moment of one parameter, for checkpoints. */
@@ -32,8 +45,9 @@ export interface Moments {
  * numbers as data. `prepare` uploads them at the start of a step, `apply` runs the update at its end.
  */
 export class AdamW {
-  /** Updates done so far. */
+  /** Steps done so far; in mixed precision some of them may have been skipped. */
   stepCount = 0
+  readonly lossScale: LossScale | null
   readonly moments = new Map<string, Moments>()
   readonly #states: readonly ChunkState[]
   readonly #groups: Tensor
@@ -48,23 +62,32 @@ export class AdamW {
     readonly options: AdamwOptions,
   ) {
     const table = new GroupTable(rules)
+    this.lossScale = options.precision === 'f16' ? new LossScale(runtime) : null
     this.#states = arena.chunks.map((chunk) => this.#chunkState(chunk, table))
     this.#groups = persistent(runtime, table.values())
-    this.#scalars = carve(runtime, [[10]]).parts[0]!
+    this.#scalars = carve(runtime, [[adamwScalarCount]]).parts[0]!
     this.#clip = persistent(runtime, Float32Array.of(0, 1, 0))
   }
 
-  /** Uploads the numbers of the next update: `learningRate` from the schedule, gradients summed over `accumulated`. */
+  /**
+   * Uploads the numbers of the next update: `learningRate` from the schedule, gradients summed over `accumulated`. Brings the shadow
+   * weights up to date, whoever has written the weights since.
+   */
   prepare(learningRate: number, accumulated = 1): void {
     const step = this.stepCount + 1
     const scalars = adamwScalars({ ...this.options, learningRate, step, gradientMultiplier: 1 / accumulated })
     this.runtime.write(this.#scalars, scalars)
+    for (const { chunk, shadow } of this.#states) {
+      const { values } = chunk
+      if (shadow) this.runtime.dispatch(castKernel(this.runtime.caps, values.size, 'f16'), [values, shadow])
+    }
   }
 
   /** One update from the gradients in the arena, which are forgotten afterwards. */
   apply(): void {
     this.#clearUnwritten()
-    if (this.options.maxNorm > 0) this.#measureNorm()
+    if (this.options.maxNorm > 0 || this.lossScale) this.#measureNorm()
+    this.lossScale?.update(this.#clip, this.#scalars)
     for (const { chunk, firstMoment, secondMoment, groupOfBlock } of this.#states) {
       const { values, gradients } = chunk
       this.runtime.dispatch(adamwKernel(this.runtime.caps, values.size), [
@@ -117,7 +140,18 @@ export class AdamW {
       this.moments.set(parameter.name, { first: first.parts[i]!, second: second.parts[i]! })
     })
     const groupOfBlock = persistent(this.runtime, groups)
-    return { chunk, firstMoment: first.whole, secondMoment: second.whole, groupOfBlock }
+    const shadow = this.lossScale && this.#shadow(chunk)
+    return { chunk, firstMoment: first.whole, secondMoment: second.whole, groupOfBlock, shadow }
+  }
+
+  /** An f16 copy of the chunk in the same layout; each parameter learns where its own lies. */
+  #shadow({ slots }: ArenaChunk): Tensor {
+    const shapes = slots.map(({ parameter }) => parameter.shape)
+    const { whole, parts } = carve(this.runtime, shapes, 'f16')
+    slots.forEach(({ parameter }, i) => {
+      parameter.shadow = parts[i]!
+    })
+    return whole
   }
 }
 
