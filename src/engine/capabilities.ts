@@ -5,6 +5,7 @@ import { DeviceError } from './errors.js'
 export interface Capabilities extends KernelCaps {
   readonly vendor: string
   readonly architecture: string
+  readonly device: string
   readonly description: string
   readonly f16: boolean
   readonly subgroups: boolean
@@ -76,6 +77,7 @@ export function readCapabilities(adapter: GPUAdapter, device: GPUDevice, softwar
     software,
     vendor: info.vendor,
     architecture: info.architecture,
+    device: info.device,
     description: info.description,
     f16: device.features.has('shader-f16'),
     subgroups: device.features.has('subgroups' as GPUFeatureName),

@@ -33,9 +33,13 @@ export class RecordedStep {
     memory.reserve(this.plan)
   }
 
-  /** Kernels in the step. */
+  /** The step's kernels, in order. */
+  get kernels(): readonly Kernel[] {
+    return this.#commands.flatMap((command) => (command.kind === 'dispatch' ? [command.kernel] : []))
+  }
+
   get dispatches(): number {
-    return this.#commands.filter(({ kind }) => kind === 'dispatch').length
+    return this.kernels.length
   }
 
   /** Queues the step. */

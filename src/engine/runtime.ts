@@ -39,7 +39,7 @@ export class Runtime {
 
   readonly #pipelines: PipelineCache
   readonly #readback: Readback
-  readonly #patience = new Patience()
+  #patience = new Patience()
   #encoder: GPUCommandEncoder | null = null
   #pass: GPUComputePassEncoder | null = null
   #queued = 0
@@ -240,6 +240,11 @@ export class Runtime {
   /** Waits until the device has done all queued work. */
   async finish(): Promise<void> {
     await this.readBytes(this.one)
+  }
+
+  /** What was learnt of waiting times does not hold for what comes next. */
+  forgetPatience(): void {
+    this.#patience = new Patience()
   }
 
   /** Destroys the device; every tensor of this runtime is dead afterwards. */
