@@ -8,7 +8,7 @@ import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
 import { blockFor } from './block.js'
 import { type ClassifierConfig, checkVitConfig } from './config.js'
-import { type Execution, plainExecution } from './execution.js'
+import { activationType, type Execution, plainExecution } from './execution.js'
 import { identityHead, identityHeadParameters } from './identityHead.js'
 import { defaultLinearParameters, normParameters } from './initialisation.js'
 import {
@@ -77,13 +77,14 @@ export class AuClassifier {
   #features(images: Tensor, dropPath: DropPath | null): Tensor {
     const p = this.parameters
     const { config } = this
-    let x = concatTokens(clsToken(p), embedPatches(images, p, config))
+    const dtype = activationType(images.runtime, this.execution)
+    let x = concatTokens(clsToken(p), embedPatches(images, p, config, dtype))
     const block = blockFor(this.execution)
     for (let i = 0; i < config.depth; i++) {
       const scales = dropPath && { attention: dropPath.scales[2 * i]!, mlp: dropPath.scales[2 * i + 1]! }
       x = block(x, p, `blocks.${i}`, config, scales)
     }
-    // The cls token ran through all blocks but is not pooled.
+    // The cls token ran through all blocks but is not pooled. The mean and all after it are f32.
     return layerNorm(meanTokens(x, 1), p.get('fc_norm.weight'), p.get('fc_norm.bias'), config.layerNormEps)
   }
 }

@@ -12,7 +12,7 @@ import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
 import { type BlockConfig, blockFor, blockParameters } from './block.js'
 import { checkFmaeConfig, type FmaeConfig, keptPatches, patchCount, patchValues } from './config.js'
-import { type Execution, plainExecution } from './execution.js'
+import { activationType, type Execution, plainExecution } from './execution.js'
 import { linearParameters, normParameters } from './initialisation.js'
 import {
   clsToken,
@@ -25,7 +25,7 @@ import {
 export interface FmaeOutput {
   /** Mean squared error over removed patches, [1]. */
   readonly loss: Tensor
-  /** Predicted patches, [B, L, p·p·3], in (row, column, channel) order. */
+  /** Predicted patches, [B, L, p·p·3], in (row, column, channel) order; f16 in mixed precision. */
   readonly pred: Tensor
   /** 1 where removed, [B, L]. */
   readonly mask: Tensor
@@ -83,7 +83,8 @@ export class Fmae {
   /** The kept patches and the cls token through the encoder: [B, 1 + kept, D]. */
   #encode(images: Tensor, kept: Tensor): Tensor {
     const p = this.parameters
-    const visible = gatherRows(embedPatches(images, p, this.config), kept)
+    const dtype = activationType(images.runtime, this.execution)
+    const visible = gatherRows(embedPatches(images, p, this.config, dtype), kept)
     let x = concatTokens(clsToken(p), visible)
     const block = blockFor(this.execution)
     for (let i = 0; i < this.config.depth; i++) x = block(x, p, `blocks.${i}`, this.config, null)

@@ -1,3 +1,4 @@
+import type { StoredType } from '../../kernels/stored.js'
 import { addPosition } from '../engine/ops/addPosition.js'
 import { linear } from '../engine/ops/linear.js'
 import { patchify } from '../engine/ops/patchify.js'
@@ -46,15 +47,20 @@ export function trainableTokenParameters(config: VitConfig): ParameterSpec[] {
   ]
 }
 
-/** Linear embedding of every patch plus its position. images: [B, 3, S, S] → [B, L, D]. */
-export function embedPatches(images: Tensor, parameters: ParameterArena, config: VitConfig): Tensor {
-  const patches = patchify(images, config.patchSize, 'chw')
+/** Linear embedding of every patch plus its position. images: f32 [B, 3, S, S] → `dtype` [B, L, D]. */
+export function embedPatches(
+  images: Tensor,
+  parameters: ParameterArena,
+  config: VitConfig,
+  dtype: StoredType,
+): Tensor {
+  const patches = patchify(images, config.patchSize, 'chw', dtype)
   const weight = parameters.get('patch_embed.proj.weight').reshape([config.width, patchValues(config)])
   const embedded = linear(patches, weight, parameters.get('patch_embed.proj.bias'))
   return addPosition(embedded, parameters.get('pos_embed'), 1)
 }
 
-/** The cls token with row 0 of the position table. → [1, 1, D]. */
+/** The cls token with row 0 of the position table. → f32 [1, 1, D]. */
 export function clsToken(parameters: ParameterArena): Tensor {
   return addPosition(parameters.get('cls_token'), parameters.get('pos_embed'), 0)
 }

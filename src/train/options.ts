@@ -7,6 +7,11 @@ const count = z.int().positive()
 const rate = z.number().nonnegative()
 const fraction = z.number().min(0).max(1)
 
+const precision = z
+  .enum(['f32', 'f16'])
+  .default('f32')
+  .describe('numbers of activations in training; f16 halves their memory, an adapter needs shader-f16 for it')
+
 /** What every training command takes. Descriptions become the `--help` texts; one schema checks flags and files. */
 const dataOptions = {
   data: z
@@ -61,6 +66,7 @@ const optimisation = {
   flip: z.boolean().default(true).describe('mirroring half of the pictures'),
   shift: z.int().nonnegative().describe('largest random shift of a picture in pixels'),
   checkpointEvery: count.default(1).describe('epochs between checkpoints'),
+  precision,
   checkpointActivations: z
     .boolean()
     .default(false)
@@ -199,6 +205,7 @@ export const quickstartSchema = z.strictObject({
     .enum(['fold2', 'fold3'])
     .default('fold3')
     .describe('people to test on; fold2 is for choosing settings and trains on fold1 alone'),
+  precision,
   resume: z.boolean().default(false).describe('go on with the run in --out'),
 })
 

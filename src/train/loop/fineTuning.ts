@@ -86,7 +86,7 @@ export class FineTuning implements TrainingRun {
   }
 
   microBatch = (): readonly Tensor[] => {
-    const { runtime, model, config } = this
+    const { runtime, model, config, optimizer } = this
     this.#dropPath?.draw(this.random)
     const { result: losses, tape } = withTape(runtime, () => {
       const { auLogits, idLogits } = model.forward(this.#images, this.#dropPath)
@@ -95,19 +95,20 @@ export class FineTuning implements TrainingRun {
       const id = identityLoss(idLogits, this.#identity, config)
       return [add(au, id), au, id]
     })
-    backward(losses[0]!, tape, losses)
+    backward(losses[0]!, tape, losses, optimizer.lossScale?.scale)
     return losses
   }
 
   #makeOptimizer(): AdamW {
-    const { weightDecay, layerDecay, idHeadLearningRateScale, beta1, beta2, clipGradient } = this.settings
+    const { weightDecay, layerDecay, idHeadLearningRateScale } = this.settings
+    const { beta1, beta2, clipGradient, precision } = this.settings
     const rules = fineTuningRules(this.parameters.parameters, {
       depth: this.config.depth,
       layerDecay,
       weightDecay,
       identityHeadScale: idHeadLearningRateScale,
     })
-    const options = { beta1, beta2, epsilon: 1e-8, maxNorm: clipGradient }
+    const options = { beta1, beta2, epsilon: 1e-8, maxNorm: clipGradient, precision }
     return new AdamW(this.runtime, this.parameters, rules, options)
   }
 

@@ -39,13 +39,14 @@ export class Pretraining implements TrainingRun {
     const { seed, batchSize, flip, shift } = settings
     this.model = new Fmae(runtime, config, seed, settings)
     const { parameters } = this.model
-    const { weightDecay, beta1, beta2, clipGradient } = settings
+    const { weightDecay, beta1, beta2, clipGradient, precision } = settings
     const rules = pretrainingRules(parameters.parameters, weightDecay)
     this.optimizer = new AdamW(runtime, parameters, rules, {
       beta1,
       beta2,
       epsilon: 1e-8,
       maxNorm: clipGradient,
+      precision,
     })
     this.batches = new BatchSource({ loader, indices, batchSize, seed, augmentation: { flip, shift } })
     this.random = new RandomState(runtime, seed, MASK_STREAM)
@@ -60,10 +61,10 @@ export class Pretraining implements TrainingRun {
   upload = ({ images }: Batch): void => this.runtime.write(this.#images, images)
 
   microBatch = (): readonly Tensor[] => {
-    const { runtime, model } = this
+    const { runtime, model, optimizer } = this
     const noise = this.random.uniform([this.settings.batchSize, patchCount(model.config)])
     const { result, tape } = withTape(runtime, () => model.forward(this.#images, noise))
-    backward(result.loss, tape)
+    backward(result.loss, tape, [], optimizer.lossScale?.scale)
     return [result.loss]
   }
 }

@@ -22,6 +22,7 @@ export type RunSettings = Pick<
   | 'beta2'
   | 'clipGradient'
   | 'checkpointActivations'
+  | 'precision'
 >
 
 /** What the loop, the checkpoints and the log need to know of a training. */
