@@ -8,29 +8,38 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { type StoredType, storedBytes, storedSuffix } from './stored.js'
 
 const workgroupSize = 64
 const elementsPerInvocation = 32
 
 /**
- * Bindings: x f32 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step keep the
+ * Bindings: x f32 or f16 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step keep the
  * parameter blocks few.
  */
-export function sentinelScan(_caps: KernelCaps, count: number, opNumber: number): Kernel {
+export function sentinelScan(
+  _caps: KernelCaps,
+  count: number,
+  opNumber: number,
+  stored: StoredType = 'f32',
+): Kernel {
   if (opNumber < 1) throw new RangeError(`sentinel: op numbers start at 1, got ${opNumber}`)
-  const vector = count % 4 === 0
+  // Two halves share a word; the last one may be filled up with anything.
+  const words = Math.ceil((storedBytes(stored) * count) / 4)
+  const vector = words % 4 === 0 && words * 4 === storedBytes(stored) * count
+  const lastWordBits = words * 4 === storedBytes(stored) * count ? 0xffffffff : 0xffff
   return {
-    name: 'sentinel',
-    key: `sentinel/${vector}`,
+    name: `sentinel${storedSuffix(stored)}`,
+    key: `sentinel/${vector}${storedSuffix(stored)}`,
     bindings: ['read', 'write'],
-    params: [vector ? count / 4 : count, opNumber],
+    params: [vector ? words / 4 : words, opNumber, lastWordBits],
     workgroups: flatGrid(Math.ceil(count / elementsPerInvocation), workgroupSize),
-    cost: { flops: count, bytes: 4 * count },
-    code: () => code(vector),
+    cost: { flops: count, bytes: storedBytes(stored) * count },
+    code: () => code(vector, stored),
   }
 }
 
-const code = (vector: boolean) => wgsl`
+const code = (vector: boolean, stored: StoredType) => wgsl`
 #if ${vector}
 alias Bits = vec4u;
 #else
@@ -39,10 +48,17 @@ alias Bits = u32;
 @group(0) @binding(0) var<storage, read> bits: array<Bits>;
 @group(0) @binding(1) var<storage, read_write> flag: atomic<u32>;
 
-struct Params { loads: u32, opNumber: u32 }
+struct Params { loads: u32, opNumber: u32, lastWordBits: u32 }
 @group(0) @binding(2) var<uniform> params: Params;
 
-const exponent = 0x7f800000u;
+// All ones in the exponent: of a float, or of the two halves in a word.
+fn isBad(word: Bits) -> bool {
+#if ${stored === 'f16'}
+  return any((word & Bits(0x7c00u)) == Bits(0x7c00u)) || any((word & Bits(0x7c000000u)) == Bits(0x7c000000u));
+#else
+  return any((word & Bits(0x7f800000u)) == Bits(0x7f800000u));
+#endif
+}
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
 fn main(
@@ -54,7 +70,8 @@ fn main(
   let stride = workgroups.x * workgroups.y * ${workgroupSize}u;
   var bad = false;
   for (var index = first; index < params.loads; index += stride) {
-    bad = bad || any((bits[index] & Bits(exponent)) == Bits(exponent));
+    let mask = select(0xffffffffu, params.lastWordBits, index == params.loads - 1u);
+    bad = bad || isBad(bits[index] & Bits(mask));
   }
   if (bad && atomicLoad(&flag) == 0u) {
     atomicStore(&flag, params.opNumber);

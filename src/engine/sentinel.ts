@@ -8,8 +8,12 @@ export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError'
 }
 
-/** Looks at everything that kernels write and remembers the first one that made a NaN or an infinity (`--debug`). */
+/**
+ * Looks at everything that kernels write and remembers the first one that made a NaN or an infinity (`--debug`). Where losses are scaled,
+ * gradients may overflow: their step is skipped. Then it looks at forward passes only.
+ */
 export class Sentinel {
+  forwardOnly = false
   #names: string[] = []
   readonly #flag: Tensor
 
@@ -23,10 +27,12 @@ export class Sentinel {
     tensors: readonly Tensor[],
     run: (scan: Kernel, inputs: Tensor[]) => void,
   ): void {
-    const written = tensors.filter((tensor, i) => kernel.bindings[i] === 'write' && tensor.dtype === 'f32')
+    if (this.forwardOnly && !runtime.tape) return
+    const isFloat = ({ dtype }: Tensor) => dtype === 'f32' || dtype === 'f16'
+    const written = tensors.filter((tensor, i) => kernel.bindings[i] === 'write' && isFloat(tensor))
     for (const tensor of written) {
       const number = this.#names.push(`${kernel.name} → [${tensor.shape}]`)
-      run(sentinelScan(runtime.caps, tensor.size, number), [tensor, this.#flag])
+      run(sentinelScan(runtime.caps, tensor.size, number, tensor.stored), [tensor, this.#flag])
     }
   }
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { withTape } from '../../src/engine/autograd.js'
 import { openRuntime } from '../../src/engine/device.js'
 import { gelu } from '../../src/engine/ops/gelu.js'
 import { scale } from '../../src/engine/ops/scale.js'
@@ -7,6 +8,7 @@ import { NonFiniteError } from '../../src/engine/sentinel.js'
 const runtime = await openRuntime({ debug: true })
 t.teardown(() => runtime.close())
 const sentinel = runtime.sentinel!
+const skipF16 = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 
 t.test('finite work passes', async (t) => {
   scale(runtime.tensor([1, 2, 3], [3]), 2)
@@ -29,4 +31,33 @@ t.test('after a report it is armed again: clean work passes, and new damage is n
   await t.resolves(sentinel.check())
   gelu(runtime.tensor([Number.NaN, 2, 3, 4], [4]))
   await t.rejects(sentinel.check(), /gelu.* → \[4\]/)
+})
+
+t.test('in f16 an overflow is named too, wherever it stands', { skip: skipF16 }, async (t) => {
+  for (const [count, at] of [
+    [8, 2],
+    [4, 2],
+    [7, 3],
+    [7, 6],
+    [3, 2],
+    [1, 0],
+  ] as const) {
+    const values = new Float32Array(count).fill(1)
+    values[at] = 60000
+    const x = runtime.tensor(values, [count], 'f16')
+    scale(x, 1)
+    await t.resolves(sentinel.check(), `${count} finite halves`)
+    scale(x, -2)
+    await t.rejects(sentinel.check(), /scale.*\.f16 → \[\d\]/, `${at} of ${count}`)
+  }
+})
+
+t.test('with loss scaling only forward passes are looked at', async (t) => {
+  sentinel.forwardOnly = true
+  const x = runtime.tensor([3e38, 1], [2])
+  scale(x, 10)
+  await t.resolves(sentinel.check())
+  withTape(runtime, () => scale(x, 10))
+  await t.rejects(sentinel.check(), /scale/)
+  sentinel.forwardOnly = false
 })

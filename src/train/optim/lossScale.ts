@@ -16,6 +16,8 @@ export class LossScale {
     const start = lossScaleStart()
     this.state = carve(runtime, [[start.length]]).parts[0]!
     runtime.write(this.state, start)
+    // Gradients that overflow are no fault now.
+    if (runtime.sentinel) runtime.sentinel.forwardOnly = true
     this.scale = this.#number(0)
     this.skippedSteps = this.#number(2)
   }
