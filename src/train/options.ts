@@ -48,6 +48,10 @@ const dataOptions = {
     .boolean()
     .default(false)
     .describe('scan every result for NaN and infinity and name the first (slow)'),
+  tune: z
+    .boolean()
+    .default(true)
+    .describe('measuring which kernels are the fastest on this adapter; a fixed table chooses them'),
 }
 
 const optimisation = {
@@ -207,6 +211,7 @@ export const quickstartSchema = z.strictObject({
     .describe('people to test on; fold2 is for choosing settings and trains on fold1 alone'),
   precision,
   resume: z.boolean().default(false).describe('go on with the run in --out'),
+  tune: dataOptions.tune,
 })
 
 /** Titles of `--help`, and the options that stand below each. */

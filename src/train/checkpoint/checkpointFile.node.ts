@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Choices } from '../../engine/tuner.js'
 import { checkFmaeConfig, checkVitConfig } from '../../model/config.js'
 import { UserError } from '../errors.js'
 import type { TrainingRun } from '../loop/trainingRun.js'
@@ -38,18 +39,31 @@ export async function saveCheckpoint(path: string, run: TrainingRun, info: Check
     // Both follow from the step; they are written for readers of the file.
     batches: JSON.stringify(run.batches.state),
     random: JSON.stringify({ seed: run.random.seed, stream: run.random.stream }),
+    variants: JSON.stringify(run.runtime.variants.inUse),
     ...(info.aus ? { aus: JSON.stringify(info.aus) } : {}),
     ...(info.pictures ? { pictures: info.pictures } : {}),
   })
 }
 
 /** Options that may differ between the two halves of a resumed run. */
-const freeOptions = new Set(['out', 'resume', 'debug', 'cacheMegabytes', 'checkpointEvery'])
+const freeOptions = new Set([
+  'out',
+  'resume',
+  'debug',
+  'cacheMegabytes',
+  'checkpointEvery',
+  'checkpointActivations',
+  'memoryReport',
+  'tune',
+])
 
-/** Continues `run` from `path`. Refuses a checkpoint made with other settings, naming the first that differs. */
-export async function resumeFrom(path: string, run: TrainingRun, info: CheckpointInfo): Promise<void> {
+/**
+ * Continues `run` from `path`. Refuses a checkpoint made with other settings, naming the first that differs. Returns the kernel variants
+ * that the run was made with.
+ */
+export async function resumeFrom(path: string, run: TrainingRun, info: CheckpointInfo): Promise<Choices> {
   const checkpoint = await readSafetensors(path)
-  const { options, pictures } = readInfo(checkpoint, path)
+  const { options, pictures, variants } = readInfo(checkpoint, path)
   const wanted: Record<string, unknown> = JSON.parse(JSON.stringify(info.options))
   for (const name of new Set([...Object.keys(wanted), ...Object.keys(options)])) {
     if (freeOptions.has(name)) continue
@@ -64,6 +78,7 @@ export async function resumeFrom(path: string, run: TrainingRun, info: Checkpoin
       `--resume: ${path} was made with other pictures or labels (${pictures}; now ${info.pictures})`,
     )
   restoreRun(run, checkpoint, path)
+  return variants
 }
 
 const jsonText = z.string().transform((text, context): unknown => {
@@ -106,6 +121,8 @@ const common = {
   options: jsonText.pipe(z.record(z.string(), z.unknown())),
   standardise: z.enum(['imagenet', 'highpass']),
   pictures: z.string().optional(),
+  // Checkpoints from before there was a choice have none.
+  variants: jsonText.pipe(z.record(z.string(), z.string())).default({}),
 }
 const infoSchema = z.discriminatedUnion('kind', [
   z.object({ ...common, kind: z.literal('fmae'), config: jsonText.pipe(fmaeShape) }),

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClassifierConfig } from '../../model/config.js'
+import { largestClassifierActivation } from '../../model/largestActivation.js'
 import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
 import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
 import { describeLoad, loadMatching } from '../checkpoint/trainingState.js'
@@ -17,6 +18,7 @@ import { auTable } from './auTable.js'
 import { parameterCount } from './pretrain.js'
 import {
   checkpointPath,
+  fittedBatch,
   openDevice,
   openLog,
   pictureLoader,
@@ -42,7 +44,9 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   prepareOut(options.out, options.resume)
   const runtime = await openDevice(options.debug)
   const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
-  const run = new FineTuning(runtime, config, options, loader, parts.train, aus, subjects)
+  const batches = fittedBatch(options, largestClassifierActivation(config), runtime)
+  const settings = { ...options, ...batches }
+  const run = new FineTuning(runtime, config, settings, loader, parts.train, aus, subjects)
   if (options.from) await startFrom(options.from, run)
   const name = options.lambda > 0 ? `FMAE-IAT, lambda ${options.lambda}` : 'AU classifier'
   console.log(
@@ -50,7 +54,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   )
   const log = openLog(options.out, 'evaluation.jsonl', options.resume)
   const measure = async (indices: Uint32Array) => {
-    const { auLogits } = await classify(runtime, run.model, loader, indices, options.batchSize)
+    const { auLogits } = await classify(runtime, run.model, loader, indices, batches.batchSize)
     return actionUnitMetrics(auLogits, auTargets(set, indices, aus), aus.length)
   }
   const measured: { last?: ActionUnitMetrics } = {}
@@ -67,6 +71,8 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
     label: 'finetune',
     resume: options.resume,
     checkpointEvery: options.checkpointEvery,
+    tune: options.tune,
+    memoryReport: options.memoryReport,
     stop: new StopSignal(),
     onEpoch: async (epoch) => {
       if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return

@@ -1,3 +1,4 @@
+import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { openImageSet } from '../data/openImageSet.node.js'
 import { UserError } from '../errors.js'
 import { Pretraining } from '../loop/pretraining.js'
@@ -5,6 +6,7 @@ import { fmaeConfig } from '../modelConfig.js'
 import type { PretrainOptions } from '../options.js'
 import {
   checkpointPath,
+  fittedBatch,
   openDevice,
   pictureLoader,
   picturesDigest,
@@ -30,7 +32,8 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
   const runtime = await openDevice(options.debug)
   const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
   const indices = Array.from({ length: set.length }, (_, index) => index)
-  const run = new Pretraining(runtime, config, options, loader, indices)
+  const batches = fittedBatch(options, largestFmaeActivation(config), runtime)
+  const run = new Pretraining(runtime, config, { ...options, ...batches }, loader, indices)
   console.log(
     `FMAE ${options.preset}: ${parameterCount(run)} parameters, ${set.length} pictures of ${set.name}`,
   )
@@ -46,6 +49,8 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     label: 'pretrain',
     resume: options.resume,
     checkpointEvery: options.checkpointEvery,
+    tune: options.tune,
+    memoryReport: options.memoryReport,
     stop: new StopSignal(),
   })
   if (outcome === 'stopped') console.log('To go on: the same command with --resume')

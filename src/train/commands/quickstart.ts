@@ -41,8 +41,9 @@ export async function quickstart(given: QuickstartOptions): Promise<number> {
   makeFolder(out)
   const budget: Budget = budgets[options.budget]
   const loader = pictureLoader(data.set, budget.model.imageSize, 'highpass', 1024)
-  const { seed, resume } = options
-  const job: MainJob = { runtime, budget, data, loader, seed, out, resume, stop: new StopSignal() }
+  const { seed, resume, tune } = options
+  const stop = new StopSignal()
+  const job: MainJob = { runtime, budget, data, loader, seed, out, resume, tune, stop }
   try {
     await runMainJob(job, options)
     return 0

@@ -11,7 +11,10 @@ import { openImageSet } from '../data/openImageSet.node.js'
 import { PictureLoader } from '../data/pictureLoader.js'
 import type { Standardisation } from '../data/standardise.js'
 import { hasCode, UserError } from '../errors.js'
-import type { TrainingRun } from '../loop/trainingRun.js'
+import { fitBatch } from '../loop/fitBatch.js'
+import { describeMemory } from '../loop/memoryReport.js'
+import { settleVariants } from '../loop/settleVariants.js'
+import type { RunSettings, TrainingRun } from '../loop/trainingRun.js'
 import { stepsPerEpoch, trainLoop } from '../loop/trainLoop.js'
 import { Progress } from '../progress.js'
 import { RunLog } from '../runLog.node.js'
@@ -107,6 +110,22 @@ export class StopSignal {
   readonly requested = (): boolean => this.#requested
 }
 
+/** `fitBatch`, and a line where it changed something. */
+export function fittedBatch(
+  settings: Pick<RunSettings, 'batchSize' | 'accumulation'>,
+  elementsPerPicture: number,
+  runtime: Runtime,
+) {
+  const fitted = fitBatch(settings, elementsPerPicture, runtime)
+  const parts = settings.batchSize / fitted.batchSize
+  if (parts > 1) {
+    console.log(
+      `Batches of ${settings.batchSize} run as ${parts} × ${fitted.batchSize}: this adapter binds at most ${Math.floor(runtime.memory.maxBindingBytes / 2 ** 20)} MiB at once.`,
+    )
+  }
+  return fitted
+}
+
 export interface ManagedRun {
   readonly run: TrainingRun
   readonly info: CheckpointInfo
@@ -115,6 +134,9 @@ export interface ManagedRun {
   readonly label: string
   readonly resume: boolean
   readonly checkpointEvery: number
+  /** Whether kernel variants are measured before the first step. */
+  readonly tune: boolean
+  readonly memoryReport?: boolean
   readonly stop: StopSignal
   readonly onEpoch?: (epoch: number) => Promise<void>
 }
@@ -134,16 +156,20 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   const { run, info, out, stop } = managed
   makeFolder(out)
   const path = checkpointPath(out)
-  if (managed.resume) await resumeFrom(path, run, info)
+  const pinned = managed.resume ? await resumeFrom(path, run, info) : null
   const log = openLog(out, 'log.jsonl', managed.resume)
   const { batchSize, accumulation } = run.settings
   const total = stepsPerEpoch(run.batches, accumulation) * run.schedule.epochs
   const done = run.optimizer.stepCount
   if (done > 0) console.log(`Resumed at step ${done} of ${total}.`)
+  await settleVariants(run, { tune: managed.tune, pinned, say: console.log })
   const progress = new Progress({ label: managed.label, total, done, stream: process.stderr })
   const started = performance.now()
   const outcome = await trainLoop({
     run,
+    onPlanned: (work) => {
+      if (managed.memoryReport) console.log(describeMemory(work))
+    },
     stopRequested: stop.requested,
     onSteps: (records, imagesPerSecond) => {
       for (const record of records) {

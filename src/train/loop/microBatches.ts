@@ -41,6 +41,11 @@ export class MicroBatches {
     if (place.last) optimizer.stepCount++
   }
 
+  /** Bytes that live at the worst moment of any micro-batch. */
+  get worstMomentBytes(): number {
+    return Math.max(0, ...[...this.#recorded.values()].map(({ plan }) => plan.worstMomentBytes))
+  }
+
   /** Gives the device memory back. */
   release(): void {
     this.memory.release()

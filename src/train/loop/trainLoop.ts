@@ -24,6 +24,8 @@ export interface StepRecord {
 
 export interface TrainLoopOptions {
   readonly run: TrainingRun
+  /** Before the first step, when its memory is planned. */
+  readonly onPlanned?: (work: MicroBatches) => void
   readonly onSteps: (steps: readonly StepRecord[], imagesPerSecond: number) => void
   /** After each epoch; epochs count from 1. */
   readonly onEpoch: (epoch: number) => Promise<void>
@@ -52,6 +54,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<'finished' |
   const total = perEpoch * schedule.epochs
   const report = new StepReporter(options, perEpoch)
   const microBatches = new MicroBatches(options.run)
+  options.onPlanned?.(microBatches)
   const giveTurn = eventLoopTurns()
   try {
     while (optimizer.stepCount < total) {

@@ -11,6 +11,7 @@ import type { PictureLoader } from '../data/pictureLoader.js'
 import { classify } from '../loop/evaluation.js'
 import { FineTuning } from '../loop/fineTuning.js'
 import { Pretraining } from '../loop/pretraining.js'
+import { settleVariants } from '../loop/settleVariants.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../metrics/actionUnitMetrics.js'
 import { fineTuneDefaults, pretrainDefaults } from '../options.js'
 import { finetuneRecipes, pretrainRecipes } from '../recipes.js'
@@ -30,6 +31,7 @@ export interface MainJob {
   readonly seed: number
   readonly out: string
   readonly resume: boolean
+  readonly tune: boolean
   readonly stop: StopSignal
 }
 
@@ -125,7 +127,8 @@ async function stage(
   const summary = new RunLog(join(out, 'stage.jsonl'))
   const earlier = resume ? summary.read().at(-1) : undefined
   if (earlier) {
-    await resumeFrom(checkpointPath(out), managed.run, managed.info)
+    const pinned = await resumeFrom(checkpointPath(out), managed.run, managed.info)
+    await settleVariants(managed.run, { tune: job.tune, pinned, say: console.log })
     console.log(`${checkpointPath(out)}: finished before, taken as it is`)
   } else {
     const { outcome, imagesPerSecond, seconds } = await runManaged({
@@ -133,6 +136,7 @@ async function stage(
       out,
       resume,
       checkpointEvery: 1,
+      tune: job.tune,
       stop: job.stop,
     })
     if (outcome === 'stopped') throw new Stopped()
