@@ -35,15 +35,15 @@ const SHOWN = 8
 /** `quickstart`, the main job: FMAE, three fine-tunings, identity probe, report. Returns the exit code. */
 export async function quickstart(given: QuickstartOptions): Promise<number> {
   const data = mainJobData(given.testFold, given.seed)
-  const runtime = await openDevice()
+  const runtime = await openDevice(given)
   const options: Options = { ...given, budget: given.budget ?? defaultBudget(runtime.caps) }
   const out = runFolder(options)
   makeFolder(out)
   const budget: Budget = budgets[options.budget]
   const loader = pictureLoader(data.set, budget.model.imageSize, 'highpass', 1024)
-  const { seed, resume, tune } = options
+  const { seed, resume, tune, precision } = options
   const stop = new StopSignal()
-  const job: MainJob = { runtime, budget, data, loader, seed, out, resume, tune, stop }
+  const job: MainJob = { runtime, budget, data, loader, seed, precision, out, resume, tune, stop }
   try {
     await runMainJob(job, options)
     return 0
@@ -223,10 +223,11 @@ function foldsText({ data }: MainJob): string {
   return `Trained on ${train.length} pictures of ${trainFolds.join(' and ')}; "seen" are ${seen.length} held-out pictures of the same people; "unseen" are the ${unseen.length} pictures of ${testFold}. FMAE saw ${pretrain.length} pictures, none of a test person.`
 }
 
-function commandLine({ budget, seed, lambda, testFold }: Options): string {
+function commandLine({ budget, seed, lambda, testFold, precision }: Options): string {
   const flags = [`--budget ${budget}`, `--seed ${seed}`]
   if (lambda !== undefined) flags.push(`--lambda ${lambda}`)
   if (testFold !== 'fold3') flags.push(`--test-fold ${testFold}`)
+  if (precision !== 'f32') flags.push(`--precision ${precision}`)
   return `node dist/train.js quickstart ${flags.join(' ')}`
 }
 

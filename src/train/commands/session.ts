@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { StoredType } from '../../../kernels/stored.js'
 import { openRuntime } from '../../engine/device.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
@@ -19,10 +20,25 @@ import { stepsPerEpoch, trainLoop } from '../loop/trainLoop.js'
 import { Progress } from '../progress.js'
 import { RunLog } from '../runLog.node.js'
 
-/** Opens the device and says which; a software adapter is never used silently. */
-export async function openDevice(debug = false): Promise<Runtime> {
+export interface DeviceOptions {
+  readonly debug?: boolean
+  /** f16 needs an adapter that has it. */
+  readonly precision?: StoredType
+}
+
+/**
+ * Opens the device and says which; a software adapter is never used silently.
+ *
+ * @throws UserError if the adapter lacks what `precision` needs.
+ */
+export async function openDevice({ debug = false, precision = 'f32' }: DeviceOptions = {}): Promise<Runtime> {
   const runtime = await openRuntime({ debug })
   console.log(runtime.adapterNote)
+  if (precision === 'f16' && !runtime.caps.f16) {
+    throw new UserError(
+      `--precision f16: this adapter (${runtime.caps.description || runtime.caps.architecture}) does not offer shader-f16; train with --precision f32`,
+    )
+  }
   return runtime
 }
 
@@ -165,6 +181,7 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   await settleVariants(run, { tune: managed.tune, pinned, say: console.log })
   const progress = new Progress({ label: managed.label, total, done, stream: process.stderr })
   const started = performance.now()
+  let skippedSteps = 0
   const outcome = await trainLoop({
     run,
     onPlanned: (work) => {
@@ -175,6 +192,7 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
       for (const record of records) {
         const { step, epoch, learningRate, losses } = record
         log.write({ step, epoch, learningRate, imagesPerSecond: Math.round(imagesPerSecond), ...losses })
+        skippedSteps = losses.skippedSteps ?? 0
         const images = batchSize * accumulation
         progress.update({
           epoch: Math.ceil(epoch) - 1,
@@ -191,6 +209,11 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
     },
   })
   progress.finish()
+  if (skippedSteps > 0) {
+    console.log(
+      `Steps skipped so far, of ${run.optimizer.stepCount}: ${skippedSteps}, whose scaled gradients passed what f16 holds.`,
+    )
+  }
   if (outcome === 'stopped') {
     await saveCheckpoint(path, run, info)
     console.log(`Stopped at step ${run.optimizer.stepCount} of ${total}; saved to ${path}.`)

@@ -1,3 +1,4 @@
+import type { StoredType } from '../../../kernels/stored.js'
 import type { Tensor } from '../../engine/tensor.js'
 import type { BatchSource, BatchState } from '../data/batches.js'
 import { UserError } from '../errors.js'
@@ -19,6 +20,7 @@ export interface StepRecord {
   /** Epochs done, a fraction within an epoch. */
   readonly epoch: number
   readonly learningRate: number
+  /** By name; in mixed precision `lossScale` and `skippedSteps` are among them. */
   readonly losses: Readonly<Record<string, number>>
 }
 
@@ -115,6 +117,7 @@ function seek(batches: BatchSource, { epoch, position }: BatchState): void {
 /** Collects losses on the device and hands them on a few steps at a time, with the speed since the last read. */
 class StepReporter {
   readonly #history: LossHistory
+  readonly #readings: Readonly<Record<string, Tensor>>
   readonly #pending: Omit<StepRecord, 'losses'>[] = []
   /** Starts small: a stop has to wait for all steps that are queued on the device. */
   #stepsPerRead = 1
@@ -124,8 +127,10 @@ class StepReporter {
     readonly options: TrainLoopOptions,
     readonly perEpoch: number,
   ) {
-    const { runtime, lossNames } = options.run
-    this.#history = new LossHistory(runtime, lossNames, STEPS_PER_READ)
+    const { runtime, lossNames, optimizer } = options.run
+    this.#readings = optimizer.lossScale?.readings ?? {}
+    const names = [...lossNames, ...Object.keys(this.#readings)]
+    this.#history = new LossHistory(runtime, names, STEPS_PER_READ)
   }
 
   get due(): boolean {
@@ -138,7 +143,7 @@ class StepReporter {
   }
 
   push(losses: readonly Tensor[], step: number, learningRate: number): void {
-    this.#history.push(losses)
+    this.#history.push([...losses, ...Object.values(this.#readings)])
     this.#pending.push({ step, epoch: step / this.perEpoch, learningRate })
   }
 
@@ -152,7 +157,7 @@ class StepReporter {
     this.#pending.length = 0
     this.#stepsPerRead = stepsWithin(SECONDS_PER_READ, steps.length / seconds)
     await runtime.sentinel?.check()
-    checkFinite(steps)
+    checkFinite(steps, this.options.run.settings.precision)
     this.options.onSteps(steps, (steps.length * batchSize * accumulation) / seconds)
   }
 }
@@ -161,12 +166,18 @@ function stepsWithin(seconds: number, stepsPerSecond: number): number {
   return Math.max(1, Math.min(STEPS_PER_READ, Math.floor(seconds * stepsPerSecond)))
 }
 
-function checkFinite(steps: readonly StepRecord[]): void {
+function checkFinite(steps: readonly StepRecord[], precision: StoredType): void {
+  const orSingle = precision === 'f16' ? ', or train with --precision f32' : ''
   for (const { step, losses } of steps) {
+    if (losses.lossScale !== undefined && losses.lossScale < 1) {
+      throw new UserError(
+        `gradients are not finite at step ${step}, even unscaled: lower the learning rate, or train with --precision f32`,
+      )
+    }
     for (const [name, value] of Object.entries(losses)) {
       if (Number.isFinite(value)) continue
       throw new UserError(
-        `the ${name} loss became ${value} at step ${step}: lower the learning rate, or find its source with --debug`,
+        `the ${name} loss became ${value} at step ${step}: lower the learning rate, or find its source with --debug${orSingle}`,
       )
     }
   }

@@ -9,8 +9,8 @@ export class LossScale {
   readonly state: Tensor
   /** What the gradient of the loss starts from, [1]. */
   readonly scale: Tensor
-  /** Steps whose gradients were not finite, so far, [1]. */
-  readonly skippedSteps: Tensor
+  /** What the log of a run tells of it after each step, [1] each: the scale, and how many steps were skipped so far. */
+  readonly readings: Readonly<Record<'lossScale' | 'skippedSteps', Tensor>>
 
   constructor(readonly runtime: Runtime) {
     const start = lossScaleStart()
@@ -19,7 +19,7 @@ export class LossScale {
     // Gradients that overflow are no fault now.
     if (runtime.sentinel) runtime.sentinel.forwardOnly = true
     this.scale = this.#number(0)
-    this.skippedSteps = this.#number(2)
+    this.readings = { lossScale: this.scale, skippedSteps: this.#number(2) }
   }
 
   /** Takes the scale out of norm, clip factor and update, and chooses the next scale. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { StoredType } from '../../../kernels/stored.js'
 import type { Runtime } from '../../engine/runtime.js'
 import type { ClassifierConfig } from '../../model/config.js'
 import { resumeFrom } from '../checkpoint/checkpointFile.node.js'
@@ -29,6 +30,7 @@ export interface MainJob {
   readonly data: MainJobData
   readonly loader: PictureLoader
   readonly seed: number
+  readonly precision: StoredType
   readonly out: string
   readonly resume: boolean
   readonly tune: boolean
@@ -50,8 +52,8 @@ export function stageCheckpoint(folder: string, stage: string): string {
 }
 
 export async function pretrainStage(job: MainJob): Promise<{ run: Pretraining; log: StageLog }> {
-  const { runtime, budget, data, loader, seed } = job
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...budget.pretrain, seed }
+  const { runtime, budget, data, loader, seed, precision } = job
+  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...budget.pretrain, seed, precision }
   const run = new Pretraining(runtime, budget.model, settings, loader, data.pretrain)
   const info = { config: budget.model, options: settings, standardise: settings.standardise }
   const log = await stage(job, { run, info, label: 'pretrain' })
@@ -74,8 +76,9 @@ export async function fineTuneStage(
   lambda: number,
   from: string | null,
 ): Promise<FineTuned> {
-  const { runtime, budget, data, loader, seed } = job
-  const settings = { ...fineTuneDefaults(finetuneRecipes.nano), ...budget.finetune, seed, lambda }
+  const { runtime, budget, data, loader, seed, precision } = job
+  const defaults = fineTuneDefaults(finetuneRecipes.nano)
+  const settings = { ...defaults, ...budget.finetune, seed, lambda, precision }
   const config: ClassifierConfig = {
     ...budget.model,
     aus: data.aus.length,

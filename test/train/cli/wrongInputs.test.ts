@@ -157,6 +157,13 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     return /^Adapter +hardware/m.test(stdout) ? { ...setup, skip: 'this machine has a GPU' } : setup
   },
   'unknown `FMAE_ADAPTER`': () => ({ ...pretrain(faces), env: { FMAE_ADAPTER: 'gpu' } }),
+  '`--precision f16` on an adapter without it (SwiftShader)': () => ({
+    ...pretrain(faces, '--precision', 'f16'),
+    env: { FMAE_ADAPTER: 'swiftshader' },
+    ...(process.platform === 'linux' && process.arch === 'x64'
+      ? {}
+      : { skip: 'the packaged SwiftShader is for linux-x64' }),
+  }),
   'missing file': () => pretrain(path('absent.tar')),
   'missing folder': () => pretrain(path('absent')),
   'folder without pictures': () => {
