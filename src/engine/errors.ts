@@ -19,6 +19,11 @@ export class LimitError extends Error {
   override readonly name = 'LimitError'
 }
 
+/** Stored kernel variants cannot be read or written; training goes on without them. */
+export class VariantStoreError extends Error {
+  override readonly name = 'VariantStoreError'
+}
+
 /** A tensor that no kernel of this adapter could bind. */
 export function bindingLimitError(bytes: number, limit: number): LimitError {
   const mib = (n: number) => `${(n / 2 ** 20).toFixed(0)} MiB`

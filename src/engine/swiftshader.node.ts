@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { brotliDecompressSync } from 'node:zlib'
+import { cacheFolder } from './cacheFolder.node.js'
 
 // SwiftShader, a Vulkan driver that runs on any x86-64 CPU, rides inside the npm package @sparticuz/chromium as a
 // brotli-packed tar. Unpacked to the user's cache and loaded before Dawn looks for Vulkan, it makes `npm ci` alone
@@ -55,13 +55,6 @@ export async function unpackSwiftShader(cacheRoot = cacheFolder()): Promise<stri
   }
   if (await isIntact(folder)) return folder
   throw new SwiftShaderError(`SwiftShader unpacked to ${folder} is damaged (disk full?)`)
-}
-
-function cacheFolder(): string {
-  const home = homedir()
-  const base = process.env.XDG_CACHE_HOME || (home ? join(home, '.cache') : '')
-  // Without a home the folder must still be this user's own: code is loaded from it.
-  return base ? join(base, 'fmae-webgpu') : join(tmpdir(), `fmae-webgpu-${process.getuid?.() ?? 0}`)
 }
 
 function archivePath(): string {

@@ -111,11 +111,6 @@ export interface VariantStore {
   save(adapter: string, choices: StoredChoices): Promise<void>
 }
 
-/** The store cannot be read or written; training goes on without it. */
-export class VariantStoreError extends Error {
-  override readonly name = 'VariantStoreError'
-}
-
 /** Under which name choices are stored: all that an adapter tells of itself and its driver. */
 export function adapterKey({ vendor, architecture, device, description }: Capabilities): string {
   return [vendor, architecture, device, description].join(' | ')

@@ -1,4 +1,5 @@
-import { type StoredChoices, type VariantStore, VariantStoreError } from './tuner.js'
+import { VariantStoreError } from './errors.js'
+import type { StoredChoices, VariantStore } from './tuner.js'
 
 const DATABASE = 'fmae-webgpu'
 const TABLE = 'variants'

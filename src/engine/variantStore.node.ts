@@ -1,18 +1,13 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type StoredChoices, type VariantStore, VariantStoreError } from './tuner.js'
+import { cacheFolder } from './cacheFolder.node.js'
+import { VariantStoreError } from './errors.js'
+import type { StoredChoices, VariantStore } from './tuner.js'
 
 type Contents = Record<string, StoredChoices>
 
-/** Folder of all that may be deleted at any time: `FMAE_CACHE`, else `fmae-webgpu` in the user's cache folder. */
-export function cacheFolder(): string {
-  const { FMAE_CACHE, XDG_CACHE_HOME } = process.env
-  return FMAE_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'fmae-webgpu')
-}
-
-/** Choices as JSON in `variants.json` of the cache folder. The twin of variantStore.browser.ts. */
-export function openVariantStore(folder = cacheFolder()): VariantStore {
+/** Choices as JSON in `variants.json` of `FMAE_CACHE`, else of the user's cache folder. The twin of variantStore.browser.ts. */
+export function openVariantStore(folder = process.env.FMAE_CACHE || cacheFolder()): VariantStore {
   const place = join(folder, 'variants.json')
   const load = async (): Promise<Contents> => {
     try {

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { type FoundAdapter, findAdapter, NoAdapterError } from '#adapter'
+import { openVariantStore } from '#variantStore'
 
 // Limits that decide what fits, in WebGPU's own words.
 const LIMITS = [
@@ -47,6 +49,7 @@ async function checkAdapter(): Promise<string | null> {
     return error.mend
   }
   printAdapter(found)
+  printVariants()
   const problem = await compute(found.adapter)
   row('Computing', problem ?? 'right')
   if (found.source === 'swiftshader')
@@ -69,6 +72,12 @@ function printAdapter({ adapter, software, source, description }: FoundAdapter):
   )
   row('Features', [...features].sort().join(', '))
   for (const [at, name] of LIMITS.entries()) row(at === 0 ? 'Limits' : '', `${name} ${limits[name]}`)
+}
+
+/** Where the tuner keeps its choices (docs/tuner.md). */
+function printVariants(): void {
+  const { place } = openVariantStore()
+  row('Variants', existsSync(place) ? `${place}; to measure kernels anew, delete it` : `${place}, none yet`)
 }
 
 /** Doubles four numbers on the device: a driver can enumerate well and still fail here. Returns what went wrong. */

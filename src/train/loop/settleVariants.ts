@@ -1,4 +1,5 @@
 import { openVariantStore } from '#variantStore'
+import { VariantStoreError } from '../../engine/errors.js'
 import type { Runtime } from '../../engine/runtime.js'
 import {
   adapterKey,
@@ -8,7 +9,6 @@ import {
   type Tuning,
   tune,
   type VariantStore,
-  VariantStoreError,
 } from '../../engine/tuner.js'
 import { MicroBatches } from './microBatches.js'
 import type { TrainingRun } from './trainingRun.js'

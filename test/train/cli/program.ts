@@ -1,10 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 /** The built program; `npm test` builds it before any test runs. */
 export const program = join(root, 'dist', 'train.js')
+
+/** The programs that one test file starts share the kernel variants they measure, and leave the user's alone. */
+const cache = mkdtempSync(join(tmpdir(), 'fmae-cache-'))
+process.on('exit', () => rmSync(cache, { recursive: true, force: true }))
 
 export interface Ended {
   readonly code: number | null
@@ -31,7 +37,7 @@ export class RunningProgram {
     // By env, so that tap's hooks do not ride along in the program.
     this.#child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, program, ...args], {
       cwd,
-      env: { ...process.env, ...env },
+      env: { ...process.env, FMAE_CACHE: cache, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(uid === undefined ? {} : { uid, gid: uid }),
     })
