@@ -1,139 +1,160 @@
-/**
- * One training step of the main job, kernel by kernel: time between timestamps against counted flops and bytes, then
- * the whole step's wall time, dispatches, submits and memory. `npm run bench`.
- */
+/** Whole training steps as training runs them: recorded and replayed, on noise pictures. */
 import { openRuntime } from '../src/engine/device.js'
 import { Profiler } from '../src/engine/profiler.js'
-import { PhiloxStream } from '../src/engine/random.js'
 import type { Runtime } from '../src/engine/runtime.js'
-import { CHANNELS, type ClassifierConfig } from '../src/model/config.js'
+import { classifierParameters } from '../src/model/auClassifier.js'
+import type { FmaeConfig } from '../src/model/config.js'
+import { fmaeParameters } from '../src/model/fmae.js'
 import { presets } from '../src/model/presets.js'
 import type { Batch } from '../src/train/data/batches.js'
-import type { ImageSet } from '../src/train/data/imageSet.js'
-import { PictureLoader } from '../src/train/data/pictureLoader.js'
-import { FineTuning } from '../src/train/loop/fineTuning.js'
 import { MicroBatches } from '../src/train/loop/microBatches.js'
-import { Pretraining } from '../src/train/loop/pretraining.js'
 import type { TrainingRun } from '../src/train/loop/trainingRun.js'
-import { fineTuneDefaults, pretrainDefaults } from '../src/train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../src/train/recipes.js'
+import type { Ceilings } from './ceilings.js'
+import { keptInFineTuning, keptInPretraining, parameterBytes } from './minimumMemory.js'
+import { noiseClassifier, noiseFineTuning, noisePretraining } from './noise.js'
+import type { StepKernel, StepRow } from './schema.js'
+import { type Effort, median, summary, timeWork } from './timing.js'
 
-const STEPS = 40
-const AUS = [1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24]
-const SUBJECTS = Array.from({ length: 168 }, (_, i) => `S${i}`)
-
-/** Noise pictures with labels: the arithmetic does not depend on what they show. */
-const noise: ImageSet = {
-  name: 'noise',
-  length: 256,
-  aus: AUS,
-  folds: null,
-  record: (i) => ({
-    id: String(i),
-    subject: SUBJECTS[i % SUBJECTS.length]!,
-    aus: [AUS[i % 12]!],
-    split: null,
-  }),
-  bytes: async (i) => Uint8Array.of(i),
-  describe: (i) => `noise ${i}`,
+interface StepCase {
+  readonly name: string
+  readonly title: string
+  readonly config: FmaeConfig
+  readonly kind: 'pretraining' | 'fineTuning'
+  /** Without it, the recipe's. */
+  readonly batchSize?: number
+  readonly quick: boolean
 }
 
-function noiseLoader(size: number): PictureLoader {
-  const decoder = {
-    decode: async ([seed]: Uint8Array) => {
-      const stream = new PhiloxStream(seed!, 0)
-      return Uint8Array.from({ length: size * size * CHANNELS }, () => stream.integer(256))
-    },
+/** The batches of ViT-S are small enough for a software adapter. */
+const cases: readonly StepCase[] = [
+  { name: 'fmaeNano', title: 'FMAE nano', config: presets.nano, kind: 'pretraining', quick: true },
+  { name: 'iatNano', title: 'FMAE-IAT nano', config: presets.nano, kind: 'fineTuning', quick: true },
+  {
+    name: 'fmaeVitS',
+    title: 'FMAE ViT-S',
+    config: presets['vit-s'],
+    kind: 'pretraining',
+    batchSize: 4,
+    quick: false,
+  },
+  {
+    name: 'iatVitS',
+    title: 'FMAE-IAT ViT-S',
+    config: presets['vit-s'],
+    kind: 'fineTuning',
+    batchSize: 4,
+    quick: false,
+  },
+]
+
+/** Rows by the name of the case. */
+export async function measureSteps(
+  ceilings: Ceilings,
+  effort: Effort,
+  quick: boolean,
+): Promise<Record<string, StepRow>> {
+  const rows: Record<string, StepRow> = {}
+  for (const stepCase of cases) {
+    if (quick && !stepCase.quick) continue
+    // A device for each: buffers of the one before must not count.
+    const runtime = await openRuntime()
+    rows[stepCase.name] = await measureStep(runtime, stepCase, ceilings, effort)
+    runtime.close()
   }
-  return new PictureLoader({ set: noise, decoder, size, standardisation: 'highpass' })
+  return rows
 }
 
-async function measure(title: string, runtime: Runtime, run: TrainingRun): Promise<void> {
-  const { batchSize } = run.settings
+async function measureStep(
+  runtime: Runtime,
+  stepCase: StepCase,
+  ceilings: Ceilings,
+  effort: Effort,
+): Promise<StepRow> {
+  const { title, kind, config } = stepCase
+  const changes = stepCase.batchSize === undefined ? {} : { batchSize: stepCase.batchSize }
+  const run =
+    kind === 'pretraining'
+      ? noisePretraining(runtime, config, changes)
+      : noiseFineTuning(runtime, config, changes)
   const batch = await run.batches.next()
   const work = new MicroBatches(run)
-  for (let round = 0; round < 4; round++) {
-    for (let i = 0; i < 5; i++) step(run, work, batch)
-    await runtime.finish()
+  const counted = countingStep(run, work, batch)
+  const timing = summary(await timeWork(runtime, counted.step, effort))
+  const { dispatches, submits, hostMs } = counted.perStep()
+  const kernels = runtime.caps.timestampQuery ? await profile(runtime, counted.step, ceilings, effort) : null
+  return {
+    title: `${title}, ${kind === 'pretraining' ? 'pretraining' : 'fine-tuning'}`,
+    batch: run.settings.batchSize,
+    ...timing,
+    imagesPerSecond: (1000 * run.settings.batchSize) / timing.ms,
+    kernelMs: kernels ? kernels.reduce((sum, { ms }) => sum + ms, 0) : null,
+    hostMs,
+    waitMs: Math.max(0, timing.ms - hostMs),
+    dispatches,
+    submits,
+    hostMicrosecondsPerDispatch: (1000 * hostMs) / dispatches,
+    memory: {
+      peakBytes: runtime.memory.usage.peakBufferBytes,
+      minimumBytes: minimumOf(stepCase, run.settings.batchSize),
+    },
+    kernels: (kernels ?? []).slice(0, 12),
   }
-  runtime.memory.resetPeak()
-  const before = { ...runtime.counters }
-  const cpu = process.cpuUsage()
-  const start = performance.now()
-  for (let i = 0; i < STEPS; i++) step(run, work, batch)
-  const host = performance.now() - start
-  await runtime.finish()
-  const total = performance.now() - start
-  const { user, system } = process.cpuUsage(cpu)
-  const dispatches = (runtime.counters.dispatches - before.dispatches) / STEPS
-  const submits = (runtime.counters.submits - before.submits) / STEPS
-  console.log(
-    `\n${title}: ${(total / STEPS).toFixed(1)} ms/step, ${((1000 * batchSize * STEPS) / total).toFixed(0)} images/s, ${((user + system) / 1000 / STEPS).toFixed(1)} ms of CPU time a step`,
-  )
-  console.log(
-    `${dispatches.toFixed(0)} dispatches, ${submits.toFixed(1)} submits, host ${((1000 * host) / STEPS / dispatches).toFixed(1)} µs per dispatch, step memory ${(work.memory.bytes / 2 ** 20).toFixed(1)} MiB, all buffers ${(runtime.memory.usage.peakBufferBytes / 2 ** 20).toFixed(1)} MiB`,
-  )
-  if (runtime.caps.timestampQuery) await profile(runtime, run, work, batch)
-  work.release()
 }
 
-async function profile(runtime: Runtime, run: TrainingRun, work: MicroBatches, batch: Batch): Promise<void> {
+function minimumOf({ kind, config }: StepCase, batch: number): number {
+  if (kind === 'pretraining') return parameterBytes(fmaeParameters(config)) + keptInPretraining(config, batch)
+  const classifier = noiseClassifier(config)
+  return parameterBytes(classifierParameters(classifier)) + keptInFineTuning(classifier, batch)
+}
+
+/** One step as `trainLoop` does it, and what it cost the host. */
+function countingStep(run: TrainingRun, work: MicroBatches, batch: Batch) {
+  const { counters } = run.runtime
+  const host: number[] = []
+  const before = { ...counters }
+  return {
+    step() {
+      const start = performance.now()
+      run.optimizer.prepare(1e-3)
+      run.random.setStep(run.optimizer.stepCount)
+      run.upload(batch)
+      work.queue({ first: true, last: true }, () => undefined)
+      run.runtime.flush()
+      host.push(performance.now() - start)
+    },
+    /** The median of host time; the first step, which compiles, hardly moves it. */
+    perStep() {
+      const steps = host.length
+      const dispatches = Math.round((counters.dispatches - before.dispatches) / steps)
+      const submits = Math.round((counters.submits - before.submits) / steps)
+      return { dispatches, submits, hostMs: median(host) }
+    },
+  }
+}
+
+async function profile(
+  runtime: Runtime,
+  step: () => void,
+  { fmaGflops, copyGBs }: Ceilings,
+  { rounds }: Effort,
+): Promise<StepKernel[]> {
   runtime.profiler = new Profiler(runtime.device)
-  for (let i = 0; i < 5; i++) step(run, work, batch)
-  runtime.flush()
-  const rows = await runtime.profiler.rows()
-  runtime.profiler = null
-  const sum = rows.reduce((all, { milliseconds }) => all + milliseconds, 0)
-  console.log(
-    `${'kernel'.padEnd(34)}${'calls'.padStart(6)}${'ms'.padStart(9)}${'share'.padStart(7)}${'GFLOP/s'.padStart(9)}${'GB/s'.padStart(7)}`,
-  )
-  for (const { name, dispatches, milliseconds, gflops, gigabytesPerSecond } of rows.slice(0, 18)) {
-    console.log(
-      `${name.padEnd(34)}${String(dispatches / 5).padStart(6)}${(milliseconds / 5).toFixed(2).padStart(9)}${`${((100 * milliseconds) / sum).toFixed(1)}%`.padStart(7)}${gflops.toFixed(2).padStart(9)}${gigabytesPerSecond.toFixed(2).padStart(7)}`,
-    )
+  const times = new Map<string, StepKernel[]>()
+  for (let round = 0; round < rounds; round++) {
+    step()
+    runtime.flush()
+    for (const {
+      name,
+      dispatches,
+      milliseconds: ms,
+      gflops,
+      gigabytesPerSecond,
+    } of await runtime.profiler.rows()) {
+      const percentOfCeiling = 100 * Math.max(gflops / fmaGflops, gigabytesPerSecond / copyGBs)
+      times.set(name, [...(times.get(name) ?? []), { name, dispatches, ms, gflops, percentOfCeiling }])
+    }
   }
-  console.log(`${'sum'.padEnd(40)}${(sum / 5).toFixed(2).padStart(9)}`)
+  runtime.profiler = null
+  const middle = (rows: StepKernel[]) => rows.sort((a, b) => a.ms - b.ms)[rows.length >> 1]!
+  return [...times.values()].map(middle).sort((a, b) => b.ms - a.ms)
 }
-
-function step(run: TrainingRun, work: MicroBatches, batch: Batch): void {
-  run.optimizer.prepare(1e-3)
-  run.random.setStep(run.optimizer.stepCount)
-  run.upload(batch)
-  work.queue({ first: true, last: true }, () => undefined)
-  run.runtime.flush()
-}
-
-const runtime = await openRuntime()
-console.log(runtime.adapterNote)
-const model = presets.nano
-const loader = noiseLoader(model.imageSize)
-const indices = Array.from({ length: noise.length }, (_, i) => i)
-await measure(
-  'FMAE nano pretraining',
-  runtime,
-  new Pretraining(runtime, model, pretrainDefaults(pretrainRecipes.nano), loader, indices),
-)
-const config: ClassifierConfig = {
-  ...model,
-  aus: AUS.length,
-  subjects: SUBJECTS.length,
-  lambda: 2,
-  idLoss: 'bce',
-  idHeadLayers: 1,
-  dropPath: 0,
-}
-await measure(
-  'FMAE-IAT nano fine-tuning',
-  runtime,
-  new FineTuning(
-    runtime,
-    config,
-    fineTuneDefaults(finetuneRecipes['nano-iat']),
-    loader,
-    indices,
-    AUS,
-    SUBJECTS,
-  ),
-)
-runtime.close()
-process.exit()

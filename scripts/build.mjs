@@ -11,14 +11,18 @@ const ENTRIES = {
   index: 'src/index.ts',
   doctor: 'src/train/commands/doctor.ts',
   adapter: 'src/engine/adapter.node.ts',
-  bench: 'bench/step.ts',
+  bench: 'bench/bench.ts',
+  benchOurs: 'bench/ours.ts',
   renderFaces: 'tools/renderFaces/renderFaces.ts',
 }
+/** Programs that another one starts, built along with it. */
+const HELPERS = { bench: ['benchOurs'] }
 const SOURCES = ['src', 'kernels', 'bench', 'tools', 'package.json', 'scripts/build.mjs']
 
 /** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages stay outside. */
 export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
-  const stale = names.filter((name) => !isCurrent(name))
+  const wanted = names.flatMap((name) => [name, ...(HELPERS[name] ?? [])])
+  const stale = wanted.filter((name) => !isCurrent(name))
   if (stale.length === 0) return
   const esbuild = await import('esbuild')
   try {
@@ -46,14 +50,13 @@ function isCurrent(name) {
   return SOURCES.every((path) => newestChange(join(root, path)) < built)
 }
 
-/** A folder's own time counts too: it changes when a file in it is deleted. */
+/** A folder's own time counts too: it changes when a file in it is deleted. Installed packages are no sources. */
 function newestChange(path) {
   const stat = statSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs
-  return readdirSync(path).reduce(
-    (newest, name) => Math.max(newest, newestChange(join(path, name))),
-    stat.mtimeMs,
-  )
+  return readdirSync(path)
+    .filter((name) => name !== 'node_modules')
+    .reduce((newest, name) => Math.max(newest, newestChange(join(path, name))), stat.mtimeMs)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) await main(() => build())

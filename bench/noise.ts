@@ -1,0 +1,76 @@
+/** Training runs on noise pictures with labels: the arithmetic does not depend on what they show. */
+import { PhiloxStream } from '../src/engine/random.js'
+import type { Runtime } from '../src/engine/runtime.js'
+import { CHANNELS, type ClassifierConfig, type FmaeConfig } from '../src/model/config.js'
+import type { ImageSet } from '../src/train/data/imageSet.js'
+import { PictureLoader } from '../src/train/data/pictureLoader.js'
+import { FineTuning } from '../src/train/loop/fineTuning.js'
+import { Pretraining } from '../src/train/loop/pretraining.js'
+import { fineTuneDefaults, pretrainDefaults } from '../src/train/options.js'
+import { finetuneRecipes, pretrainRecipes } from '../src/train/recipes.js'
+
+const AUS = [1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24]
+const SUBJECTS = Array.from({ length: 168 }, (_, i) => `S${i}`)
+const PICTURES = 256
+
+const noise: ImageSet = {
+  name: 'noise',
+  length: PICTURES,
+  aus: AUS,
+  folds: null,
+  record: (i) => ({
+    id: String(i),
+    subject: SUBJECTS[i % SUBJECTS.length]!,
+    aus: [AUS[i % AUS.length]!],
+    split: null,
+  }),
+  bytes: async (i) => Uint8Array.of(i),
+  describe: (i) => `noise ${i}`,
+}
+
+const indices = Array.from({ length: PICTURES }, (_, i) => i)
+
+function loaderOf(size: number): PictureLoader {
+  const decoder = {
+    decode: async ([seed]: Uint8Array) => {
+      const stream = new PhiloxStream(seed!, 0)
+      return Uint8Array.from({ length: size * size * CHANNELS }, () => stream.integer(256))
+    },
+  }
+  return new PictureLoader({ set: noise, decoder, size, standardisation: 'highpass' })
+}
+
+/** FMAE pretraining with the recipe of the main job. */
+export function noisePretraining(
+  runtime: Runtime,
+  config: FmaeConfig,
+  changes: { batchSize?: number; epochs?: number } = {},
+): Pretraining {
+  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...changes }
+  return new Pretraining(runtime, config, settings, loaderOf(config.imageSize), indices)
+}
+
+/** The IAT classifier of 12 AUs and 168 people on the encoder of `config`. */
+export function noiseClassifier(config: FmaeConfig): ClassifierConfig {
+  const { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps } = config
+  const vit = { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps }
+  const heading = {
+    aus: AUS.length,
+    subjects: SUBJECTS.length,
+    lambda: 2,
+    idLoss: 'bce',
+    idHeadLayers: 1,
+  } as const
+  return { ...vit, ...heading, dropPath: 0 }
+}
+
+/** IAT fine-tuning with the recipe of the main job. */
+export function noiseFineTuning(
+  runtime: Runtime,
+  config: FmaeConfig,
+  changes: { batchSize?: number } = {},
+): FineTuning {
+  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), ...changes }
+  const loader = loaderOf(config.imageSize)
+  return new FineTuning(runtime, noiseClassifier(config), settings, loader, indices, AUS, SUBJECTS)
+}
