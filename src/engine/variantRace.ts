@@ -13,8 +13,11 @@ import type { KernelClass, Operand } from './tuner.js'
 
 /** A round of one candidate lasts at least this long, so that the timer's grain does not matter. */
 const ROUND_MS = 2
-const ROUNDS = 5
 const MOST_REPEATS = 64
+/** Three rounds are enough for work that alone lasts so long. */
+const LONG_MS = 8
+/** Candidates that were compiled and checked may finish a short race after the deadline. */
+const GRACE_MS = 200
 /** Another candidate replaces the fixed table's only where it takes less than this share of its time. */
 const CLEARLY_FASTER = 0.95
 /** Candidates this much slower than the best leave the race. */
@@ -99,10 +102,12 @@ export class VariantRace {
   async #race(trials: readonly Trial[]): Promise<boolean> {
     const once = await this.#time(trials[0]!.step, 1)
     const repeats = Math.min(MOST_REPEATS, Math.ceil(ROUND_MS / once))
+    const rounds = once > LONG_MS ? 3 : 5
+    const deadline = Math.max(this.deadline, performance.now() + GRACE_MS)
     let racing = trials
-    for (let round = 0; round < ROUNDS && racing.length > 1; round++) {
+    for (let round = 0; round < rounds && racing.length > 1; round++) {
       for (const { step, times } of racing) {
-        if (this.#late) return false
+        if (performance.now() > deadline) return false
         times.push(await this.#time(step, repeats))
       }
       const best = Math.min(...racing.map(({ times }) => median(times)))
@@ -118,11 +123,13 @@ export class VariantRace {
     const started = performance.now()
     for (let i = 0; i < repeats; i++) step.run()
     runtime.flush()
-    await runtime.device.queue.onSubmittedWorkDone()
-    const wall = performance.now() - started
     runtime.profiler = null
-    const rows = await this.#profiler?.rows()
-    return (rows ? rows.reduce((sum, { milliseconds }) => sum + milliseconds, 0) : wall) / repeats
+    if (this.#profiler) {
+      const rows = await this.#profiler.rows()
+      return rows.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / repeats
+    }
+    await runtime.device.queue.onSubmittedWorkDone()
+    return (performance.now() - started) / repeats
   }
 }
 
