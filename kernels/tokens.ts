@@ -215,6 +215,34 @@ export function addPositionForward(
 }
 
 /**
+ * y[b, m] = x[b, m] + position[firstRow + indices[b, m]], for tokens that were picked out of a sequence.
+ * x, y [B,M,D], position [P,D], indices u32 [B,M]. Bindings: x, position, indices, y.
+ */
+export function addPositionAt(
+  caps: KernelCaps,
+  [B, M, D]: Shape3,
+  firstRow: number,
+  stored: StoredType = 'f32',
+): Kernel {
+  const width = valueWidth(D)
+  return perValueKernel(caps, {
+    name: 'addPositionAt',
+    values: (B * M * D) / width,
+    width,
+    stored,
+    buffers: [readOnly('x'), { ...readOnly('position'), stored: 'f32' }, indices, writable('y')],
+    parameters: [
+      ['columns: u32', D / width],
+      ['firstRow: u32', firstRow],
+    ],
+    statement: `
+    let row = params.firstRow + indices[index / params.columns];
+    y[index] = Held(Value(x[index]) + position[row * params.columns + index % params.columns]);`,
+    cost: { flops: B * M * D, bytes: (2 * storedBytes(stored) + 4) * B * M * D + 4 * B * M },
+  })
+}
+
+/**
  * dPosition[firstRow + t] = Σ over the batch of dy[b, t], zero in the other rows: [B,T,D] → [P,D].
  * Bindings: dy, dPosition.
  */

@@ -1,3 +1,4 @@
+import { addPosition } from '../engine/ops/addPosition.js'
 import { concatTokens } from '../engine/ops/concatTokens.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear } from '../engine/ops/linear.js'
@@ -15,6 +16,7 @@ import {
   clsToken,
   embedPatches,
   encoderBlockParameters,
+  inputPatches,
   patchEmbedParameters,
   trainableTokenParameters,
 } from './vit.js'
@@ -78,7 +80,8 @@ export class AuClassifier {
     const p = this.parameters
     const { config } = this
     const dtype = activationType(images.runtime, this.execution)
-    let x = concatTokens(clsToken(p), embedPatches(images, p, config, dtype))
+    const embedded = embedPatches(inputPatches(images, config, dtype), p, config)
+    let x = concatTokens(clsToken(p), addPosition(embedded, p.get('pos_embed'), 1))
     const block = blockFor(this.execution)
     for (let i = 0; i < config.depth; i++) {
       const scales = dropPath && { attention: dropPath.scales[2 * i]!, mlp: dropPath.scales[2 * i + 1]! }

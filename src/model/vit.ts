@@ -47,17 +47,15 @@ export function trainableTokenParameters(config: VitConfig): ParameterSpec[] {
   ]
 }
 
-/** Linear embedding of every patch plus its position. images: f32 [B, 3, S, S] → `dtype` [B, L, D]. */
-export function embedPatches(
-  images: Tensor,
-  parameters: ParameterArena,
-  config: VitConfig,
-  dtype: StoredType,
-): Tensor {
-  const patches = patchify(images, config.patchSize, 'chw', dtype)
+/** The patches of pictures as the embedding wants them. images: f32 [B, 3, S, S] → `dtype` [B, L, 3·p·p]. */
+export function inputPatches(images: Tensor, { patchSize }: VitConfig, dtype: StoredType): Tensor {
+  return patchify(images, patchSize, 'chw', dtype)
+}
+
+/** Linear embedding, without positions. patches: [B, M, 3·p·p] → [B, M, D]. */
+export function embedPatches(patches: Tensor, parameters: ParameterArena, config: VitConfig): Tensor {
   const weight = parameters.get('patch_embed.proj.weight').reshape([config.width, patchValues(config)])
-  const embedded = linear(patches, weight, parameters.get('patch_embed.proj.bias'))
-  return addPosition(embedded, parameters.get('pos_embed'), 1)
+  return linear(patches, weight, parameters.get('patch_embed.proj.bias'))
 }
 
 /** The cls token with row 0 of the position table. → f32 [1, 1, D]. */

@@ -3,6 +3,7 @@ import { openRuntime } from '../../src/engine/device.js'
 import { DeviceError, LimitError, ShapeError } from '../../src/engine/errors.js'
 import { add } from '../../src/engine/ops/add.js'
 import { addPosition } from '../../src/engine/ops/addPosition.js'
+import { addPositionAt } from '../../src/engine/ops/addPositionAt.js'
 import { argsortRows } from '../../src/engine/ops/argsortRows.js'
 import { attention } from '../../src/engine/ops/attention.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
@@ -49,6 +50,7 @@ const wrong: readonly (readonly [op: string, call: () => unknown, ...shown: stri
   ['add', () => add(f(2, 3), f(1, 3)), '[2,3]', '[1,3]'],
   ['residual', () => residual(f(2, 3), f(2, 4), null), '[2,3]', '[2,4]'],
   ['residual', () => residual(f(2, 3), f(2, 3), f(3)), '[2,3]', '[3]'],
+  ['addPositionAt', () => addPositionAt(f(2, 3, 8), f(1, 4, 8), u(2, 4), 1), '[2,3,8]', '[2,4]'],
   ['addPosition', () => addPosition(f(2, 5, 8), f(1, 5, 8), 1), '[2,5,8]', '[1,5,8]'],
   ['addPosition', () => addPosition(f(2, 5, 8), f(1, 5, 4), 0), '[2,5,8]', '[1,5,4]'],
   ['patchify', () => patchify(f(1, 3, 8, 6), 2, 'chw'), '[1,3,8,6]'],

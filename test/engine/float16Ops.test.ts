@@ -17,6 +17,7 @@ const TOLERANCE = 1e-3
 const activations: Readonly<Record<string, readonly string[]>> = {
   add: ['a', 'b'],
   addPosition: ['x'],
+  addPositionAt: ['x'],
   concatTokens: ['a', 'b'],
   gatherRows: ['x'],
   gelu: ['x'],

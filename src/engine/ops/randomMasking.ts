@@ -6,7 +6,7 @@ import { argsortRows } from './argsortRows.js'
 export interface Masking {
   /** Patches that stay, in noise order: u32 [B, kept]. */
   readonly kept: Tensor
-  /** Place of every patch in the shuffled sequence: argsort(argsort(noise)), u32 [B, L]. */
+  /** Where in [class token, kept patches, removed patches] each token of the whole sequence stands: u32 [B, 1 + L]. */
   readonly restore: Tensor
   /** 1 where removed, f32 [B, L], in patch order. */
   readonly mask: Tensor
@@ -24,7 +24,8 @@ export function randomMasking(noise: Tensor, kept: number): Masking {
   const { runtime } = noise
   const { rank } = argsortRows(noise)
   const keptIndices = runtime.empty([rows!, kept], 'u32')
+  const restore = runtime.empty([rows!, length! + 1], 'u32')
   const mask = runtime.empty([rows!, length!])
-  runtime.dispatch(maskingKernel(runtime.caps, rows!, length!, kept), [rank, keptIndices, mask])
-  return { kept: keptIndices, restore: rank, mask }
+  runtime.dispatch(maskingKernel(runtime.caps, rows!, length!, kept), [rank, keptIndices, restore, mask])
+  return { kept: keptIndices, restore, mask }
 }

@@ -16,6 +16,7 @@ import {
 } from './losses.js'
 import { linearCases, matmulCases } from './products.js'
 import {
+  addPositionAtCases,
   addPositionCases,
   concatTokensCases,
   gatherRowsCases,
@@ -36,6 +37,7 @@ export const opCases: readonly OpCase[] = [
   ...residualCases,
   ...gradientReversalCases,
   ...addPositionCases,
+  ...addPositionAtCases,
   ...patchifyCases,
   ...gatherRowsCases,
   ...concatTokensCases,

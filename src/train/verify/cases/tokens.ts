@@ -1,4 +1,5 @@
 import { addPosition } from '../../../engine/ops/addPosition.js'
+import { addPositionAt } from '../../../engine/ops/addPositionAt.js'
 import { concatTokens } from '../../../engine/ops/concatTokens.js'
 import { gatherRows } from '../../../engine/ops/gatherRows.js'
 import { meanTokens } from '../../../engine/ops/meanTokens.js'
@@ -6,6 +7,7 @@ import { patchify, unpatchify } from '../../../engine/ops/patchify.js'
 import { sliceTokens } from '../../../engine/ops/sliceTokens.js'
 import { constant, type OpCase, shapeText, variable } from '../opCase.js'
 import {
+  addPositionAtReference,
   addPositionReference,
   concatTokensReference,
   gatherRowsReference,
@@ -34,6 +36,36 @@ export const addPositionCases: OpCase[] = positions.map(([shape, rows, firstRow]
   run: (x, position) => addPosition(x!, position!, firstRow),
   reference: addPositionReference(firstRow),
 }))
+
+/** x [B,M,D], rows of the table, first row. */
+const pickedPositions: readonly (readonly [Shape3, number, number])[] = [
+  [[1, 1, 4], 1, 0],
+  [[2, 4, 16], 17, 1],
+  [[3, 12, 7], 50, 1],
+  [[1, 49, 64], 197, 1],
+  [[2, 50, 13], 50, 0],
+  [[5, 5, 192], 9, 3],
+]
+
+export const addPositionAtCases: OpCase[] = pickedPositions.map(([shape, rows, firstRow]) => {
+  const [batch, picked, width] = shape
+  const table = constant('position', [1, rows, width], (random, count) =>
+    Float32Array.from({ length: count }, () => random.normal()),
+  )
+  const indices = constant(
+    'indices',
+    [batch, picked],
+    (random, count) => Uint32Array.from({ length: count }, () => random.integer(rows - firstRow)),
+    'u32',
+  )
+  return {
+    op: 'addPositionAt',
+    label: `${shapeText(shape)}, from row ${firstRow} of ${rows}`,
+    inputs: [variable('x', shape), table, indices],
+    run: (x, position, rowIndices) => addPositionAt(x!, position!, rowIndices!, firstRow),
+    reference: addPositionAtReference(firstRow),
+  }
+})
 
 const gathers: readonly (readonly [Shape3, number])[] = [
   [[1, 1, 1], 1],

@@ -6,13 +6,13 @@ export function argsortReference(result: 'order' | 'rank'): Reference {
   return { forward: ([noise]) => sortRows(noise!)[result] }
 }
 
-/** Random masking by noise: the kept patches in noise order, their places, or the mask. */
+/** Random masking by noise: the kept patches in noise order, the way back to patch order, or the mask. */
 export function randomMaskingReference(result: 'kept' | 'restore' | 'mask', kept: number): Reference {
   return {
     forward([noise]) {
       const { order, rank } = sortRows(noise!)
       const rows = noise!.shape[0]!
-      if (result === 'restore') return rank
+      if (result === 'restore') return behindClassToken(rank)
       const out = zeros([rows, result === 'kept' ? kept : noise!.shape[1]!])
       for (let b = 0; b < rows; b++)
         for (let i = 0; i < out.shape[1]!; i++)
@@ -20,6 +20,14 @@ export function randomMaskingReference(result: 'kept' | 'restore' | 'mask', kept
       return out
     },
   }
+}
+
+/** Places among [class token, patches]: one further on than among the patches. */
+function behindClassToken(rank: Array64): Array64 {
+  const [rows, length] = rank.shape as [number, number]
+  const out = zeros([rows, length + 1])
+  for (let b = 0; b < rows; b++) for (let i = 0; i < length; i++) out.set(b, i + 1, 1 + rank.get(b, i))
+  return out
 }
 
 function sortRows(noise: Array64): { order: Array64; rank: Array64 } {

@@ -1,4 +1,4 @@
-import { type Array64, zeros } from '../array64.js'
+import { type Array64, map, zeros } from '../array64.js'
 import type { Reference } from './reference.js'
 
 type Place = readonly number[]
@@ -41,6 +41,17 @@ function forEachRow(batch: number, tokens: number, body: (b: number, t: number) 
 }
 
 /** y[b, t] = x[b, t] + position[0, firstRow + t]. */
+export function addPositionAtReference(firstRow: number): Reference {
+  return {
+    forward([x, position, indices]) {
+      const width = x!.shape.at(-1)!
+      const rowOf = (i: number) => firstRow + indices!.data[Math.floor(i / width)]!
+      return map(x!, (value, i) => value + position!.data[rowOf(i) * width + (i % width)]!)
+    },
+    gradients: (_inputs, dy) => [dy, null, null],
+  }
+}
+
 export function addPositionReference(firstRow: number): Reference {
   return moves(
     2,
