@@ -123,7 +123,7 @@ function shapeText({ work, shape }: Work): string {
 }
 
 /** What differs by more than `AGREEMENT`, in words, or null. */
-function disagreement(
+export function disagreement(
   expected: ReadonlyMap<string, Float32Array>,
   got: ReadonlyMap<string, Float32Array>,
 ): string | null {

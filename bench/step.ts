@@ -8,6 +8,7 @@ import { fmaeParameters } from '../src/model/fmae.js'
 import { presets } from '../src/model/presets.js'
 import type { Batch } from '../src/train/data/batches.js'
 import { MicroBatches } from '../src/train/loop/microBatches.js'
+import { settleVariants } from '../src/train/loop/settleVariants.js'
 import type { TrainingRun } from '../src/train/loop/trainingRun.js'
 import type { Ceilings } from './ceilings.js'
 import { keptInFineTuning, keptInPretraining, parameterBytes } from './minimumMemory.js'
@@ -76,6 +77,8 @@ async function measureStep(
     kind === 'pretraining'
       ? noisePretraining(runtime, config, changes)
       : noiseFineTuning(runtime, config, changes)
+  await settleVariants(run, { tune: true, pinned: null, say: (line) => console.log(`${title}: ${line}`) })
+  runtime.memory.resetPeak()
   const batch = await run.batches.next()
   const work = new MicroBatches(run)
   const counted = countingStep(run, work, batch)

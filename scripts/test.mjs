@@ -44,7 +44,7 @@ async function check(total, name, program, args) {
 /** Which files tap runs, in order; named files are one group. */
 function testGroups(files) {
   if (files.length > 0) return [files]
-  const folders = ['scripts', 'kernels', 'engine', 'model', 'train', 'tools', 'browser']
+  const folders = ['scripts', 'kernels', 'engine', 'model', 'train', 'tools', 'bench', 'browser']
   const groups = folders
     .filter((name) => existsSync(join(root, 'test', name)))
     .map((name) => `test/${name}/**/*.test.ts`)
