@@ -1,110 +1,120 @@
 /**
- * Matrix products, the bulk of all arithmetic here.
+ * Matrix products, the bulk of all arithmetic here: which variants there are and which of them run a product.
  *
- * Maths    C[z] = op(A[z]) · op(B[z]) for every z of the batch, and for a linear layer a bias and the exact GELU on top:
+ * Maths    C[z] = op(A[z]) · op(B[z]) for every z of the batch, then an epilogue (bias, GELU, …: `MatmulEpilogue`):
  *            NN  C = A·B     A [m,k]  B [k,n]     gradient of a linear's input,  dX = dY·W
  *            NT  C = A·Bᵀ    A [m,k]  B [n,k]     a linear forward,              Y = X·Wᵀ
  *            TN  C = Aᵀ·B    A [k,m]  B [k,n]     gradient of a linear's weight, dW = dYᵀ·X
- * Shapes   row-major f32, C [batch,m,n]; any m, n, k ≥ 1.
- * Variants `tiled` for GPUs (workgroup memory, matmulTiled.ts) and `register` for software adapters (register blocks only,
- *          matmulRegister.ts). Both have one text per layout, epilogue and alignment; shapes are uniforms.
+ * Shapes   row-major, f32 or f16, C [batch,m,n]; any m, n, k ≥ 1. Sizes are uniforms.
+ * Variants `tiled` for GPUs (matmulTiled.ts); for software adapters `broadcast64` and `broadcast32`, named after the columns of their
+ *          tile (matmulBroadcast.ts), and `register` for what these cannot run (matmulRegister.ts).
  * Split-K  where m·n gives too few workgroups to fill the device and k is long (weight gradients: k = batch × tokens), k is cut
  *          into `splits` parts, C becomes a workspace [splits,m,n], and a column sum adds the parts in a fixed order.
  * Numerics f32 accumulators, k in ascending order in each part; the same shape on the same adapter gives the same bits.
  */
-import { type Access, flatGrid, type Kernel, type KernelCaps } from './kernel.js'
-import { registerCode, registerTile } from './matmulRegister.js'
-import { tiledCode, tiledTile } from './matmulTiled.js'
+import type { Kernel, KernelCaps } from './kernel.js'
+import { broadcastFits, broadcastText } from './matmulBroadcast.js'
+import { registerText } from './matmulRegister.js'
+import {
+  type MatmulLayout,
+  type MatmulProduct,
+  type MatmulSpec,
+  type MatmulText,
+  productKernel,
+} from './matmulShared.js'
+import { tiledText } from './matmulTiled.js'
 
-export type MatmulLayout = 'NN' | 'NT' | 'TN'
+export type { MatmulEpilogue, MatmulLayout, MatmulProduct, MatmulSpec, StoredTypes } from './matmulShared.js'
 
-/** `biasGelu` writes two outputs: the sum before the GELU, which the backward needs, and the activation. */
-export type MatmulEpilogue = 'none' | 'bias' | 'biasGelu'
-
-export interface MatmulSpec {
-  readonly batch: number
-  readonly m: number
-  readonly n: number
-  readonly k: number
-  readonly layout: MatmulLayout
-  readonly epilogue: MatmulEpilogue
-  /** Parts of k, from `matmulSplits`; above 1 only with batch 1 and no epilogue. */
-  readonly splits: number
+/** One way to compute products. */
+export interface MatmulVariant {
+  readonly name: string
+  /** The layout that a product is brought to before, by transposing the operands that differ. */
+  takes(layout: MatmulLayout): MatmulLayout
+  /** Whether it can and should run a product, given in the layout that it takes. */
+  fits(caps: KernelCaps, spec: MatmulSpec): boolean
+  /** So many workgroups fill the device: with fewer, long sums are cut into parts. */
+  readonly workgroupsWanted: number
+  text(caps: KernelCaps, product: MatmulProduct): MatmulText
 }
 
-/** Rows and columns of C that one workgroup computes. */
-export interface MatmulTile {
-  readonly rows: number
-  readonly columns: number
-}
+/** A few for each core, so that the last ones to finish leave little idle. */
+const cpuWorkgroups = 8
+
+/** On a CPU driver a transposed weight is cheaper than loading one column of it per lane. */
+const broadcastTakes = (layout: MatmulLayout) => (layout === 'NT' ? 'NN' : layout)
+
+/** The fixed table: the first that fits is used where nothing was measured. */
+const variants: readonly MatmulVariant[] = [
+  {
+    name: 'broadcast64',
+    takes: broadcastTakes,
+    fits: (caps, spec) => broadcastFits(caps, spec) && spec.n > 32,
+    workgroupsWanted: cpuWorkgroups,
+    text: (caps, product) => broadcastText(caps, 64, product),
+  },
+  {
+    name: 'broadcast32',
+    takes: broadcastTakes,
+    fits: broadcastFits,
+    workgroupsWanted: cpuWorkgroups,
+    text: (caps, product) => broadcastText(caps, 32, product),
+  },
+  {
+    name: 'register',
+    takes: () => 'TN',
+    fits: (caps, { epilogue }) => caps.software && epilogue !== 'rowSums',
+    workgroupsWanted: cpuWorkgroups,
+    text: (_caps, product) => registerText(product),
+  },
+  {
+    name: 'tiled',
+    takes: (layout) => layout,
+    fits: (caps, { epilogue }) => !caps.software && epilogue !== 'rowSums',
+    workgroupsWanted: 128,
+    text: (_caps, product) => tiledText(product),
+  },
+]
 
 /**
- * The product as one kernel. Bindings: a, b, [bias [n] with an epilogue], [pre-activation C with `biasGelu`], c.
- * With splits above 1, c is the workspace [splits, m, n].
- * @throws Error for a layout other than `wantedLayout` on a software adapter.
+ * Names of the variants that can run a product here, the fixed table's choice first. Empty only for the epilogue
+ * `rowSums`, which not every variant has.
  */
-export function matmulKernel(caps: KernelCaps, spec: MatmulSpec): Kernel {
-  const { batch, m, n, k, layout, epilogue, splits } = spec
-  if (wantedLayout(caps, layout) !== layout) {
-    throw new Error(`matmul: a software adapter wants layout TN, got ${layout}; transpose the operands first`)
-  }
-  const tile = matmulTile(caps, spec)
-  const tilesM = Math.ceil(m / tile.rows)
-  const tilesN = Math.ceil(n / tile.columns)
-  const workgroups = tilesM * tilesN * batch * splits
-  const vectorN = n % 4 === 0
-  const vectorM = m % 4 === 0
-  const variant = caps.software ? 'register' : 'tiled'
-  const name = `matmul${layout}.${variant}${epilogue === 'none' ? '' : `.${epilogue}`}`
-  const code = caps.software
-    ? () => registerCode({ epilogue, vectorM, vectorN })
-    : () => tiledCode(layout, epilogue, tile)
-  return {
-    name,
-    key: caps.software ? `${name}/${vectorM}/${vectorN}` : `${name}/${tile.rows}`,
-    bindings: bindingsOf(epilogue),
-    params: [m, n, k, tilesM, tilesN, splits, Math.ceil(k / splits), workgroups],
-    workgroups: flatGrid(workgroups, 1),
-    cost: matmulCost(spec),
-    code,
-  }
+export function matmulVariants(caps: KernelCaps, spec: MatmulSpec): readonly string[] {
+  const fitting = variants.filter(({ fits, takes }) => fits(caps, { ...spec, layout: takes(spec.layout) }))
+  const names = fitting.map(({ name }) => name)
+  // The plain one serves where there is nothing better, and is not worth measuring elsewhere.
+  return names.length > 1 ? names.filter((name) => name !== 'register') : names
+}
+
+/** The layout to which the operands of a product must be transposed for the variant. */
+export function matmulLayout(variant: string, layout: MatmulLayout): MatmulLayout {
+  return named(variant).takes(layout)
 }
 
 /** How many parts to cut k into: 1 unless C alone has too few tiles for the device. */
-export function matmulSplits(caps: KernelCaps, spec: Pick<MatmulSpec, 'batch' | 'm' | 'n' | 'k'>): number {
-  if (spec.batch > 1) return 1
-  const tile = matmulTile(caps, spec)
-  const tiles = Math.ceil(spec.m / tile.rows) * Math.ceil(spec.n / tile.columns)
-  const workgroupsWanted = caps.software ? 8 : 128
+export function matmulSplits(caps: KernelCaps, spec: MatmulSpec, variant: string): number {
+  if (spec.batch > 1 || spec.epilogue !== 'none') return 1
+  const { workgroupsWanted, text } = named(variant)
+  const { rows, columns } = text(caps, { ...spec, splits: 1 })
+  const tiles = Math.ceil(spec.m / rows) * Math.ceil(spec.n / columns)
   const shortestPart = 64
   return Math.max(1, Math.min(Math.ceil(workgroupsWanted / tiles), Math.floor(spec.k / shortestPart)))
 }
 
 /**
- * The layout that a product should be brought to before it is run. The register variant takes both operands k-major only: it
- * reads A as vec4 along m and B as vec4 along n, and on a CPU that is worth a transposition of what lies otherwise
- * (1.2–1.8 × for the shapes of a ViT, the transposition included).
+ * The product as one kernel, in the layout that the variant takes. Bindings: a, b, then bias, residual or pre-activation, row sums
+ * where the epilogue has them, c. With splits above 1, c is the workspace [splits, m, n].
  */
-export function wantedLayout(caps: KernelCaps, layout: MatmulLayout): MatmulLayout {
-  return caps.software ? 'TN' : layout
+export function matmulKernel(caps: KernelCaps, product: MatmulProduct, variant: string): Kernel {
+  return productKernel(product, named(variant).text(caps, product))
 }
 
-function matmulTile(caps: KernelCaps, { batch, m, n }: Pick<MatmulSpec, 'batch' | 'm' | 'n'>): MatmulTile {
-  return caps.software ? registerTile : tiledTile(batch, m, n)
-}
-
-function bindingsOf(epilogue: MatmulEpilogue): readonly Access[] {
-  if (epilogue === 'none') return ['read', 'read', 'write']
-  if (epilogue === 'bias') return ['read', 'read', 'read', 'write']
-  return ['read', 'read', 'read', 'write', 'write']
-}
-
-function matmulCost({ batch, m, n, k, epilogue, splits }: MatmulSpec) {
-  const outputs = batch * m * n * splits
-  const epilogueFlops = { none: 0, bias: 1, biasGelu: 31 }[epilogue]
-  const outputCopies = epilogue === 'biasGelu' ? 2 : 1
-  return {
-    flops: 2 * batch * m * n * k + epilogueFlops * outputs,
-    bytes: 4 * (batch * k * (m + n) + outputCopies * outputs + (epilogue === 'none' ? 0 : n)),
-  }
+function named(name: string): MatmulVariant {
+  const variant = variants.find((candidate) => candidate.name === name)
+  if (!variant)
+    throw new RangeError(
+      `matmul: no variant ${name}; there are ${variants.map((known) => known.name).join(', ')}`,
+    )
+  return variant
 }

@@ -1,55 +1,39 @@
 /**
- * Matmul for software adapters, where a subgroup is one SIMD vector of a CPU and workgroup memory and barriers are slow.
+ * Matmul for software adapters, for any sizes and without extensions.
  *
  * Maths    C = Aᵀ·B with both operands k-major: A [k,m], B [k,n].
  * Tiling   a workgroup is 8 lanes and computes 16 rows × 64 columns of C: a lane has two groups of 4 consecutive columns, 32
- *          columns apart, so 128 accumulators. Per step of k: 16 values of A, the same for all lanes (the index comes from the
- *          workgroup alone, so the driver loads them once and broadcasts), 8 values of B per lane, 128 multiply-adds.
- * Memory   registers only. A is read as vec4 along m where m divides by 4, B along n where n divides by 4.
- * Edges    rows and columns past the end are clamped for the loads and guarded for the stores.
- * Compile  a CPU driver compiles in proportion to the text, most for stores, so k is not unrolled and
- *          there is one store (and one GELU) in a loop over the rows.
+ *          columns apart, so 128 accumulators. Per step of k: 16 values of A, the same for all lanes, 8 values of B per lane, 128
+ *          multiply-adds.
+ * Memory   registers only: workgroup memory and barriers are slow on a CPU driver. A is read as vec4 along m where m divides by 4,
+ *          B along n where n divides by 4.
+ * Edges    rows and columns past the end repeat the last for the loads and are not stored.
+ * Compile  a CPU driver compiles in proportion to the text, most for stores, so k is not unrolled and there is one store (and
+ *          one GELU) per group in a loop over the rows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { erfWgsl } from './erf.js'
-import type { MatmulEpilogue, MatmulTile } from './matmul.js'
-import { matmulParamsWgsl, unroll } from './matmulShared.js'
+import { type MatmulProduct, type MatmulText, productPrelude, unroll } from './matmulShared.js'
 
 const lanes = 8
 const rows = 16
 const groups = 2
 
-export const registerTile: MatmulTile = { rows, columns: lanes * groups * 4 }
-
-interface RegisterOptions {
-  readonly epilogue: MatmulEpilogue
-  /** m divides by 4. */
-  readonly vectorM: boolean
-  /** n divides by 4. */
-  readonly vectorN: boolean
+export function registerText(product: MatmulProduct): MatmulText {
+  const vectorM = product.m % 4 === 0
+  const vectorN = product.n % 4 === 0
+  return {
+    variant: 'register',
+    key: `${vectorM}/${vectorN}`,
+    rows,
+    columns: lanes * groups * 4,
+    code: () => registerCode(product, vectorM, vectorN),
+  }
 }
 
-export function registerCode({ epilogue, vectorM, vectorN }: RegisterOptions): string {
-  const hasBias = epilogue !== 'none'
-  const hasGelu = epilogue === 'biasGelu'
-  const c = hasBias ? (hasGelu ? 4 : 3) : 2
-  const output = vectorN ? 'vec4f' : 'f32'
+function registerCode(product: MatmulProduct, vectorM: boolean, vectorN: boolean): string {
+  const widths = { a: vectorM ? 4 : 1, b: vectorN ? 4 : 1, c: vectorN ? 4 : 1 } as const
   return wgsl`
-@group(0) @binding(0) var<storage, read> a: array<${vectorM ? 'vec4f' : 'f32'}>;
-@group(0) @binding(1) var<storage, read> b: array<${vectorN ? 'vec4f' : 'f32'}>;
-#if ${hasBias}
-@group(0) @binding(2) var<storage, read> bias: array<${output}>;
-#endif
-#if ${hasGelu}
-@group(0) @binding(3) var<storage, read_write> preActivation: array<${output}>;
-#endif
-@group(0) @binding(${c}) var<storage, read_write> c: array<${output}>;
-@group(0) @binding(${c + 1}) var<uniform> params: Params;
-${matmulParamsWgsl}
-#if ${hasGelu}
-${erfWgsl}
-#endif
-
+${productPrelude(product, widths)}
 @compute @workgroup_size(${lanes})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
@@ -58,7 +42,7 @@ fn main(
 ) {
   let flat = flatWorkgroup(workgroup, workgroups);
   if (flat >= params.workgroups) { return; }
-  let part = partOf(flat, params);
+  let part = partOf(flat);
   let firstRow = part.tileRow * ${rows}u;
   let firstGroup = part.tileColumn * ${groups * lanes}u + lane;
   let groupCount = (params.n + 3u) / 4u;
@@ -73,8 +57,8 @@ fn main(
 
   ${block((r, g) => `var sum${r}_${g} = vec4f();`)}
   for (var k = part.kStart; k < part.kEnd; k++) {
-    ${vectorM ? unroll(rows / 4, (i) => `let a${i} = a[startA + row${4 * i} / 4u];`) : unroll(rows, (r) => `let a${r} = a[startA + row${r}];`)}
-    ${unroll(groups, (g) => `let b${g} = ${vectorN ? `b[startB + group${g}]` : scalarsOfB(g)};`)}
+    ${vectorM ? unroll(rows / 4, (i) => `let a${i} = valueA(a[startA + row${4 * i} / 4u]);`) : unroll(rows, (r) => `let a${r} = valueA(a[startA + row${r}]);`)}
+    ${unroll(groups, (g) => `let b${g} = ${vectorN ? `valueB(b[startB + group${g}])` : scalarsOfB(g)};`)}
     ${block((r, g) => `sum${r}_${g} = fma(vec4f(${vectorM ? `a${r >> 2}[${r & 3}]` : `a${r}`}), b${g}, sum${r}_${g});`)}
     startA += strideA;
     startB += strideB;
@@ -84,7 +68,7 @@ fn main(
   // costliest thing to compile, so it is written once.
   for (var row = firstRow; row <= row${rows - 1}; row++) {
     let outputRow = part.slice * params.m + row;
-    ${unroll(groups, (g) => (vectorN ? storeVector(g, hasBias, hasGelu) : storeScalars(g, hasBias, hasGelu)))}
+    ${unroll(groups, (g) => (vectorN ? storeVector(g) : storeScalars(g)))}
     ${unroll(rows - 1, (r) => unroll(groups, (g) => `sum${r}_${g} = sum${r + 1}_${g};`))}
   }
 }
@@ -96,47 +80,25 @@ function block(text: (row: number, group: number) => string): string {
 }
 
 function scalarsOfB(group: number): string {
-  const values = [0, 1, 2, 3].map((j) => `b[startB + min(4u * group${group} + ${j}u, params.n - 1u)]`)
+  const values = [0, 1, 2, 3].map((j) => `valueB(b[startB + min(4u * group${group} + ${j}u, params.n - 1u)])`)
   return `vec4f(${values.join(', ')})`
 }
 
-/** Writes one column group of the row in sum0, through the epilogue. */
-function storeVector(group: number, hasBias: boolean, hasGelu: boolean): string {
+/** Hands one column group of the row in sum0 to the epilogue. */
+function storeVector(group: number): string {
   return wgsl`
     if (firstGroup + ${group * lanes}u < groupCount) {
-      let index = outputRow * groupCount + group${group};
-      #if ${hasBias}
-      let x = sum0_${group} + bias[group${group}];
-      #else
-      let x = sum0_${group};
-      #endif
-      #if ${hasGelu}
-      preActivation[index] = x;
-      c[index] = vec4f(geluExact(x.x), geluExact(x.y), geluExact(x.z), geluExact(x.w));
-      #else
-      c[index] = x;
-      #endif
+      storeResult(outputRow * groupCount + group${group}, group${group}, sum0_${group});
     }
 `
 }
 
-function storeScalars(group: number, hasBias: boolean, hasGelu: boolean): string {
+function storeScalars(group: number): string {
   return wgsl`
     for (var j = 0u; j < 4u; j++) {
       let column = 4u * (firstGroup + ${group * lanes}u) + j;
       if (column < params.n) {
-        let index = outputRow * params.n + column;
-        #if ${hasBias}
-        let x = sum0_${group}[j] + bias[column];
-        #else
-        let x = sum0_${group}[j];
-        #endif
-        #if ${hasGelu}
-        preActivation[index] = x;
-        c[index] = geluExact(x);
-        #else
-        c[index] = x;
-        #endif
+        storeResult(outputRow * params.n + column, column, sum0_${group}[j]);
       }
     }
 `

@@ -1,7 +1,158 @@
-/** WGSL that both matmul variants share: parameters, and which part of the product a workgroup has. */
-import { flatWorkgroupWgsl } from './kernel.js'
+/**
+ * What all matmul variants share: what a product is, how it is cut into workgroups, and how a finished value of C leaves the
+ * kernel.
+ *
+ * Order    workgroups that run at the same time should want the same rows of A and columns of B, so that these are found in the
+ *          cache. Tiles are numbered in bands of 8 tile rows, down the band's columns: 64 neighbours touch 8 + 8 blocks and
+ *          not 1 + 64.
+ * Split-K  a part of k starts at a multiple of 16, so that whole K-tiles and vec4s never straddle two parts. The last parts may be empty;
+ *          they write zeros.
+ * Numerics f32 accumulators whatever the stored types; k in ascending order within a part.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { erfWgsl } from './erf.js'
+import { type Access, flatGrid, flatWorkgroupWgsl, type Kernel } from './kernel.js'
+import { type StoredType, storedBytes } from './stored.js'
 
-export const matmulParamsWgsl = /* wgsl */ `
+export type MatmulLayout = 'NN' | 'NT' | 'TN'
+
+/**
+ * What happens to P = op(A)·op(B) on its way to C:
+ *   none        C = P
+ *   bias        C = P + bias[n]
+ *   biasGelu    Z = P + bias[n], C = gelu(Z); both are written, backward needs Z
+ *   residual    C = P + bias[n] + R, R [m,n]
+ *   accumulate  C += P
+ *   rowSums     C = P, and the sums of op(A)'s rows, [m]: with dW = dYᵀ·X these are the bias gradient. Layout TN only.
+ */
+export type MatmulEpilogue = 'none' | 'bias' | 'biasGelu' | 'residual' | 'accumulate' | 'rowSums'
+
+/** How A, B and C lie in memory. A bias and row sums are f32 always, a residual and a pre-activation are as C. */
+export interface StoredTypes {
+  readonly a: StoredType
+  readonly b: StoredType
+  readonly c: StoredType
+}
+
+export interface MatmulSpec {
+  readonly batch: number
+  readonly m: number
+  readonly n: number
+  readonly k: number
+  readonly layout: MatmulLayout
+  readonly epilogue: MatmulEpilogue
+  readonly stored: StoredTypes
+}
+
+export interface MatmulProduct extends MatmulSpec {
+  /** Parts of k; above 1 C is a workspace [splits,m,n], with batch 1 and no epilogue. */
+  readonly splits: number
+}
+
+/** A variant's text for a product: what it depends on besides layout, epilogue and types, and the block of C a workgroup makes. */
+export interface MatmulText {
+  readonly variant: string
+  readonly key: string
+  readonly rows: number
+  readonly columns: number
+  readonly code: () => string
+}
+
+/** Where a workgroup's part of k may start. */
+const partAlignment = 16
+
+/** Tile rows of a band. */
+const bandRows = 8
+
+/** The kernel of a product. Bindings: a, b, what the epilogue reads and writes besides (`bindingsOf`), c. */
+export function productKernel(product: MatmulProduct, text: MatmulText): Kernel {
+  const { batch, m, n, k, layout, epilogue, splits, stored } = product
+  const tilesM = Math.ceil(m / text.rows)
+  const tilesN = Math.ceil(n / text.columns)
+  const workgroups = tilesM * tilesN * batch * splits
+  const kPerSplit = splits === 1 ? k : Math.ceil(k / splits / partAlignment) * partAlignment
+  const types = Object.values(stored).includes('f16') ? `.${stored.a}-${stored.b}-${stored.c}` : ''
+  const name = `matmul${layout}.${text.variant}${epilogue === 'none' ? '' : `.${epilogue}`}${types}`
+  return {
+    name,
+    key: `${name}/${text.key}`,
+    bindings: bindingsOf(epilogue),
+    params: [m, n, k, tilesM, tilesN, splits, kPerSplit, workgroups],
+    workgroups: flatGrid(workgroups, 1),
+    cost: productCost(product),
+    code: text.code,
+  }
+}
+
+/** a, b; then bias, residual or pre-activation, row sums; then c. */
+function bindingsOf(epilogue: MatmulEpilogue): readonly Access[] {
+  const between: Record<MatmulEpilogue, readonly Access[]> = {
+    none: [],
+    accumulate: [],
+    bias: ['read'],
+    residual: ['read', 'read'],
+    biasGelu: ['read', 'write'],
+    rowSums: ['write'],
+  }
+  return ['read', 'read', ...between[epilogue], 'write']
+}
+
+function productCost({ batch, m, n, k, epilogue, splits, stored }: MatmulProduct) {
+  const outputs = batch * m * n * splits
+  const epilogueFlops = { none: 0, accumulate: 1, bias: 1, residual: 2, biasGelu: 31, rowSums: 0 }[epilogue]
+  const passes = { none: 1, bias: 1, accumulate: 2, residual: 2, biasGelu: 2, rowSums: 1 }[epilogue]
+  const operands = batch * k * (m * storedBytes(stored.a) + n * storedBytes(stored.b))
+  return {
+    flops: 2 * batch * m * n * k + epilogueFlops * outputs + (epilogue === 'rowSums' ? m * k : 0),
+    bytes: operands + passes * outputs * storedBytes(stored.c),
+  }
+}
+
+/** Elements per load of A and B, and per store of C. */
+export interface Widths {
+  readonly a: 1 | 4
+  readonly b: 1 | 4
+  readonly c: 1 | 4
+}
+
+/**
+ * WGSL: directives, bindings, `valueA(a[i])` and `valueB(b[i])` (f32 or vec4f), `partOf(flat)`, and `storeResult(index, column, value)`, which
+ * takes one element (or four in a row) of the product through the epilogue to C. Index and column count elements, or vec4s with
+ * `widths.c` 4. Four f16 lie in memory as two words: a CPU driver loads and stores scalar by scalar.
+ */
+export function productPrelude(
+  { epilogue, stored }: Pick<MatmulProduct, 'epilogue' | 'stored'>,
+  widths: Widths,
+  directives: readonly string[] = [],
+): string {
+  const half = Object.values(stored).includes('f16')
+  const hasBias = epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
+  const hasResidual = epilogue === 'residual'
+  const hasGelu = epilogue === 'biasGelu'
+  const hasRowSums = epilogue === 'rowSums'
+  const c = bindingsOf(epilogue).length - 1
+  return wgsl`
+${[...directives, ...(half ? ['enable f16;'] : [])].join('\n')}
+${storedAlias('A', stored.a, widths.a)}
+${storedAlias('B', stored.b, widths.b)}
+${storedAlias('C', stored.c, widths.c)}
+
+@group(0) @binding(0) var<storage, read> a: array<StoredA>;
+@group(0) @binding(1) var<storage, read> b: array<StoredB>;
+#if ${hasBias}
+@group(0) @binding(2) var<storage, read> bias: array<ValueC>;
+#endif
+#if ${hasResidual}
+@group(0) @binding(3) var<storage, read> residual: array<StoredC>;
+#endif
+#if ${hasGelu}
+@group(0) @binding(3) var<storage, read_write> preActivation: array<StoredC>;
+#endif
+#if ${hasRowSums}
+@group(0) @binding(2) var<storage, read_write> rowSums: array<ValueA>;
+#endif
+@group(0) @binding(${c}) var<storage, read_write> c: array<StoredC>;
+
 struct Params {
   m: u32,
   n: u32,
@@ -12,10 +163,50 @@ struct Params {
   kPerSplit: u32,
   workgroups: u32,
 }
-
+@group(0) @binding(${c + 1}) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
+${partOfWgsl}
+#if ${hasGelu}
+${erfWgsl}
+#endif
 
-// The tile of C and the range of k that one workgroup has. Neighbouring workgroups share rows of A.
+fn storeResult(index: u32, column: u32, value: ValueC) {
+  #if ${hasGelu}
+  let z = value + bias[column];
+  preActivation[index] = storedC(z);
+  c[index] = storedC(${widths.c === 4 ? 'vec4f(geluExact(z.x), geluExact(z.y), geluExact(z.z), geluExact(z.w))' : 'geluExact(z)'});
+  #elif ${hasResidual}
+  c[index] = storedC(valueC(residual[index]) + (value + bias[column]));
+  #elif ${hasBias}
+  c[index] = storedC(value + bias[column]);
+  #elif ${epilogue === 'accumulate'}
+  c[index] = storedC(valueC(c[index]) + value);
+  #else
+  c[index] = storedC(value);
+  #endif
+}
+`
+}
+
+/** WGSL of one operand: how it lies in memory, what it is in registers, and the ways there and back. */
+function storedAlias(operand: 'A' | 'B' | 'C', type: StoredType, width: 1 | 4): string {
+  const words = type === 'f16' && width === 4
+  const element = width === 4 ? `vec4<${type}>` : type
+  const value = width === 4 ? 'vec4f' : 'f32'
+  return `
+alias Stored${operand} = ${words ? 'vec2u' : element};
+alias Value${operand} = ${value};
+fn value${operand}(stored: Stored${operand}) -> Value${operand} {
+  return ${value}(${words ? 'bitcast<vec4h>(stored)' : 'stored'});
+}
+fn stored${operand}(value: Value${operand}) -> Stored${operand} {
+  return ${words ? 'bitcast<vec2u>(vec4h(value))' : `${element}(value)`};
+}
+`
+}
+
+const partOfWgsl = /* wgsl */ `
+// The tile of C and the range of k that one workgroup has.
 struct Part {
   tileRow: u32,
   tileColumn: u32,
@@ -25,19 +216,18 @@ struct Part {
   kEnd: u32,
 }
 
-fn partOf(flat: u32, params: Params) -> Part {
-  let tile = flat / params.tilesN;
-  let slice = tile / params.tilesM;
+fn partOf(flat: u32) -> Part {
+  let tiles = params.tilesM * params.tilesN;
+  let slice = flat / tiles;
+  let tile = flat - slice * tiles;
+  let band = tile / (${bandRows}u * params.tilesN);
+  let firstRow = band * ${bandRows}u;
+  let rows = min(${bandRows}u, params.tilesM - firstRow);
+  let inBand = tile - firstRow * params.tilesN;
   let batch = slice / params.splits;
   let kStart = (slice - batch * params.splits) * params.kPerSplit;
-  return Part(
-    tile - slice * params.tilesM,
-    flat - tile * params.tilesN,
-    batch,
-    slice,
-    kStart,
-    min(kStart + params.kPerSplit, params.k),
-  );
+  let kEnd = min(kStart + params.kPerSplit, params.k);
+  return Part(firstRow + inBand % rows, inBand / rows, batch, slice, kStart, kEnd);
 }
 `
 

@@ -9,42 +9,30 @@
  * Edges    loads past the end give 0, stores past the end are skipped.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { erfWgsl } from './erf.js'
-import type { MatmulEpilogue, MatmulLayout, MatmulTile } from './matmul.js'
-import { matmulParamsWgsl } from './matmulShared.js'
+import { type MatmulProduct, type MatmulText, productPrelude } from './matmulShared.js'
 
 const threads = 16
 const depth = 16
 
-export function tiledTile(batch: number, m: number, n: number): MatmulTile {
+export function tiledText(product: MatmulProduct): MatmulText {
+  const { batch, m, n } = product
   const workgroups = batch * Math.ceil(m / 64) * Math.ceil(n / 64)
   const side = workgroups >= 128 ? 64 : 32
-  return { rows: side, columns: side }
+  return {
+    variant: 'tiled',
+    key: String(side),
+    rows: side,
+    columns: side,
+    code: () => tiledCode(product, side),
+  }
 }
 
-export function tiledCode(layout: MatmulLayout, epilogue: MatmulEpilogue, tile: MatmulTile): string {
-  const side = tile.rows
+function tiledCode(product: MatmulProduct, side: number): string {
+  const { layout } = product
   const perThread = side / threads
   const stride = side + 1
-  const hasBias = epilogue !== 'none'
-  const hasGelu = epilogue === 'biasGelu'
-  const c = hasBias ? (hasGelu ? 4 : 3) : 2
   return wgsl`
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-#if ${hasBias}
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-#endif
-#if ${hasGelu}
-@group(0) @binding(3) var<storage, read_write> preActivation: array<f32>;
-#endif
-@group(0) @binding(${c}) var<storage, read_write> c: array<f32>;
-@group(0) @binding(${c + 1}) var<uniform> params: Params;
-${matmulParamsWgsl}
-#if ${hasGelu}
-${erfWgsl}
-#endif
-
+${productPrelude(product, { a: 1, b: 1, c: 1 })}
 var<workgroup> blockA: array<f32, ${depth * stride}>;
 var<workgroup> blockB: array<f32, ${depth * stride}>;
 
@@ -57,7 +45,7 @@ fn main(
 ) {
   let flat = flatWorkgroup(workgroup, workgroups);
   if (flat >= params.workgroups) { return; }
-  let part = partOf(flat, params);
+  let part = partOf(flat);
   let firstRow = part.tileRow * ${side}u;
   let firstColumn = part.tileColumn * ${side}u;
   let startA = part.batch * params.m * params.k;
@@ -77,7 +65,7 @@ fn main(
       let indexA = (firstRow + outerA) * params.k + kBlock + innerA;
       #endif
       let insideA = kBlock + innerA < part.kEnd && firstRow + outerA < params.m;
-      blockA[innerA * ${stride}u + outerA] = select(0.0, a[startA + select(0u, indexA, insideA)], insideA);
+      blockA[innerA * ${stride}u + outerA] = select(0.0, valueA(a[startA + select(0u, indexA, insideA)]), insideA);
 
       #if ${layout === 'NT'}
       let innerB = i % ${depth}u;
@@ -89,7 +77,7 @@ fn main(
       let indexB = (kBlock + innerB) * params.n + firstColumn + outerB;
       #endif
       let insideB = kBlock + innerB < part.kEnd && firstColumn + outerB < params.n;
-      blockB[innerB * ${stride}u + outerB] = select(0.0, b[startB + select(0u, indexB, insideB)], insideB);
+      blockB[innerB * ${stride}u + outerB] = select(0.0, valueB(b[startB + select(0u, indexB, insideB)]), insideB);
     }
     workgroupBarrier();
 
@@ -99,9 +87,9 @@ fn main(
         valuesB[j] = blockB[inner * ${stride}u + thread.x + j * ${threads}u];
       }
       for (var i = 0u; i < ${perThread}u; i++) {
-        let valueA = blockA[inner * ${stride}u + thread.y + i * ${threads}u];
+        let rowValue = blockA[inner * ${stride}u + thread.y + i * ${threads}u];
         for (var j = 0u; j < ${perThread}u; j++) {
-          sum[i][j] = fma(valueA, valuesB[j], sum[i][j]);
+          sum[i][j] = fma(rowValue, valuesB[j], sum[i][j]);
         }
       }
     }
@@ -113,16 +101,7 @@ fn main(
     for (var j = 0u; j < ${perThread}u; j++) {
       let column = firstColumn + thread.x + j * ${threads}u;
       if (row < params.m && column < params.n) {
-        let index = (part.slice * params.m + row) * params.n + column;
-        #if ${hasGelu}
-        let x = sum[i][j] + bias[column];
-        preActivation[index] = x;
-        c[index] = geluExact(x);
-        #elif ${hasBias}
-        c[index] = sum[i][j] + bias[column];
-        #else
-        c[index] = sum[i][j];
-        #endif
+        storeResult((part.slice * params.m + row) * params.n + column, column, sum[i][j]);
       }
     }
   }

@@ -12,6 +12,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { type StoredType, storedBytes, storedSuffix } from './stored.js'
 
 const workgroupSize = 64
 
@@ -26,24 +27,41 @@ export interface RowView {
   readonly offset: number
 }
 
+export function consecutive(rows: number): RowView {
+  return { innerRows: rows, outerStride: 0, offset: 0 }
+}
+
+export interface ColumnSumOptions {
+  /** Rows of one partial sum; by default all. */
+  readonly rowsPerChunk?: number
+  readonly view?: RowView
+  /** Adds to what the output holds. */
+  readonly accumulate?: boolean
+  readonly input?: StoredType
+  readonly output?: StoredType
+}
+
 /**
- * Sums chunks of rows: [rows, columns] → [ceil(rows / rowsPerChunk), columns]. Bindings: input, output.
- * With `rowsPerChunk >= rows` (the default) the output is the sum over all rows, [columns].
+ * Sums chunks of rows: [rows, columns] → [ceil(rows / rowsPerChunk), columns], by default the sum over all rows, [columns].
+ * Bindings: input, output.
  */
 export function columnSum(
   _caps: KernelCaps,
   rows: number,
   columns: number,
-  rowsPerChunk: number = rows,
-  view: RowView = { innerRows: rows, outerStride: 0, offset: 0 },
+  options: ColumnSumOptions = {},
 ): Kernel {
+  const { rowsPerChunk = rows, view = consecutive(rows), accumulate = false } = options
+  const { input = 'f32', output = 'f32' } = options
   const vector = columns % 4 === 0 && view.outerStride % 4 === 0 && view.offset % 4 === 0
   const width = vector ? 4 : 1
   const chunks = Math.ceil(rows / rowsPerChunk)
   const outputs = chunks * (columns / width)
+  const types = input === output ? storedSuffix(input) : `.${input}-${output}`
+  const name = `columnSum${vector ? '.vec4' : ''}${accumulate ? '.accumulate' : ''}${types}`
   return {
-    name: vector ? 'columnSum.vec4' : 'columnSum',
-    key: `columnSum/${width}`,
+    name,
+    key: name,
     bindings: ['read', 'write'],
     params: [
       rows,
@@ -55,8 +73,11 @@ export function columnSum(
       view.offset / width,
     ],
     workgroups: flatGrid(outputs, workgroupSize),
-    cost: { flops: rows * columns, bytes: 4 * columns * (rows + chunks) },
-    code: () => columnSumCode(vector ? 'vec4f' : 'f32'),
+    cost: {
+      flops: rows * columns,
+      bytes: columns * (rows * storedBytes(input) + chunks * storedBytes(output)),
+    },
+    code: () => columnSumCode(width, accumulate, input, output),
   }
 }
 
@@ -73,8 +94,12 @@ export function rowsPerChunk(caps: KernelCaps, rows: number, columns: number): n
   return chunk * 2 > rows ? rows : chunk
 }
 
-function columnSumCode(value: 'vec4f' | 'f32'): string {
+function columnSumCode(width: 1 | 4, accumulate: boolean, input: StoredType, output: StoredType): string {
+  const [value, storedInput, storedOutput] = (['f32', input, output] as const).map((type) =>
+    width === 4 ? `vec4<${type}>` : type,
+  )
   return wgsl`
+${input === 'f16' || output === 'f16' ? 'enable f16;' : ''}
 struct Params {
   rows: u32,
   columns: u32,
@@ -85,8 +110,8 @@ struct Params {
   offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> input: array<${value}>;
-@group(0) @binding(1) var<storage, read_write> output: array<${value}>;
+@group(0) @binding(0) var<storage, read> input: array<${storedInput}>;
+@group(0) @binding(1) var<storage, read_write> output: array<${storedOutput}>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 ${flatWorkgroupWgsl}
@@ -109,14 +134,17 @@ fn main(
   var runStart = params.offset + (firstRow / params.innerRows) * params.outerStride + column;
   var sum = ${value}(0.0);
   for (var row = firstRow; row < endRow; row++) {
-    sum += input[runStart + inner * params.columns];
+    sum += ${value}(input[runStart + inner * params.columns]);
     inner++;
     if (inner == params.innerRows) {
       inner = 0u;
       runStart += params.outerStride;
     }
   }
-  output[index] = sum;
+  #if ${accumulate}
+  sum += ${value}(output[index]);
+  #endif
+  output[index] = ${storedOutput}(sum);
 }
 `
 }

@@ -2,35 +2,43 @@
  * Transposes the last two dimensions.
  *
  * Maths    out[z, j, i] = in[z, i, j]
- * Shapes   in [batch, rows, columns], out [batch, columns, rows], f32.
+ * Shapes   in [batch, rows, columns], out [batch, columns, rows], f32 or f16.
  * Mapping  one invocation per 4 × 4 block, read and written as vec4, where both sizes divide by 4; else one per value of the output.
  *          Registers only. For a software adapter: there a product with B already k-major is faster than one that gathers B.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
 const workgroupSize = 64
 
 /** Bindings: input [batch, rows, columns], output [batch, columns, rows]. */
-export function transposeKernel(_caps: KernelCaps, batch: number, rows: number, columns: number): Kernel {
+export function transposeKernel(
+  _caps: KernelCaps,
+  batch: number,
+  rows: number,
+  columns: number,
+  stored: StoredType = 'f32',
+): Kernel {
   const blocks = rows % 4 === 0 && columns % 4 === 0
   const width = blocks ? 4 : 1
   const items = batch * (rows / width) * (columns / width)
-  const name = blocks ? 'transpose.vec4' : 'transpose'
+  const name = `transpose${blocks ? '.vec4' : ''}${storedSuffix(stored)}`
   return {
     name,
     key: name,
     bindings: ['read', 'write'],
     params: [rows / width, columns / width, items],
     workgroups: flatGrid(items, workgroupSize),
-    cost: { flops: 0, bytes: 8 * batch * rows * columns },
-    code: () => transposeCode(blocks),
+    cost: { flops: 0, bytes: 2 * storedBytes(stored) * batch * rows * columns },
+    code: () => transposeCode(blocks, stored),
   }
 }
 
-function transposeCode(blocks: boolean): string {
-  const value = blocks ? 'vec4f' : 'f32'
+function transposeCode(blocks: boolean, stored: StoredType): string {
+  const value = blocks ? 'Stored4' : 'Stored'
   return wgsl`
+${storedWgsl(stored)}
 // Counted in blocks.
 struct Params {
   rows: u32,
@@ -65,10 +73,10 @@ fn main(
   let b = input[readAt + params.columns];
   let c = input[readAt + 2u * params.columns];
   let d = input[readAt + 3u * params.columns];
-  output[writeAt] = vec4f(a.x, b.x, c.x, d.x);
-  output[writeAt + params.rows] = vec4f(a.y, b.y, c.y, d.y);
-  output[writeAt + 2u * params.rows] = vec4f(a.z, b.z, c.z, d.z);
-  output[writeAt + 3u * params.rows] = vec4f(a.w, b.w, c.w, d.w);
+  output[writeAt] = Stored4(a.x, b.x, c.x, d.x);
+  output[writeAt + params.rows] = Stored4(a.y, b.y, c.y, d.y);
+  output[writeAt + 2u * params.rows] = Stored4(a.z, b.z, c.z, d.z);
+  output[writeAt + 3u * params.rows] = Stored4(a.w, b.w, c.w, d.w);
   #else
   output[item] = input[(batch * params.rows + row) * params.columns + column];
   #endif

@@ -1,11 +1,11 @@
-import { linear } from '../../../engine/ops/linear.js'
+import { linear, linearResidual } from '../../../engine/ops/linear.js'
 import { matmul } from '../../../engine/ops/matmul.js'
 import { type OpCase, shapeText, variable } from '../opCase.js'
-import { linearReference, matmulReference } from '../reference/products.js'
+import { linearReference, linearResidualReference, matmulReference } from '../reference/products.js'
 
 type Sizes = readonly [m: number, n: number, k: number]
 
-/** Odd, tiny, one past and one short of every tile size, and long k (split-K of the weight gradients). */
+/** Odd, tiny, one past and one short of every tile size, many tile rows, and long k (split-K of the weight gradients). */
 const sizes: readonly (readonly [batch: readonly number[], ...Sizes])[] = [
   [[], 1, 1, 1],
   [[], 7, 5, 3],
@@ -16,6 +16,8 @@ const sizes: readonly (readonly [batch: readonly number[], ...Sizes])[] = [
   [[2], 17, 9, 50],
   [[2, 3], 50, 50, 8],
   [[3], 5, 197, 12],
+  [[2], 33, 36, 20],
+  [[], 300, 68, 28],
   [[], 12, 20, 1576],
 ]
 
@@ -67,6 +69,25 @@ function linearCase(shape: readonly number[], outputs: number, form: 'no bias' |
   }
 }
 
-export const linearCases: OpCase[] = (['no bias', 'bias', 'gelu'] as const).flatMap((form) =>
-  linearShapes.map(([shape, outputs]) => linearCase(shape, outputs, form)),
-)
+function linearResidualCase(shape: readonly number[], outputs: number): OpCase {
+  const inputs = shape.at(-1)!
+  return {
+    op: 'linear + residual',
+    label: `${shapeText(shape)} to ${outputs}`,
+    inputs: [
+      variable('x', shape),
+      variable('weight', [outputs, inputs], 1 / Math.sqrt(inputs)),
+      variable('bias', [outputs]),
+      variable('residual', [...shape.slice(0, -1), outputs]),
+    ],
+    run: (x, weight, bias, residual) => linearResidual(x!, weight!, bias!, residual!),
+    reference: linearResidualReference,
+  }
+}
+
+export const linearCases: OpCase[] = [
+  ...(['no bias', 'bias', 'gelu'] as const).flatMap((form) =>
+    linearShapes.map(([shape, outputs]) => linearCase(shape, outputs, form)),
+  ),
+  ...linearShapes.map(([shape, outputs]) => linearResidualCase(shape, outputs)),
+]

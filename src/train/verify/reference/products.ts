@@ -73,3 +73,12 @@ export function linearReference(activation: 'none' | 'gelu'): Reference {
     },
   }
 }
+
+/** residual + x·Wᵀ + b; inputs x, weight, bias, residual. */
+export const linearResidualReference: Reference = {
+  forward: ([x, weight, bias, residual]) =>
+    map(linear.forward([x!, weight!, bias!]), (value, i) => value + residual!.data[i]!),
+  gradients: ([x, weight, bias], dy) => [...linear.gradients!([x!, weight!, bias!], dy), dy],
+}
+
+const linear = linearReference('none')

@@ -1,0 +1,154 @@
+/** Matrix products as ops use them: a variant is chosen, operands are transposed for it, long sums are split. Not tape ops. */
+import {
+  type MatmulLayout,
+  type MatmulSpec,
+  matmulKernel,
+  matmulLayout,
+  matmulSplits,
+  matmulVariants,
+} from '../../../kernels/matmul.js'
+import { transposeKernel } from '../../../kernels/transpose.js'
+import type { Tensor } from '../tensor.js'
+import type { Tunable } from '../tuner.js'
+import { sumRows } from './biasGradient.js'
+
+export interface ProductSizes {
+  readonly batch: number
+  readonly m: number
+  readonly n: number
+  readonly k: number
+}
+
+/** What is computed on top of the product (`MatmulEpilogue` in kernels/matmulShared.ts), with the tensors it takes. */
+export type Epilogue =
+  | { readonly kind: 'none' | 'accumulate' }
+  | { readonly kind: 'bias'; readonly bias: Tensor }
+  | { readonly kind: 'biasGelu'; readonly bias: Tensor; readonly preActivation: Tensor }
+  | { readonly kind: 'residual'; readonly bias: Tensor; readonly residual: Tensor }
+  | { readonly kind: 'rowSums'; readonly sums: Tensor }
+
+/** Which matmul variant runs a product. Classes: layout, epilogue, types and alignment, sizes to the next power of two. */
+export const productTunable: Tunable<MatmulSpec> = {
+  family: 'matmul',
+  shapeClass({ batch, m, n, k, layout, epilogue, stored }) {
+    const size = (value: number) => `${2 ** Math.ceil(Math.log2(value))}${value % 4 === 0 ? '' : '+'}`
+    const types = [stored.a, stored.b, stored.c].join('-')
+    return `${layout} ${epilogue} ${types} ${[batch, m, n, k].map(size).join('x')}`
+  },
+  candidates: matmulVariants,
+  flops: ({ batch, m, n, k }) => 2 * batch * m * n * k,
+  operands({ batch, m, n, k, layout, stored }) {
+    return [
+      { shape: [batch, ...(layout === 'TN' ? [k, m] : [m, k])], dtype: stored.a },
+      { shape: [batch, ...(layout === 'NT' ? [n, k] : [k, n])], dtype: stored.b },
+    ]
+  },
+  run(spec, variant, [a, b]) {
+    const { runtime } = a!
+    // The epilogues that read or write more make no difference between variants: rows and columns are the same.
+    const measured: MatmulSpec = { ...spec, epilogue: 'none' }
+    const c = runtime.empty([spec.batch, spec.m, spec.n], spec.stored.c)
+    runProduct(measured, variant, a!, b!, c, { kind: 'none' })
+    return [c]
+  },
+}
+
+/** c = op(a)·op(b), through the epilogue. Operands may be f32 or f16, each on its own. */
+export function product(
+  layout: MatmulLayout,
+  sizes: ProductSizes,
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  epilogue: Epilogue = { kind: 'none' },
+): void {
+  const spec = productSpec(layout, sizes, a, b, c, epilogue.kind)
+  runProduct(spec, c.runtime.variants.choose(productTunable, spec), a, b, c, epilogue)
+}
+
+/** Whether a product can leave the sums of op(a)'s rows on its way. */
+export function canSumRows(
+  layout: MatmulLayout,
+  sizes: ProductSizes,
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+): boolean {
+  const { caps } = c.runtime
+  const spec = productSpec(layout, sizes, a, b, c, 'rowSums')
+  const [variant] = matmulVariants(caps, spec)
+  return variant !== undefined && matmulSplits(caps, { ...spec, epilogue: 'none' }, variant) === 1
+}
+
+function productSpec(
+  layout: MatmulLayout,
+  { batch, m, n, k }: ProductSizes,
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  epilogue: Epilogue['kind'],
+): MatmulSpec {
+  return { batch, m, n, k, layout, epilogue, stored: { a: a.stored, b: b.stored, c: c.stored } }
+}
+
+function runProduct(
+  spec: MatmulSpec,
+  variant: string,
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  epilogue: Epilogue,
+): void {
+  const { batch, m, n, k } = spec
+  const layout = matmulLayout(variant, spec.layout)
+  const arrangedA = (layout === 'TN') !== (spec.layout === 'TN') ? transposed(a, batch, m, k) : a
+  const arrangedB = (layout === 'NT') !== (spec.layout === 'NT') ? transposed(b, batch, n, k) : b
+  splitProduct({ ...spec, layout }, variant, arrangedA, arrangedB, c, epilogue)
+  if (arrangedA !== a) arrangedA.dispose()
+  if (arrangedB !== b) arrangedB.dispose()
+}
+
+function splitProduct(
+  spec: MatmulSpec,
+  variant: string,
+  a: Tensor,
+  b: Tensor,
+  c: Tensor,
+  epilogue: Epilogue,
+): void {
+  const { runtime } = c
+  const splits = matmulSplits(runtime.caps, spec, variant)
+  if (splits === 1) {
+    const kernel = matmulKernel(runtime.caps, { ...spec, splits }, variant)
+    runtime.dispatch(kernel, [a, b, ...extraTensors(epilogue), c])
+    return
+  }
+  const stored = { ...spec.stored, c: 'f32' } as const
+  const parts = runtime.empty([splits, spec.m, spec.n])
+  runtime.dispatch(matmulKernel(runtime.caps, { ...spec, stored, splits }, variant), [a, b, parts])
+  sumRows(parts, splits, c)
+  parts.dispose()
+}
+
+function extraTensors(epilogue: Epilogue): Tensor[] {
+  switch (epilogue.kind) {
+    case 'bias':
+      return [epilogue.bias]
+    case 'biasGelu':
+      return [epilogue.bias, epilogue.preActivation]
+    case 'residual':
+      return [epilogue.bias, epilogue.residual]
+    case 'rowSums':
+      return [epilogue.sums]
+    default:
+      return []
+  }
+}
+
+/** x [batch, rows, columns] → [batch, columns, rows]. */
+function transposed(x: Tensor, batch: number, rows: number, columns: number): Tensor {
+  const { runtime } = x
+  const y = runtime.empty([batch, columns, rows], x.dtype)
+  runtime.dispatch(transposeKernel(runtime.caps, batch, rows, columns, x.stored), [x, y])
+  return y
+}
