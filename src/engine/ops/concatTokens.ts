@@ -33,19 +33,13 @@ export function concatTokens(a: Tensor, b: Tensor, repeatB = 1): Tensor {
 function operandGradient(dy: Tensor, sizes: Shape3, operand: Tensor, start: number, repeat: number): Tensor {
   const { runtime } = dy
   const [B, T, D] = sizes
-  const tokens = operand.shape[1]!
   const gradient = gradientTarget(operand)
-  const slice = (count: number, target: Tensor) =>
-    runtime.dispatch(sliceRows(runtime.caps, sizes, start, count, dy.stored, target.stored), [dy, target])
-  if (!isSpread(operand, repeat, B)) slice(tokens, gradient)
-  // One "row" is a whole copy of the operand; B·repeat of them are added.
-  else if (dy.dtype === 'f32')
+  if (isSpread(operand, repeat, B)) {
+    // One "row" is a whole copy of the operand; B·repeat of them are added.
     sumRows(dy, B * repeat, gradient, { innerRows: repeat, outerStride: T * D, offset: start * D })
-  else {
-    const copies = runtime.empty([B, repeat * tokens, D])
-    slice(repeat * tokens, copies)
-    sumRows(copies, B * repeat, gradient)
-    copies.dispose()
+  } else {
+    const kernel = sliceRows(runtime.caps, sizes, start, operand.shape[1]!, dy.stored, operand.stored)
+    runtime.dispatch(kernel, [dy, gradient])
   }
   return gradient
 }
