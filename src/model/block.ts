@@ -1,7 +1,7 @@
 import { checkpoint } from '../engine/checkpoint.js'
 import { attention } from '../engine/ops/attention.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
-import { linear } from '../engine/ops/linear.js'
+import { linear, linearResidual } from '../engine/ops/linear.js'
 import { residual } from '../engine/ops/residual.js'
 import type { ParameterArena, ParameterSpec } from '../engine/parameters.js'
 import type { Tensor } from '../engine/tensor.js'
@@ -52,14 +52,25 @@ export function block(
     const p = (name: string) => parameters.get(`${prefix}.${name}`)
     const norm1 = layerNorm(x, p('norm1.weight'), p('norm1.bias'), layerNormEps)
     const qkv = linear(norm1, p('attn.qkv.weight'), p('attn.qkv.bias'))
-    const attended = linear(attention(qkv, heads), p('attn.proj.weight'), p('attn.proj.bias'))
-    const middle = residual(x, attended, scales?.attention ?? null)
+    const middle = branch(
+      x,
+      attention(qkv, heads),
+      p('attn.proj.weight'),
+      p('attn.proj.bias'),
+      scales?.attention,
+    )
     const norm2 = layerNorm(middle, p('norm2.weight'), p('norm2.bias'), layerNormEps)
     const hidden = linear(norm2, p('mlp.fc1.weight'), p('mlp.fc1.bias'), 'gelu')
-    return residual(middle, linear(hidden, p('mlp.fc2.weight'), p('mlp.fc2.bias')), scales?.mlp ?? null)
+    return branch(middle, hidden, p('mlp.fc2.weight'), p('mlp.fc2.bias'), scales?.mlp)
   }
   // Without a tape nothing inside the block is needed later: give it back at once.
   return x.runtime.tape ? run() : x.runtime.scope(run)
+}
+
+/** x plus the last linear layer of a branch: in one kernel, unless samples are dropped. */
+function branch(x: Tensor, inner: Tensor, weight: Tensor, bias: Tensor, keep: Tensor | undefined): Tensor {
+  if (!keep) return linearResidual(inner, weight, bias, x)
+  return residual(x, linear(inner, weight, bias), keep)
 }
 
 /** `block`, or with activation checkpointing a block whose inside backward computes again instead of keeping it. */
