@@ -6,7 +6,7 @@
  *            NT  C = A·Bᵀ    A [m,k]  B [n,k]     a linear forward,              Y = X·Wᵀ
  *            TN  C = Aᵀ·B    A [k,m]  B [k,n]     gradient of a linear's weight, dW = dYᵀ·X
  * Shapes   row-major, f32 or f16, C [batch,m,n]; any m, n, k ≥ 1. Sizes are uniforms.
- * Variants `tiled` for GPUs (matmulTiled.ts); for software adapters `broadcast64` and `broadcast32`, named after the columns of their
+ * Variants for GPUs those of matmulGpu.ts; for software adapters `broadcast64` and `broadcast32`, named after the columns of their
  *          tile (matmulBroadcast.ts), and `register` for what these cannot run (matmulRegister.ts).
  * Split-K  where m·n gives too few workgroups to fill the device and k is long (weight gradients: k = batch × tokens), k is cut
  *          into `splits` parts, C becomes a workspace [splits,m,n], and a column sum adds the parts in a fixed order.
@@ -14,6 +14,7 @@
  */
 import type { Kernel, KernelCaps } from './kernel.js'
 import { broadcastFits, broadcastText } from './matmulBroadcast.js'
+import { gpuChoice, gpuVariants } from './matmulGpu.js'
 import { registerText } from './matmulRegister.js'
 import {
   type MatmulLayout,
@@ -22,7 +23,6 @@ import {
   type MatmulText,
   productKernel,
 } from './matmulShared.js'
-import { tiledText } from './matmulTiled.js'
 
 export type { MatmulEpilogue, MatmulLayout, MatmulProduct, MatmulSpec, StoredTypes } from './matmulShared.js'
 
@@ -44,7 +44,7 @@ const cpuWorkgroups = 8
 /** On a CPU driver a transposed weight is cheaper than loading one column of it per lane. */
 const broadcastTakes = (layout: MatmulLayout) => (layout === 'NT' ? 'NN' : layout)
 
-/** The fixed table: the first that fits is used where nothing was measured. */
+/** The fixed table: on a CPU driver the first that fits is used where nothing was measured; for GPUs see `gpuChoice`. */
 const variants: readonly MatmulVariant[] = [
   {
     name: 'broadcast64',
@@ -67,13 +67,7 @@ const variants: readonly MatmulVariant[] = [
     workgroupsWanted: cpuWorkgroups,
     text: (_caps, product) => registerText(product),
   },
-  {
-    name: 'tiled',
-    takes: (layout) => layout,
-    fits: (caps, { epilogue }) => !caps.software && epilogue !== 'rowSums',
-    workgroupsWanted: 128,
-    text: (_caps, product) => tiledText(product),
-  },
+  ...gpuVariants,
 ]
 
 /**
@@ -83,6 +77,10 @@ const variants: readonly MatmulVariant[] = [
 export function matmulVariants(caps: KernelCaps, spec: MatmulSpec): readonly string[] {
   const fitting = variants.filter(({ fits, takes }) => fits(caps, { ...spec, layout: takes(spec.layout) }))
   const names = fitting.map(({ name }) => name)
+  if (!caps.software && names.length > 0) {
+    const first = gpuChoice(spec)
+    return [first, ...names.filter((name) => name !== first)]
+  }
   // The plain one serves where there is nothing better, and is not worth measuring elsewhere.
   return names.length > 1 ? names.filter((name) => name !== 'register') : names
 }

@@ -1,110 +1,160 @@
 /**
- * Matmul for GPUs: blocks of A and B are staged in workgroup memory, each thread keeps a square of C in registers.
+ * Matmul for GPUs: blocks of A and B are staged in workgroup memory, each thread keeps a block of C in registers.
  *
- * Tiling   16 × 16 threads compute 64 × 64 of C, 4 × 4 each (32 × 32 and 2 × 2 where the grid would not fill a GPU), walking k in
- *          steps of 16. A thread's rows and columns are 16 apart: neighbours read neighbouring words of workgroup memory and
+ * Tiling   64 × 64 of C by 16 × 16 threads, 4 × 4 each, walking k in steps of 16. 32 × 32 by 8 × 8 threads where 64 would leave a GPU idle;
+ *          64 × 128 by 8 × 32 threads with 8 × 4 each for large products without an epilogue, which would cost it registers.
+ *          A thread's rows and columns are a thread grid apart: neighbours read neighbouring words of workgroup memory and
  *          write neighbouring words of C.
- * Memory   both blocks lie as [16 k][tile + 1] f32 in workgroup memory, 8.3 KiB for 64; the odd stride spreads the transposing
- *          stores over the banks. Global loads run along the contiguous dimension of each operand.
- * Edges    loads past the end give 0, stores past the end are skipped.
+ * Memory   both blocks lie as [16 k][tile + 2] f32 in workgroup memory, at most 12.5 KiB. Four k apart are 8 banks apart (4·66 mod 32),
+ *          so the transposing stores of a vec4 along k spread over all banks. Global loads are vec4s where the contiguous
+ *          dimension of both operands divides by 4; workgroup memory is read by words, which GPUs do better.
+ * Edges    `fits`: all sizes divide by the tile, nothing is checked. Else: rows and columns past the end repeat the last (they
+ *          are not stored), k past the end gives 0.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { type MatmulProduct, type MatmulText, productPrelude } from './matmulShared.js'
+import { type MatmulLayout, type MatmulProduct, type MatmulText, productPrelude } from './matmulShared.js'
 
-const threads = 16
 const depth = 16
 
-export function tiledText(product: MatmulProduct): MatmulText {
-  const { batch, m, n } = product
-  const workgroups = batch * Math.ceil(m / 64) * Math.ceil(n / 64)
-  const side = workgroups >= 128 ? 64 : 32
+interface TiledTile {
+  readonly rows: number
+  readonly columns: number
+  /** The grid of threads: each has rows / threadRows rows and four columns. */
+  readonly threadRows: number
+  readonly threadColumns: number
+}
+
+export const tiledTiles = {
+  tiled32x32: { rows: 32, columns: 32, threadRows: 8, threadColumns: 8 },
+  tiled64x64: { rows: 64, columns: 64, threadRows: 16, threadColumns: 16 },
+  tiled64x128: { rows: 64, columns: 128, threadRows: 8, threadColumns: 32 },
+} as const satisfies Record<string, TiledTile>
+
+export type TiledVariant = keyof typeof tiledTiles
+
+/** The text for a product. Needs no extension, 256 invocations and 12.5 KiB of workgroup memory. */
+export function tiledText(variant: TiledVariant, product: MatmulProduct): MatmulText {
+  const tile: TiledTile = tiledTiles[variant]
+  const vector = vectorLoads(product)
+  const { m, n, k } = product
+  const fits = vector && m % tile.rows === 0 && n % tile.columns === 0 && k % depth === 0
+  const width = vector ? 4 : 1
+  const widths = { a: width, b: width, c: 1 } as const
+  const options = { ...tile, layout: product.layout, vector, fits }
   return {
-    variant: 'tiled',
-    key: String(side),
-    rows: side,
-    columns: side,
-    code: () => tiledCode(product, side),
+    variant,
+    key: fits ? 'fits' : vector ? 'vec4' : 'scalar',
+    rows: tile.rows,
+    columns: tile.columns,
+    code: () => productPrelude(product, widths) + tiledCode(options),
   }
 }
 
-function tiledCode(product: MatmulProduct, side: number): string {
-  const { layout } = product
-  const perThread = side / threads
-  const stride = side + 1
-  return wgsl`
-${productPrelude(product, { a: 1, b: 1, c: 1 })}
-var<workgroup> blockA: array<f32, ${depth * stride}>;
-var<workgroup> blockB: array<f32, ${depth * stride}>;
+/**
+ * Every dimension that a vec4 load of A or B runs along divides by 4: k of A [m,k] and B [n,k], m of A [k,m], n of B [k,n].
+ */
+export function vectorLoads({ layout, m, n, k }: MatmulProduct): boolean {
+  const alongA = layout === 'TN' ? m : k
+  const alongB = layout === 'NT' ? k : n
+  return alongA % 4 === 0 && alongB % 4 === 0
+}
 
-@compute @workgroup_size(${threads}, ${threads})
+interface TiledOptions extends TiledTile {
+  readonly layout: MatmulLayout
+  /** Operands are bound as vec4s. */
+  readonly vector: boolean
+  readonly fits: boolean
+}
+
+function tiledCode(options: TiledOptions): string {
+  const { layout, rows, columns, threadRows, threadColumns, fits } = options
+  const perThread = rows / threadRows
+  const strideA = rows + 2
+  const strideB = columns + 2
+  const sums = Array.from({ length: perThread }, (_, i) => i)
+  const columnsOfB = [0, 1, 2, 3].map(
+    (j) => `blockB[inner * ${strideB}u + threadColumn + ${j * threadColumns}u]`,
+  )
+  return wgsl`
+var<workgroup> blockA: array<f32, ${depth * strideA}>;
+var<workgroup> blockB: array<f32, ${depth * strideB}>;
+
+@compute @workgroup_size(${threadRows * threadColumns})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_id) thread: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let flat = flatWorkgroup(workgroup, workgroups);
   if (flat >= params.workgroups) { return; }
   let part = partOf(flat);
-  let firstRow = part.tileRow * ${side}u;
-  let firstColumn = part.tileColumn * ${side}u;
+  let firstRow = part.tileRow * ${rows}u;
+  let firstColumn = part.tileColumn * ${columns}u;
+  let threadRow = lane / ${threadColumns}u;
+  let threadColumn = lane % ${threadColumns}u;
   let startA = part.batch * params.m * params.k;
   let startB = part.batch * params.n * params.k;
 
-  var sum: array<array<f32, ${perThread}>, ${perThread}>;
+  ${sums.map((i) => `var sum${i} = vec4f();`).join('\n  ')}
   for (var kBlock = part.kStart; kBlock < part.kEnd; kBlock += ${depth}u) {
-    // Stage both blocks; lanes run along k where k is contiguous, else along the rows or columns.
-    for (var i = lane; i < ${depth * side}u; i += ${threads * threads}u) {
-      #if ${layout === 'TN'}
-      let innerA = i / ${side}u;
-      let outerA = i % ${side}u;
-      let indexA = (kBlock + innerA) * params.m + firstRow + outerA;
-      #else
-      let innerA = i % ${depth}u;
-      let outerA = i / ${depth}u;
-      let indexA = (firstRow + outerA) * params.k + kBlock + innerA;
-      #endif
-      let insideA = kBlock + innerA < part.kEnd && firstRow + outerA < params.m;
-      blockA[innerA * ${stride}u + outerA] = select(0.0, valueA(a[startA + select(0u, indexA, insideA)]), insideA);
-
-      #if ${layout === 'NT'}
-      let innerB = i % ${depth}u;
-      let outerB = i / ${depth}u;
-      let indexB = (firstColumn + outerB) * params.k + kBlock + innerB;
-      #else
-      let innerB = i / ${side}u;
-      let outerB = i % ${side}u;
-      let indexB = (kBlock + innerB) * params.n + firstColumn + outerB;
-      #endif
-      let insideB = kBlock + innerB < part.kEnd && firstColumn + outerB < params.n;
-      blockB[innerB * ${stride}u + outerB] = select(0.0, valueB(b[startB + select(0u, indexB, insideB)]), insideB);
-    }
+    ${stage('a', rows, layout !== 'TN', options)}
+    ${stage('b', columns, layout === 'NT', options)}
     workgroupBarrier();
 
     for (var inner = 0u; inner < ${depth}u; inner++) {
-      var valuesB: array<f32, ${perThread}>;
-      for (var j = 0u; j < ${perThread}u; j++) {
-        valuesB[j] = blockB[inner * ${stride}u + thread.x + j * ${threads}u];
-      }
-      for (var i = 0u; i < ${perThread}u; i++) {
-        let rowValue = blockA[inner * ${stride}u + thread.y + i * ${threads}u];
-        for (var j = 0u; j < ${perThread}u; j++) {
-          sum[i][j] = fma(rowValue, valuesB[j], sum[i][j]);
-        }
-      }
+      let valuesB = vec4f(${columnsOfB.join(', ')});
+      ${sums.map((i) => `sum${i} = fma(vec4f(blockA[inner * ${strideA}u + threadRow + ${i * threadRows}u]), valuesB, sum${i});`).join('\n      ')}
     }
     workgroupBarrier();
   }
 
+  // The row to be stored is always in sum0, the others move up by one: registers cannot be indexed, and the epilogue is
+  // written once.
   for (var i = 0u; i < ${perThread}u; i++) {
-    let row = firstRow + thread.y + i * ${threads}u;
-    for (var j = 0u; j < ${perThread}u; j++) {
-      let column = firstColumn + thread.x + j * ${threads}u;
-      if (row < params.m && column < params.n) {
-        storeResult((part.slice * params.m + row) * params.n + column, column, sum[i][j]);
+    let row = firstRow + threadRow + i * ${threadRows}u;
+    for (var j = 0u; j < 4u; j++) {
+      let column = firstColumn + threadColumn + j * ${threadColumns}u;
+      if (${fits ? 'true' : 'row < params.m && column < params.n'}) {
+        storeResult((part.slice * params.m + row) * params.n + column, column, sum0.x);
       }
+      sum0 = sum0.yzwx;
     }
+    ${sums
+      .slice(1)
+      .map((i) => `sum${i - 1} = sum${i};`)
+      .join('\n    ')}
   }
 }
 `
+}
+
+/**
+ * Copies 16 k of one operand into its block. `outer` runs along the tile's side (rows of A, columns of B), `inner` along k; neighbouring
+ * threads follow the dimension that is contiguous in memory.
+ */
+function stage(operand: 'a' | 'b', side: number, alongK: boolean, options: TiledOptions): string {
+  const { threadRows, threadColumns, vector, fits } = options
+  const width = vector ? 4 : 1
+  const name = operand.toUpperCase()
+  const count = operand === 'a' ? 'params.m' : 'params.n'
+  const first = operand === 'a' ? 'firstRow' : 'firstColumn'
+  const perLine = (alongK ? depth : side) / width
+  const stride = side + 2
+  const outer = fits ? `${first} + outer` : `min(${first} + outer, ${count} - ${alongK ? 1 : width}u)`
+  const k = fits ? 'kBlock + inner' : `min(kBlock + inner, params.k - ${alongK ? width : 1}u)`
+  const index = alongK
+    ? `start${name} + (${outer}) * params.k + ${k}`
+    : `start${name} + (${k}) * ${count} + ${outer}`
+  const loaded = `value${name}(${operand}[(${index})${vector ? ' / 4u' : ''}])`
+  const value = fits ? loaded : `select(${vector ? 'vec4f()' : '0.0'}, ${loaded}, kBlock + inner < part.kEnd)`
+  const parts = vector ? [0, 1, 2, 3] : [0]
+  const target = (c: number) =>
+    alongK ? `(inner + ${c}u) * ${stride}u + outer` : `inner * ${stride}u + outer + ${c}u`
+  return wgsl`
+    for (var i = lane; i < ${(depth * side) / width}u; i += ${threadRows * threadColumns}u) {
+      let inner = ${alongK ? `(i % ${perLine}u) * ${width}u` : `i / ${perLine}u`};
+      let outer = ${alongK ? `i / ${perLine}u` : `(i % ${perLine}u) * ${width}u`};
+      let value = ${value};
+      ${parts.map((c) => `block${name}[${target(c)}] = value${vector ? `[${c}]` : ''};`).join('\n      ')}
+    }`
 }
