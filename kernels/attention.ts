@@ -1,19 +1,19 @@
 /**
- * What the attention kernels share: how invocations map to tokens, and the WGSL that finds rows in qkv.
+ * What the attention kernels share: variants, how rows are cut into pieces, and the WGSL that finds rows in qkv.
  *
  * Shapes   qkv [B,T,3D] as the qkv linear writes it: a row holds all queries, all keys, all values, each head-major
  *          (D = H·d, head h at h·d…h·d+d-1). Nothing is permuted or copied.
- * Mapping  a workgroup owns `rows` consecutive tokens of one head of one sample, one invocation per token. What a token
- *          owns (its query, or its key and value) stays in registers; the tokens of the other side pass by in chunks.
- * Variants tiled     any adapter. The other side comes through a tile in workgroup memory, loaded by all invocations.
- *          subgroup  CPU drivers, where invocations are SIMD lanes, barriers are dear and a load from the same address in
- *                    every lane costs as much as a gather: a workgroup is one subgroup, each lane loads the row of one
- *                    token of the chunk, and subgroupShuffle hands the vectors round. Wants a fixed subgroup size.
- * Ragged   T need not divide by anything: rows past the end repeat the last token and are not stored; tokens past the end
- *          get probability 0. If d does not divide by 4, loads are scalar and the last vector is filled up with zeros.
+ * Pieces   a row of a head is read in pieces of 4, 2 or 1 features, the most that divide d. Buffers are arrays of pieces.
+ * Mapping  a workgroup owns `rows` consecutive tokens of one head of one sample: their queries, or their keys and values. The tokens
+ *          of the other side (the "others") pass by in groups. Scores are made for a group, then what they weigh is added up.
+ * Variants tiled     any adapter: attentionForward.ts, attentionBackward.ts.
+ *          subgroup  CPU drivers, where invocations are SIMD lanes: attentionSubgroup.ts. docs/kernels-attention.md says why.
+ * Ragged   T and d need not divide by anything: rows past the end repeat the last token and are not stored; others past the end get
+ *          probability 0; pieces past the end repeat the last piece and are not stored.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { type StoredType, storedSuffix, storedWgsl } from './stored.js'
 
 /** B samples, T tokens, H heads of d features each. */
 export interface AttentionShape {
@@ -23,56 +23,37 @@ export interface AttentionShape {
   readonly headDim: number
 }
 
-/** Subgroup facts, where the adapter offers them; without them the tiled variant serves. */
-export interface AttentionCaps extends KernelCaps {
-  readonly subgroups?: boolean
-  readonly subgroupMinSize?: number
-  readonly subgroupMaxSize?: number
+/** Largest head dim: the sums of a row live in registers. */
+export const maxHeadDim = 128
+
+export type AttentionVariant = 'tiled' | 'subgroup'
+
+/** Variants that the adapter can run, the fixed table's choice first. */
+export function attentionVariants(caps: KernelCaps): readonly AttentionVariant[] {
+  if (!fixedSubgroupSize(caps)) return ['tiled']
+  return caps.software ? ['subgroup'] : ['tiled', 'subgroup']
 }
 
-/** Largest head dim: four rows of it per invocation live in registers. */
-export const maxHeadDim = 128
+/** The one size of all subgroups, or 0 if there are none or several sizes. A workgroup of the subgroup variant is one subgroup. */
+export function fixedSubgroupSize({ subgroups, subgroupMinSize = 0, subgroupMaxSize = 0 }: KernelCaps) {
+  const usable = subgroups && subgroupMinSize === subgroupMaxSize && subgroupMaxSize <= 64
+  return usable ? subgroupMaxSize : 0
+}
 
 /** How a kernel is laid out; everything here is baked into the text. */
 export interface AttentionPlan {
-  readonly variant: 'tiled' | 'subgroup'
-  readonly tiled: boolean
-  /** Loops over vectors stay loops: see `vectorCount`. */
-  readonly rolled: boolean
-  /** Invocations of a workgroup, hence tokens it owns. */
+  readonly variant: AttentionVariant
+  readonly stored: StoredType
+  /** Features of a piece. */
+  readonly width: 1 | 2 | 4
+  /** Invocations that hold the pieces of one row. */
+  readonly lanes: number
+  /** Pieces of a row that one invocation holds. */
+  readonly slots: number
+  /** Tokens that a workgroup owns. */
   readonly rows: number
-  /** Tokens of the other side that are fetched together, a multiple of `chunk`. */
-  readonly tile: number
-  /** Tokens whose scores are in registers at a time. */
-  readonly chunk: number
-  /** Head dim divides by 4: buffers are read as vec4f. */
-  readonly aligned: boolean
-  /** Length of the arrays that hold one row of a head, in vec4s. */
-  readonly vectors: number
-}
-
-const tileBytes = 16384
-
-/** Chooses the variant. A tile holds two rows (key and value, or query and dO) per token. */
-export function attentionPlan(caps: AttentionCaps, { tokens, headDim }: AttentionShape): AttentionPlan {
-  const rolled = caps.software
-  const aligned = headDim % 4 === 0
-  const vectors = Math.ceil(headDim / 4)
-  const lanes = fixedSubgroupSize(caps)
-  if (caps.software && lanes > 0) {
-    // Loops end at params.vectors, so one pipeline serves all head dims up to the next power of two.
-    const capacity = Math.max(4, 2 ** Math.ceil(Math.log2(vectors)))
-    const sizes = { rows: lanes, tile: lanes, chunk: lanes, vectors: capacity }
-    return { variant: 'subgroup', tiled: false, rolled, aligned, ...sizes }
-  }
-  const fits = Math.floor(tileBytes / (2 * 16 * vectors))
-  const tile = Math.min(32, fits - (fits % 4))
-  const sizes = { rows: tokens <= 32 ? 32 : 64, tile, chunk: 4, vectors }
-  return { variant: 'tiled', tiled: true, rolled, aligned, ...sizes }
-}
-
-function fixedSubgroupSize({ subgroups, subgroupMinSize = 0, subgroupMaxSize = 0 }: AttentionCaps): number {
-  return subgroups && subgroupMinSize === subgroupMaxSize && subgroupMaxSize <= 16 ? subgroupMaxSize : 0
+  /** Others whose scores are made together. */
+  readonly others: number
 }
 
 /** The parts of a kernel that follow from its plan and shape. */
@@ -82,114 +63,68 @@ export function planKernel(
   shape: AttentionShape,
 ): Pick<Kernel, 'name' | 'key' | 'params' | 'workgroups'> {
   const { batch, tokens, heads, headDim } = shape
-  const rowBlocks = Math.ceil(tokens / plan.rows)
+  const { variant, width, lanes, slots, rows, others } = plan
+  const rowBlocks = Math.ceil(tokens / rows)
   const blocks = batch * heads * rowBlocks
-  const loops = plan.rolled ? 'rolled' : 'unrolled'
+  const name = `${family}.${variant}${storedSuffix(plan.stored)}`
   return {
-    name: `${family}.${plan.variant}`,
-    key: `${family}/${plan.variant}/${loops}/${rowType(plan)}/${plan.vectors}/${plan.rows}`,
-    params: [tokens, heads, rowBlocks, blocks, headDim, Math.ceil(headDim / 4), f32(1 / Math.sqrt(headDim))],
+    name,
+    key: [name, width, lanes, slots, rows, others].join('/'),
+    params: [tokens, heads, rowBlocks, blocks, headDim / width, f32(1 / Math.sqrt(headDim))],
     workgroups: flatGrid(blocks, 1),
   }
 }
 
-/** The element type of storage buffers that hold rows of features. */
-export function rowType(plan: AttentionPlan): 'vec4f' | 'f32' {
-  return plan.aligned ? 'vec4f' : 'f32'
+/** The most features, at most `most`, in which a row of `headDim` can be cut. */
+export function pieceWidth(headDim: number, most: 1 | 2 | 4): 1 | 2 | 4 {
+  if (most === 4 && headDim % 4 === 0) return 4
+  return most >= 2 && headDim % 2 === 0 ? 2 : 1
 }
 
-/**
- * WGSL `name(start, i)`: vector i of the head's row that starts at element `start` of `buffer`. Features past the head
- * dim read as 0.
- */
-export function rowLoader(plan: AttentionPlan, name: string, buffer: string): string {
+/** WGSL `load…(i)`: piece i of a buffer, in f32. */
+export function loaders(buffers: Readonly<Record<string, string>>): string {
+  return Object.entries(buffers)
+    .map(([name, buffer]) => `fn ${name}(i: u32) -> Piece { return Piece(${buffer}[i]); }\n`)
+    .join('')
+}
+
+/** Types, constants, parameters and the places of rows in buffers; every attention kernel starts with it. */
+export function attentionPrelude({ variant, stored, width, rows, others }: AttentionPlan): string {
+  const [piece, storedPiece] = width === 1 ? ['f32', stored] : [`vec${width}f`, `vec${width}<${stored}>`]
   return wgsl`
-#if ${plan.aligned}
-fn ${name}(start: u32, i: u32) -> vec4f {
-  return ${buffer}[start + i];
-}
-#else
-fn ${name}(start: u32, i: u32) -> vec4f {
-  var row = vec4f();
-  for (var c = 0u; c < 4u && 4u * i + c < params.headDim; c++) {
-    row[c] = ${buffer}[start + 4u * i + c];
-  }
-  return row;
-}
-#endif
-`
-}
-
-/** WGSL `name(start, i, row)`: the counterpart of `rowLoader`. */
-export function rowStorer(plan: AttentionPlan, name: string, buffer: string): string {
-  return wgsl`
-#if ${plan.aligned}
-fn ${name}(start: u32, i: u32, row: vec4f) {
-  ${buffer}[start + i] = row;
-}
-#else
-fn ${name}(start: u32, i: u32, row: vec4f) {
-  for (var c = 0u; c < 4u && 4u * i + c < params.headDim; c++) {
-    ${buffer}[start + 4u * i + c] = row[c];
-  }
-}
-#endif
-`
-}
-
-/** The entry point's parameters: \`workgroup\`, \`workgroups\` and \`lane\`, the row this invocation owns. */
-export function mainParameters(plan: AttentionPlan): string {
-  return `
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(${plan.tiled ? 'local_invocation_index' : 'subgroup_invocation_id'}) lane: u32,
-`
-}
-
-/** Constants, parameters and the places of rows in buffers; every attention kernel starts with it. */
-export function attentionPrelude(plan: AttentionPlan): string {
-  return wgsl`
-#if ${!plan.tiled}
+#if ${variant === 'subgroup'}
 enable subgroups;
 #endif
+${storedWgsl(stored)}
+alias Piece = ${piece};
+alias StoredPiece = ${storedPiece};
 
 struct Params {
   tokens: u32,
   heads: u32,
   rowBlocks: u32,
   blocks: u32,
-  headDim: u32,
-  vectors: u32,
+  pieces: u32,
   scoreScale: f32,
 }
 
-const rows = ${plan.rows}u;
-const tile = ${plan.tile}u;
-const chunk = ${plan.chunk}u;
-// Length of the arrays that hold a row.
-const vectors = ${plan.vectors}u;
+// Tokens that a workgroup owns, and those of the other side whose scores it makes together.
+const rows = ${rows}u;
+const others = ${others}u;
 
 // Scores are kept in units of log2, so that exp2 gives probabilities: 2^(s·log2 e) = e^s.
 const log2e = 1.4426950408889634;
 // Score of a token that does not exist; finite, because inf - inf would be NaN.
 const lowest = -1e30;
 
-// Bound of every loop over a row's vectors. CPU drivers spend seconds on compiling such loops unrolled, and what comes out
-// is no faster; a bound they cannot see keeps the loops. GPUs must see it, to keep the arrays in registers.
-fn vectorCount() -> u32 {
-#if ${plan.rolled}
-  return params.vectors;
+// sum + a·b.
+fn dotAdd(a: Piece, b: Piece, sum: f32) -> f32 {
+#if ${width === 4}
+  return fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))));
+#elif ${width === 2}
+  return fma(a.x, b.x, fma(a.y, b.y, sum));
 #else
-  return vectors;
-#endif
-}
-
-// Buffer elements per row of a head: vec4s, or scalars where the head dim does not divide by 4.
-fn headElements() -> u32 {
-#if ${plan.aligned}
-  return vectorCount();
-#else
-  return params.headDim;
+  return fma(a, b, sum);
 #endif
 }
 
@@ -207,18 +142,18 @@ fn blockAt(index: u32) -> Block {
   return Block(sampleHead / params.heads, sampleHead % params.heads, (index % params.rowBlocks) * rows);
 }
 
-// Where a token's query, key and value start in qkv (or dqkv), and its row in the output (or dO).
+// Where a token's query, key and value start in qkv (or dqkv), and its row in the output (or dO), in pieces.
 fn queryStart(block: Block, token: u32) -> u32 {
-  return ((block.sample * params.tokens + token) * 3u * params.heads + block.head) * headElements();
+  return ((block.sample * params.tokens + token) * 3u * params.heads + block.head) * params.pieces;
 }
 fn keyStart(block: Block, token: u32) -> u32 {
-  return queryStart(block, token) + params.heads * headElements();
+  return queryStart(block, token) + params.heads * params.pieces;
 }
 fn valueStart(block: Block, token: u32) -> u32 {
-  return queryStart(block, token) + 2u * params.heads * headElements();
+  return queryStart(block, token) + 2u * params.heads * params.pieces;
 }
 fn outStart(block: Block, token: u32) -> u32 {
-  return ((block.sample * params.tokens + token) * params.heads + block.head) * headElements();
+  return ((block.sample * params.tokens + token) * params.heads + block.head) * params.pieces;
 }
 // Where a token's number lies in an array [B,H,T].
 fn perToken(block: Block, token: u32) -> u32 {

@@ -1,4 +1,4 @@
-import { type AttentionShape, maxHeadDim } from '../../../kernels/attention.js'
+import { type AttentionShape, attentionVariants, maxHeadDim } from '../../../kernels/attention.js'
 import { attentionBackwardKeys, attentionBackwardQueries } from '../../../kernels/attentionBackward.js'
 import { attentionForward } from '../../../kernels/attentionForward.js'
 import { gradientTarget, needsGrad, record } from '../autograd.js'
@@ -14,19 +14,22 @@ import type { Tensor } from '../tensor.js'
  */
 export function attention(qkv: Tensor, heads: number): Tensor {
   const shape = attentionShape(qkv, heads)
-  const { runtime } = qkv
+  const { runtime, dtype, stored } = qkv
+  const { caps } = runtime
   const { batch, tokens, headDim } = shape
-  const out = runtime.empty([batch, tokens, heads * headDim])
+  const variant = attentionVariants(caps)[0]!
+  const out = runtime.empty([batch, tokens, heads * headDim], dtype)
   const logSumExp = runtime.empty([batch, heads, tokens])
-  runtime.dispatch(attentionForward(runtime.caps, shape), [qkv, out, logSumExp])
+  runtime.dispatch(attentionForward(caps, shape, variant, stored), [qkv, out, logSumExp])
 
   const backward = (dOut: Tensor) => {
     if (!needsGrad(qkv)) return [null]
     const dqkv = gradientTarget(qkv)
     const delta = runtime.empty([batch, heads, tokens])
-    const forQueries = attentionBackwardQueries(runtime.caps, shape)
+    const forQueries = attentionBackwardQueries(caps, shape, variant, stored)
     runtime.dispatch(forQueries, [qkv, out, logSumExp, dOut, dqkv, delta])
-    runtime.dispatch(attentionBackwardKeys(runtime.caps, shape), [qkv, logSumExp, dOut, delta, dqkv])
+    const forKeys = attentionBackwardKeys(caps, shape, variant, stored)
+    runtime.dispatch(forKeys, [qkv, logSumExp, dOut, delta, dqkv])
     delta.dispose()
     return [dqkv]
   }

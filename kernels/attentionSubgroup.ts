@@ -1,0 +1,369 @@
+/**
+ * Attention for CPU drivers, where a subgroup is one SIMD vector, loads are gathers paid by the element, every assignment to a
+ * variable of a loop is a masked store, and workgroup memory and barriers are slow. Maths: attentionForward.ts, attentionBackward.ts.
+ *
+ * Mapping  a workgroup is one subgroup and owns up to 17 rows (17 = 16 patches and the class token; 50, 65 and 197 divide by it with
+ *          little left over). Two ways of using lanes alternate:
+ *          scores  a lane has one other (a key, say). Lanes load the rows too, one row each, and subgroupShuffle hands them round;
+ *                  an element of a row is multiplied with `groups` vectors of others. No sums across lanes.
+ *          sums    a lane has some pieces of every row's sum (of the output, say): one other after the other is loaded across the lanes,
+ *                  multiplied with its probability in each row, which is shuffled out of the lane that has it, and added.
+ * Memory   registers only: rows × groups scores (twice in backward), rows × slots pieces of sums (twice for keys).
+ * Numerics f32. Sums over others are serial; online softmax keeps maxima per row, and totals per row and lane until the end.
+ * Compile  in proportion to the text, most for loads and stores: loops over pieces and others stay loops, finished rows are
+ *          moved up to row 0 and stored by one statement.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import {
+  type AttentionPlan,
+  type AttentionShape,
+  attentionPrelude,
+  fixedSubgroupSize,
+  loaders,
+  pieceWidth,
+} from './attention.js'
+import type { KernelCaps } from './kernel.js'
+import type { StoredType } from './stored.js'
+
+/** Features of all rows' sums that a lane may have; more would not compile in time. */
+const featuresPerLane = 136
+const mostRows = 17
+const mostGroups = 3
+
+/** Lays out a kernel that keeps `sums` sums per row. */
+export function subgroupPlan(
+  caps: KernelCaps,
+  { tokens, headDim }: AttentionShape,
+  sums: number,
+  stored: StoredType,
+): AttentionPlan {
+  const lanes = fixedSubgroupSize(caps)
+  const width = pieceWidth(headDim, headDim > 2 * lanes ? 4 : 2)
+  const slots = Math.ceil(headDim / (width * lanes))
+  const fitting = Math.max(1, Math.min(mostRows, Math.floor(featuresPerLane / (sums * width * slots))))
+  const few = tokens <= lanes
+  const rows = few ? Math.min(fitting, lanes) : fitting
+  const others = few ? lanes : mostGroups * lanes
+  return { variant: 'subgroup', stored, width, lanes, slots, rows, others }
+}
+
+/** `text(0)`, `text(1)`, … each on a line of its own. */
+function each(count: number, text: (index: number) => string): string {
+  return Array.from({ length: count }, (_, index) => text(index)).join('\n')
+}
+
+/** The counts that the texts below loop over. */
+function counts({ rows, others, lanes, slots }: AttentionPlan) {
+  return { rows, slots, lanes, groups: others / lanes, rowVectors: Math.ceil(rows / lanes) }
+}
+
+const entryPoint = `
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let blockIndex = flatWorkgroup(workgroup, workgroups);
+  if (blockIndex >= params.blocks) { return; }
+  let block = blockAt(blockIndex);
+  let lastToken = params.tokens - 1u;
+  let endRow = min(block.firstRow + rows, params.tokens);
+`
+
+/** The tokens this lane loads for all (row0, row1, …), and which pieces it has of every sum (piece0, …). */
+function owned(plan: AttentionPlan): string {
+  const { slots, lanes, rowVectors } = counts(plan)
+  return wgsl`
+  ${each(rowVectors, (v) => `let row${v} = min(block.firstRow + ${v * lanes}u + lane, lastToken);`)}
+  ${each(slots, (s) => `let piece${s} = min(lane + ${s * lanes}u, params.pieces - 1u);`)}
+`
+}
+
+/** The others of this lane from \`first\` on: other0, other1, … and whether they exist. */
+function othersOfLane(plan: AttentionPlan): string {
+  const { lanes, groups } = counts(plan)
+  return each(
+    groups,
+    (g) => `
+    let token${g} = first + ${g * lanes}u + lane;
+    let exists${g} = token${g} < params.tokens;
+    let other${g} = min(token${g}, lastToken);`,
+  )
+}
+
+/** A product of every row with every other: what it is called, and how both are loaded. */
+interface Product {
+  readonly name: string
+  readonly load: string
+  readonly row: string
+  readonly loadOther: string
+  readonly other: string
+}
+
+/** WGSL that makes the products: \`name3_1\` is row 3 with group 1's other of this lane. Lanes without a row or an other load nothing. */
+function productsWgsl(plan: AttentionPlan, products: readonly Product[]): string {
+  const { rows, lanes, groups, rowVectors } = counts(plan)
+  const starts = ({ name, row, other }: Product) =>
+    `${each(rowVectors, (v) => `let ${name}Row${v} = ${row}(block, row${v});`)}
+    ${each(groups, (g) => `let ${name}Other${g} = ${other}(block, other${g});`)}`
+  const loads = ({ name, load, loadOther }: Product) =>
+    `${each(rowVectors, (v) => maybeLoad(`${name}R${v}`, `${load}(${name}Row${v} + i)`, rows - v * lanes < lanes ? `lane < ${rows - v * lanes}u` : ''))}
+      ${each(groups, (g) => maybeLoad(`${name}O${g}`, `${loadOther}(${name}Other${g} + i)`, `exists${g}`))}`
+  const row = ({ name }: Product, r: number) =>
+    `{ let x = subgroupShuffle(${name}R${Math.floor(r / lanes)}, ${r % lanes}u);
+        ${each(groups, (g) => `${name}${r}_${g} = dotAdd(x, ${name}O${g}, ${name}${r}_${g});`)} }`
+  return wgsl`
+    ${products.map(starts).join('\n')}
+    ${products.map(({ name }) => each(rows, (r) => each(groups, (g) => `var ${name}${r}_${g} = 0.0;`))).join('\n')}
+    for (var i = 0u; i < params.pieces; i++) {
+      ${products.map(loads).join('\n')}
+      ${products.map((product) => each(rows, (r) => row(product, r))).join('\n')}
+    }
+`
+}
+
+function maybeLoad(name: string, value: string, condition: string): string {
+  return condition
+    ? `var ${name} = Piece(); if (${condition}) { ${name} = ${value}; }`
+    : `let ${name} = ${value};`
+}
+
+/** A sum per row: what it is called, the weights, and how the others are loaded. */
+interface WeightedSum {
+  readonly name: string
+  readonly weight: string
+  readonly load: string
+  readonly start: string
+}
+
+function sumsStart(plan: AttentionPlan, sums: readonly string[]): string {
+  const { rows, slots } = counts(plan)
+  return sums
+    .map((name) => each(rows, (r) => each(slots, (s) => `var ${name}${r}_${s} = Piece();`)))
+    .join('\n')
+}
+
+/** WGSL that adds weight · other to every sum, for the others from \`first\` on. The weights are used up. */
+function sumsWgsl(plan: AttentionPlan, sums: readonly WeightedSum[]): string {
+  const { rows, slots, lanes, groups } = counts(plan)
+  const load = ({ name, load, start }: WeightedSum) =>
+    `let ${name}Start = ${start}(block, other);
+        ${each(slots, (s) => `let ${name}Piece${s} = ${load}(${name}Start + piece${s});`)}`
+  const add = ({ name, weight }: WeightedSum, r: number) =>
+    `{ let weight = subgroupShuffle(${weight}${r}_0, j);
+        ${each(slots, (s) => `${name}${r}_${s} += weight * ${name}Piece${s};`)} }`
+  const next = ({ weight }: WeightedSum) =>
+    each(rows, (r) => each(groups - 1, (g) => `${weight}${r}_${g} = ${weight}${r}_${g + 1};`))
+  return wgsl`
+    let end = min(first + others, params.tokens);
+    for (var group = first; group < end; group += ${lanes}u) {
+      for (var j = 0u; j < min(${lanes}u, end - group); j++) {
+        let other = group + j;
+        ${sums.map(load).join('\n')}
+        ${sums.map((sum) => each(rows, (r) => add(sum, r))).join('\n')}
+      }
+      ${sums.map(next).join('\n')}
+    }
+`
+}
+
+/** WGSL that runs \`store\` for each row, with its sums in \`name0_0\`, \`name0_1\`, …; \`moved\` are more variables of the row. */
+function storeRows(
+  plan: AttentionPlan,
+  names: readonly string[],
+  moved: readonly string[],
+  store: string,
+): string {
+  const { rows, slots } = counts(plan)
+  const up = (r: number) =>
+    [
+      ...moved.map((name) => `${name}${r} = ${name}${r + 1};`),
+      ...names.map((name) => each(slots, (s) => `${name}${r}_${s} = ${name}${r + 1}_${s};`)),
+    ].join('\n')
+  return wgsl`
+  for (var row = block.firstRow; row < endRow; row++) {
+    ${store}
+    ${each(rows - 1, up)}
+  }
+`
+}
+
+function storePieces(
+  { slots, lanes }: AttentionPlan,
+  buffer: string,
+  start: string,
+  value: (slot: number) => string,
+) {
+  return each(
+    slots,
+    (s) =>
+      `if (lane + ${s * lanes}u < params.pieces) { ${buffer}[${start}(block, row) + piece${s}] = StoredPiece(${value(s)}); }`,
+  )
+}
+
+/** Maximum and sum over all lanes, in every lane: a butterfly. */
+function acrossLanes({ lanes }: AttentionPlan): string {
+  const steps = Math.log2(lanes)
+  return wgsl`
+fn maxOverLanes(value: f32) -> f32 {
+  var x = value;
+  ${each(steps, (s) => `x = max(x, subgroupShuffleXor(x, ${2 ** s}u));`)}
+  return x;
+}
+fn sumOverLanes(value: f32) -> f32 {
+  var x = value;
+  ${each(steps, (s) => `x += subgroupShuffleXor(x, ${2 ** s}u);`)}
+  return x;
+}
+`
+}
+
+/** Online softmax of the scores in s: they become probabilities, relative to the row's largest score so far. */
+function softmaxRow({ slots }: AttentionPlan, groups: number, r: number): string {
+  const all = (text: (g: number) => string) => Array.from({ length: groups }, (_, g) => text(g))
+  const largestOfLane = all((g) => `s${r}_${g}`).reduce((a, b) => `max(${a}, ${b})`)
+  return `
+    ${all((g) => `s${r}_${g} = select(lowest, scale * s${r}_${g}, exists${g});`).join('\n')}
+    let largest${r}New = max(largest${r}, maxOverLanes(${largestOfLane}));
+    let shrink${r} = exp2(largest${r} - largest${r}New);
+    largest${r} = largest${r}New;
+    ${all((g) => `s${r}_${g} = exp2(s${r}_${g} - largest${r});`).join('\n')}
+    total${r} = total${r} * shrink${r} + (${all((g) => `s${r}_${g}`).join(' + ')});
+    ${each(slots, (s) => `sum${r}_${s} *= shrink${r};`)}`
+}
+
+export function forwardSubgroup(plan: AttentionPlan): string {
+  const { rows, groups } = counts(plan)
+  const scores = { name: 's', load: 'loadQkv', row: 'queryStart', loadOther: 'loadQkv', other: 'keyStart' }
+  const sums = { name: 'sum', weight: 's', load: 'loadQkv', start: 'valueStart' }
+  const store = wgsl`
+    let total = sumOverLanes(total0);
+    ${storePieces(plan, 'out', 'outStart', (s) => `sum0_${s} / total`)}
+    if (lane == 0u) { logSumExp[perToken(block, row)] = (largest0 + log2(total)) / log2e; }
+`
+  return wgsl`
+${attentionPrelude(plan)}
+@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
+@group(0) @binding(1) var<storage, read_write> out: array<StoredPiece>;
+@group(0) @binding(2) var<storage, read_write> logSumExp: array<f32>;
+@group(0) @binding(3) var<uniform> params: Params;
+${loaders({ loadQkv: 'qkv' })}
+${acrossLanes(plan)}
+@compute @workgroup_size(${plan.lanes})
+${entryPoint}
+  ${owned(plan)}
+  let scale = params.scoreScale * log2e;
+  ${sumsStart(plan, ['sum'])}
+  ${each(rows, (r) => `var largest${r} = lowest; var total${r} = 0.0;`)}
+  for (var first = 0u; first < params.tokens; first += others) {
+    ${othersOfLane(plan)}
+    ${productsWgsl(plan, [scores])}
+    ${each(rows, (r) => softmaxRow(plan, groups, r))}
+    ${sumsWgsl(plan, [sums])}
+  }
+  ${storeRows(plan, ['sum'], ['total', 'largest'], store)}
+}
+`
+}
+
+export function backwardQueriesSubgroup(plan: AttentionPlan): string {
+  const { rows, lanes, groups, rowVectors } = counts(plan)
+  const products = [
+    { name: 's', load: 'loadQkv', row: 'queryStart', loadOther: 'loadQkv', other: 'keyStart' },
+    { name: 'dP', load: 'loadDOut', row: 'outStart', loadOther: 'loadQkv', other: 'valueStart' },
+  ]
+  // s becomes dS.
+  const scoreGradient = (r: number) => `{
+      let rowLogSumExp = log2e * subgroupShuffle(logSumExp${Math.floor(r / lanes)}, ${r % lanes}u);
+      let rowDelta = subgroupShuffle(delta${Math.floor(r / lanes)}, ${r % lanes}u);
+      ${each(groups, (g) => `s${r}_${g} = select(0.0, exp2(scale * s${r}_${g} - rowLogSumExp) * (dP${r}_${g} - rowDelta), exists${g});`)}
+    }`
+  const store = storePieces(plan, 'dqkv', 'queryStart', (s) => `params.scoreScale * dQuery0_${s}`)
+  return wgsl`
+${attentionPrelude(plan)}
+@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
+@group(0) @binding(1) var<storage, read> out: array<StoredPiece>;
+@group(0) @binding(2) var<storage, read> logSumExp: array<f32>;
+@group(0) @binding(3) var<storage, read> dOut: array<StoredPiece>;
+@group(0) @binding(4) var<storage, read_write> dqkv: array<StoredPiece>;
+@group(0) @binding(5) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(6) var<uniform> params: Params;
+${loaders({ loadQkv: 'qkv', loadOut: 'out', loadDOut: 'dOut' })}
+@compute @workgroup_size(${lanes})
+${entryPoint}
+  ${owned(plan)}
+  let scale = params.scoreScale * log2e;
+  ${each(
+    rowVectors,
+    (v) => `
+  let logSumExp${v} = logSumExp[perToken(block, row${v})];
+  let out${v} = outStart(block, row${v});
+  var delta${v} = 0.0;
+  for (var i = 0u; i < params.pieces; i++) { delta${v} = dotAdd(loadOut(out${v} + i), loadDOut(out${v} + i), delta${v}); }
+  if (block.firstRow + ${v * lanes}u + lane < endRow) { delta[perToken(block, row${v})] = delta${v}; }`,
+  )}
+  ${sumsStart(plan, ['dQuery'])}
+  for (var first = 0u; first < params.tokens; first += others) {
+    ${othersOfLane(plan)}
+    ${productsWgsl(plan, products)}
+    ${each(rows, scoreGradient)}
+    ${sumsWgsl(plan, [{ name: 'dQuery', weight: 's', load: 'loadQkv', start: 'keyStart' }])}
+  }
+  ${storeRows(plan, ['dQuery'], [], store)}
+}
+`
+}
+
+export function backwardKeysSubgroup(plan: AttentionPlan): string {
+  const { rows, lanes, groups } = counts(plan)
+  const products = [
+    { name: 's', load: 'loadQkv', row: 'keyStart', loadOther: 'loadQkv', other: 'queryStart' },
+    { name: 'dP', load: 'loadQkv', row: 'valueStart', loadOther: 'loadDOut', other: 'outStart' },
+  ]
+  // s becomes P, dP becomes dS.
+  const scoreGradient = (r: number) =>
+    each(
+      groups,
+      (g) => `
+    s${r}_${g} = select(0.0, exp2(scale * s${r}_${g} - logSumExp${g}), exists${g});
+    dP${r}_${g} = s${r}_${g} * (dP${r}_${g} - delta${g});`,
+    )
+  const sums = [
+    { name: 'dKey', weight: 'dP', load: 'loadQkv', start: 'queryStart' },
+    { name: 'dValue', weight: 's', load: 'loadDOut', start: 'outStart' },
+  ]
+  const store = wgsl`
+    ${storePieces(plan, 'dqkv', 'keyStart', (s) => `params.scoreScale * dKey0_${s}`)}
+    ${storePieces(plan, 'dqkv', 'valueStart', (s) => `dValue0_${s}`)}
+`
+  return wgsl`
+${attentionPrelude(plan)}
+@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
+@group(0) @binding(1) var<storage, read> logSumExp: array<f32>;
+@group(0) @binding(2) var<storage, read> dOut: array<StoredPiece>;
+@group(0) @binding(3) var<storage, read> delta: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dqkv: array<StoredPiece>;
+@group(0) @binding(5) var<uniform> params: Params;
+${loaders({ loadQkv: 'qkv', loadDOut: 'dOut' })}
+@compute @workgroup_size(${lanes})
+${entryPoint}
+  ${owned(plan)}
+  let scale = params.scoreScale * log2e;
+  ${sumsStart(plan, ['dKey', 'dValue'])}
+  for (var first = 0u; first < params.tokens; first += others) {
+    ${othersOfLane(plan)}
+    ${each(
+      groups,
+      (g) => `
+    let at${g} = perToken(block, other${g});
+    let logSumExp${g} = log2e * logSumExp[at${g}];
+    let delta${g} = delta[at${g}];`,
+    )}
+    ${productsWgsl(plan, products)}
+    ${each(rows, scoreGradient)}
+    ${sumsWgsl(plan, sums)}
+  }
+  ${storeRows(plan, ['dKey', 'dValue'], [], store)}
+}
+`
+}
