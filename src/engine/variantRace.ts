@@ -20,8 +20,6 @@ const LONG_MS = 8
 const GRACE_MS = 200
 /** Another candidate replaces the fixed table's only where it takes less than this share of its time. */
 const CLEARLY_FASTER = 0.95
-/** Candidates this much slower than the best leave the race. */
-const HOPELESS = 1.5
 /** Largest difference from the fixed choice's result, in root mean squares of the result. */
 const TOLERANCE = { f32: 1e-3, f16: 3e-2 }
 
@@ -37,17 +35,19 @@ export class VariantRace {
   readonly warnings: string[] = []
   readonly #profiler: Profiler | null
   readonly #profilerBefore: Profiler | null
+  #deadline: number
 
   constructor(
     readonly runtime: Runtime,
-    readonly deadline: number,
+    deadline: number,
   ) {
+    this.#deadline = deadline
     this.#profilerBefore = runtime.profiler
     this.#profiler = runtime.caps.timestampQuery ? new Profiler(runtime.device) : null
   }
 
   get #late(): boolean {
-    return performance.now() > this.deadline
+    return performance.now() > this.#deadline
   }
 
   /** The device's waiting times and buffers are as if nothing had been measured. */
@@ -72,9 +72,10 @@ export class VariantRace {
         }
       })
       const sound = await this.#sound(name, trials)
-      if (!sound || !(await this.#race(sound))) return null
+      const unbeaten = sound && (await this.#race(sound))
+      if (!unbeaten) return null
       this.measured++
-      return winner(sound).variant
+      return winner(unbeaten).variant
     } finally {
       memory.release()
       for (const operand of operands) operand.dispose()
@@ -84,6 +85,10 @@ export class VariantRace {
   /** The trials whose results agree with the first one's; null if time ran out. */
   async #sound(name: string, trials: readonly Trial[]): Promise<readonly Trial[] | null> {
     const [fixed, ...others] = trials as [Trial, ...Trial[]]
+    const started = performance.now()
+    fixed.step.run()
+    // Compiling it is no cost of tuning: without tuning the run would do it.
+    this.#deadline += performance.now() - started
     const expected = await results(this.runtime, fixed.step)
     // The fixed choice fails: the step itself will say so.
     if (typeof expected === 'string') return null
@@ -98,22 +103,22 @@ export class VariantRace {
     return sound
   }
 
-  /** Times the trials in turns; false if time ran out. */
-  async #race(trials: readonly Trial[]): Promise<boolean> {
-    const once = await this.#time(trials[0]!.step, 1)
+  /** Times the trials in turns. Returns the first one and those that beat it in every round; null if time ran out. */
+  async #race(trials: readonly Trial[]): Promise<readonly Trial[] | null> {
+    const fixed = trials[0]!
+    const once = await this.#time(fixed.step, 1)
     const repeats = Math.min(MOST_REPEATS, Math.ceil(ROUND_MS / once))
     const rounds = once > LONG_MS ? 3 : 5
-    const deadline = Math.max(this.deadline, performance.now() + GRACE_MS)
+    const deadline = Math.max(this.#deadline, performance.now() + GRACE_MS)
     let racing = trials
     for (let round = 0; round < rounds && racing.length > 1; round++) {
       for (const { step, times } of racing) {
-        if (performance.now() > deadline) return false
+        if (performance.now() > deadline) return null
         times.push(await this.#time(step, repeats))
       }
-      const best = Math.min(...racing.map(({ times }) => median(times)))
-      racing = racing.filter((trial) => trial === trials[0] || median(trial.times) < HOPELESS * best)
+      racing = racing.filter((trial) => trial === fixed || trial.times[round]! < fixed.times[round]!)
     }
-    return true
+    return racing
   }
 
   /** Milliseconds of one run: on the device's clock where it has one, else on the wall's. */
@@ -178,13 +183,12 @@ function largestDifference(got: HostArray, expected: HostArray): number {
   return largest === 0 ? 0 : largest / Math.sqrt(squares / expected.length)
 }
 
-/** The fastest, where it beats the fixed choice (which comes first) in every round and clearly in the median. */
+/** The fastest, where it is clearly faster than the fixed choice, which comes first. */
 function winner(trials: readonly Trial[]): Trial {
   const fixed = trials[0]!
   if (trials.length === 1) return fixed
   const best = trials.reduce((a, b) => (median(b.times) < median(a.times) ? b : a))
-  const always = best.times.every((time, round) => time < fixed.times[round]!)
-  return always && median(best.times) < CLEARLY_FASTER * median(fixed.times) ? best : fixed
+  return median(best.times) < CLEARLY_FASTER * median(fixed.times) ? best : fixed
 }
 
 function median(values: readonly number[]): number {
@@ -192,7 +196,7 @@ function median(values: readonly number[]): number {
 }
 
 /** A prime number of random values, over and over: their period fits no row length. */
-const RANDOM_VALUES = 65_521
+const RANDOM_VALUES = 8191
 
 function randomTensor(runtime: Runtime, { shape, dtype }: Operand, number: number): Tensor {
   const stream = new PhiloxStream(0, number)
