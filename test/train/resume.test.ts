@@ -1,12 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { openRuntime } from '../../src/engine/device.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { type Ended, RunningProgram, runProgram } from './cli/program.js'
 import { tinyEncoder, tinyMembers, tinyModel, writeFaces } from './cli/tinyFaces.js'
 
 const folder = t.testdir()
+const runtime = await openRuntime()
+const skipF16 = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
+runtime.close()
 const faces = await writeFaces(join(folder, 'faces'), await tinyMembers())
 const out = (name: string) => join(folder, name)
 const load = (name: string) => readSafetensors(join(folder, name, 'checkpoint.safetensors'))
@@ -102,6 +106,15 @@ const finetune = [
 
 t.test('pretraining stopped in the middle of an epoch and resumed: the same bits', async (t) => {
   await stopAndResume(t, { args: [...pretrain, '1'], name: 'fmae', afterStep: 12 }, 12)
+})
+
+t.test('in f16, with its loss scale: the same bits', { skip: skipF16 }, async (t) => {
+  const args = [...pretrain, '1', '--precision', 'f16']
+  await stopAndResume(t, { args, name: 'half', afterStep: 12 }, 12)
+  const { tensors } = await load('half')
+  t.same([...tensors.get('loss_scale')!.data], [2 ** 16, 48, 0])
+  const other = await runProgram([...pretrain, '1', '--out', out('half'), '--resume'])
+  t.match(other.stderr, /was made with precision = "f16"; this run has "f32"/)
 })
 
 t.test('IAT with drop path and accumulation, stopped and resumed: the same bits', async (t) => {
