@@ -6,10 +6,12 @@
  *   loss = Σ mask·mean((pred − t̂)²) / Σ mask,   sums over all patches of the batch
  *
  * Forward normalises, compares and reduces a patch in one kernel (three short walks over it: mean, variance, error) and
- * saves only its (mean, 1/σ), from which backward recomputes t̂. Rows are patches: pred, target [rows, length], rows = B·L, length = p·p·C.
+ * saves only its (mean, 1/σ), from which backward recomputes t̂. Rows are patches: pred [rows, length], rows = B·L, length = p·p·C.
+ * The target is either patches of the same shape, or the images [B,C,S,S] they are cut from, read in place: no copy of them is kept.
+ * Backward writes the gradient over the predictions, which nothing needs any more.
  *
- * Mapping  one workgroup per patch, lanes stride along it, by vec4 where the length divides by 4. Three sums by
- *          `lanesWgsl` (three floats a lane of workgroup memory). Visible patches are skipped.
+ * Mapping  one workgroup per patch, lanes stride along it, by vec4 where the target is patches whose length divides by 4. Three
+ *          sums by `lanesWgsl` (three floats a lane of workgroup memory). Visible patches are skipped.
  * Types    predictions and their gradient f32 or f16, all else f32.
  * Numerics all in f32; variance in two passes, so that a flat patch has variance 0 and the 1e-6 decides.
  */
@@ -26,23 +28,31 @@ const entryArguments = /* wgsl */ `
   @builtin(local_invocation_index) lane: u32,
 `
 
+/** Where the target patches lie in the images. */
+export interface TargetImages {
+  readonly channels: number
+  readonly imageSize: number
+  readonly patchSize: number
+}
+
 /**
  * rowLoss = mask · mean over the patch of (pred − t̂)². With `normalise`, t̂ = (target − mean) / sqrt(variance + 1e-6),
  * mean and unbiased variance (÷ length−1) over the patch; else t̂ = target. Rows with mask 0 are not even read.
- * Bindings: pred [rows, length], target [rows, length], mask [rows], rowLoss [rows], stats [rows, 2] = (mean, 1/σ).
+ * Bindings: pred [rows, length], target [rows, length] or images, mask [rows], rowLoss [rows], stats [rows, 2] = (mean, 1/σ).
  */
 export function maskedPatchLossForward(
   caps: KernelCaps,
   rows: number,
   length: number,
   normalise: boolean,
+  images: TargetImages | null,
   stored: StoredType = 'f32',
 ): Kernel {
   const lanes = rowLanes(caps)
-  const width = length % 4 === 0 ? 4 : 1
+  const width = loadWidth(length, images)
   return {
     name: (normalise ? 'maskedPatchLossForward.normPix' : 'maskedPatchLossForward') + storedSuffix(stored),
-    key: `maskedPatchLossForward/${normalise}/${lanes}/${width}${storedSuffix(stored)}`,
+    key: `maskedPatchLossForward/${normalise}/${lanes}/${width}/${targetKey(images)}${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'read', 'write', 'write'],
     params: [rows, length / width, f32(length)],
     workgroups: flatGrid(rows, 1),
@@ -50,8 +60,34 @@ export function maskedPatchLossForward(
       flops: (normalise ? 9 : 3) * rows * length,
       bytes: rows * ((4 + storedBytes(stored)) * length + 16),
     },
-    code: () => patchForwardCode(lanes, width, normalise, stored),
+    code: () => patchForwardCode(lanes, width, normalise, images, stored),
   }
+}
+
+function loadWidth(length: number, images: TargetImages | null): 1 | 4 {
+  return !images && length % 4 === 0 ? 4 : 1
+}
+
+function targetKey(images: TargetImages | null): string {
+  return images ? Object.values(images).join('x') : 'patches'
+}
+
+/** WGSL `wanted(row, i)`: element (or vec4) i of a target patch; in images a patch is in (row, column, channel) order. */
+function targetWgsl(images: TargetImages | null): string {
+  if (!images) return 'fn wanted(row: u32, i: u32) -> Value {\n  return targets[row * params.loads + i];\n}'
+  const { channels, imageSize, patchSize } = images
+  const grid = imageSize / patchSize
+  return wgsl`
+fn wanted(row: u32, i: u32) -> Value {
+  let sample = row / ${grid * grid}u;
+  let cell = row % ${grid * grid}u;
+  let channel = i % ${channels}u;
+  let pixel = i / ${channels}u;
+  let y = (cell / ${grid}u) * ${patchSize}u + pixel / ${patchSize}u;
+  let x = (cell % ${grid}u) * ${patchSize}u + pixel % ${patchSize}u;
+  return targets[((sample * ${channels}u + channel) * ${imageSize}u + y) * ${imageSize}u + x];
+}
+`
 }
 
 /** WGSL: `Value` is what one load gives, `Held` how predictions lie in memory; `total` adds a value's components. */
@@ -72,10 +108,16 @@ fn total(value: f32) -> f32 {
 #endif
 `
 
-const patchForwardCode = (lanes: number, width: number, normalise: boolean, stored: StoredType) => wgsl`
+const patchForwardCode = (
+  lanes: number,
+  width: number,
+  normalise: boolean,
+  images: TargetImages | null,
+  stored: StoredType,
+) => wgsl`
 ${valueWgsl(width, stored)}
 @group(0) @binding(0) var<storage, read> pred: array<Held>;
-@group(0) @binding(1) var<storage, read> wanted: array<Value>;
+@group(0) @binding(1) var<storage, read> targets: array<Value>;
 @group(0) @binding(2) var<storage, read> mask: array<f32>;
 @group(0) @binding(3) var<storage, read_write> rowLoss: array<f32>;
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
@@ -84,6 +126,7 @@ ${valueWgsl(width, stored)}
 struct Params { rows: u32, loads: u32, length: f32 }
 @group(0) @binding(5) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
+${targetWgsl(images)}
 ${lanesWgsl(lanes, 3)}
 @compute @workgroup_size(${lanes})
 fn main(${entryArguments}) {
@@ -105,13 +148,13 @@ fn main(${entryArguments}) {
 #if ${normalise}
   var laneSum = Value(0.0);
   for (var i = lane; i < params.loads; i += ${lanes}u) {
-    laneSum += wanted[start + i];
+    laneSum += wanted(row, i);
   }
   mean = sumLanes(0u, lane, total(laneSum)) / params.length;
 
   var laneSquares = Value(0.0);
   for (var i = lane; i < params.loads; i += ${lanes}u) {
-    let deviation = wanted[start + i] - mean;
+    let deviation = wanted(row, i) - mean;
     laneSquares += deviation * deviation;
   }
   let variance = sumLanes(1u, lane, total(laneSquares)) / (params.length - 1.0);
@@ -120,7 +163,7 @@ fn main(${entryArguments}) {
 
   var laneError = Value(0.0);
   for (var i = lane; i < params.loads; i += ${lanes}u) {
-    let error = Value(pred[start + i]) - (wanted[start + i] - mean) * inverseSigma;
+    let error = Value(pred[start + i]) - (wanted(row, i) - mean) * inverseSigma;
     laneError += error * error;
   }
   let patchLoss = sumLanes(2u, lane, total(laneError)) / params.length;
@@ -132,42 +175,49 @@ fn main(${entryArguments}) {
 `
 
 /**
- * dpred = dy · mask / Σ mask · 2 / length · (pred − t̂), zeros where mask = 0. The target gets no gradient.
- * Bindings: pred, target [rows, length], mask [rows], stats [rows, 2] of the forward, inverseMaskSum [1], dy [1], dpred.
+ * pred becomes dpred = dy · mask / Σ mask · 2 / length · (pred − t̂), zeros where mask = 0. The target gets no gradient.
+ * Bindings: pred [rows, length] (read and written), target [rows, length] or images, mask [rows], stats [rows, 2] of the forward,
+ * inverseMaskSum [1], dy [1].
  */
 export function maskedPatchLossBackward(
   caps: KernelCaps,
   rows: number,
   length: number,
+  images: TargetImages | null,
   stored: StoredType = 'f32',
 ): Kernel {
   const lanes = rowLanes(caps)
-  const width = length % 4 === 0 ? 4 : 1
+  const width = loadWidth(length, images)
   return {
     name: `maskedPatchLossBackward${storedSuffix(stored)}`,
-    key: `maskedPatchLossBackward/${lanes}/${width}${storedSuffix(stored)}`,
-    bindings: ['read', 'read', 'read', 'read', 'read', 'read', 'write'],
+    key: `maskedPatchLossBackward/${lanes}/${width}/${targetKey(images)}${storedSuffix(stored)}`,
+    bindings: ['write', 'read', 'read', 'read', 'read', 'read'],
     params: [rows, length / width, f32(length)],
     workgroups: flatGrid(rows, 1),
     cost: { flops: 4 * rows * length, bytes: rows * ((4 + 2 * storedBytes(stored)) * length + 12) },
-    code: () => patchBackwardCode(lanes, width, stored),
+    code: () => patchBackwardCode(lanes, width, images, stored),
   }
 }
 
-const patchBackwardCode = (lanes: number, width: number, stored: StoredType) => wgsl`
+const patchBackwardCode = (
+  lanes: number,
+  width: number,
+  images: TargetImages | null,
+  stored: StoredType,
+) => wgsl`
 ${valueWgsl(width, stored)}
-@group(0) @binding(0) var<storage, read> pred: array<Held>;
-@group(0) @binding(1) var<storage, read> wanted: array<Value>;
+@group(0) @binding(0) var<storage, read_write> pred: array<Held>;
+@group(0) @binding(1) var<storage, read> targets: array<Value>;
 @group(0) @binding(2) var<storage, read> mask: array<f32>;
 @group(0) @binding(3) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(4) var<storage, read> inverseMaskSum: array<f32>;
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dpred: array<Held>;
 
 // The length of a row in loads, and in elements.
 struct Params { rows: u32, loads: u32, length: f32 }
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(6) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
+${targetWgsl(images)}
 @compute @workgroup_size(${lanes})
 fn main(${entryArguments}) {
   let row = flatWorkgroup(workgroup, workgroups);
@@ -177,15 +227,15 @@ fn main(${entryArguments}) {
   let start = row * params.loads;
   if (mask[row] == 0.0) {
     for (var i = lane; i < params.loads; i += ${lanes}u) {
-      dpred[start + i] = Held();
+      pred[start + i] = Held();
     }
     return;
   }
   let rowStats = stats[row];
   let factor = dy[0] * mask[row] * inverseMaskSum[0] * 2.0 / params.length;
   for (var i = lane; i < params.loads; i += ${lanes}u) {
-    let error = Value(pred[start + i]) - (wanted[start + i] - rowStats.x) * rowStats.y;
-    dpred[start + i] = Held(factor * error);
+    let error = Value(pred[start + i]) - (wanted(row, i) - rowStats.x) * rowStats.y;
+    pred[start + i] = Held(factor * error);
   }
 }
 `

@@ -5,7 +5,6 @@ import { gatherRows } from '../engine/ops/gatherRows.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear } from '../engine/ops/linear.js'
 import { maskedPatchLoss } from '../engine/ops/maskedPatchLoss.js'
-import { patchify } from '../engine/ops/patchify.js'
 import { randomMasking } from '../engine/ops/randomMasking.js'
 import { sliceTokens } from '../engine/ops/sliceTokens.js'
 import { ParameterArena, type ParameterSpec } from '../engine/parameters.js'
@@ -27,7 +26,7 @@ import {
 export interface FmaeOutput {
   /** Mean squared error over removed patches, [1]. */
   readonly loss: Tensor
-  /** Predicted patches, [B, L, p·p·3], in (row, column, channel) order; f16 in mixed precision. */
+  /** Predicted patches, [B, L, p·p·3], in (row, column, channel) order; f16 in mixed precision. Overwritten by backward. */
   readonly pred: Tensor
   /** 1 where removed, [B, L]. */
   readonly mask: Tensor
@@ -78,8 +77,7 @@ export class Fmae {
   forward(images: Tensor, noise: Tensor): FmaeOutput {
     const { mask, kept, restore } = randomMasking(noise, keptPatches(this.config))
     const pred = this.#decode(this.#encode(images, kept), restore)
-    const target = patchify(images, this.config.patchSize, 'hwc')
-    return { loss: maskedPatchLoss(pred, target, mask, this.config.normPix), pred, mask }
+    return { loss: maskedPatchLoss(pred, images, mask, this.config.normPix), pred, mask }
   }
 
   /** The kept patches and the cls token through the encoder: [B, 1 + kept, D]. */

@@ -119,7 +119,12 @@ t.test('a linear layer with its residual is the layer, then the sum', async (t) 
 t.test('a long sum is cut into parts: the result is that of one part', async (t) => {
   const [m, n, k] = [32, 32, 2000]
   const spec = {
-    ...{ batch: 1, m, n, k, layout: 'TN', epilogue: 'none' },
+    batch: 1,
+    m,
+    n,
+    k,
+    layout: 'TN',
+    epilogue: 'none',
     stored: { a: 'f32', b: 'f32', c: 'f32' },
   } as const
   const [a, b] = [runtime.tensor(normal(k * m), [k, m]), runtime.tensor(normal(k * n), [k, n])]

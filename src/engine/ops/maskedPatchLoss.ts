@@ -2,8 +2,9 @@ import {
   finishMasked,
   maskedPatchLossBackward,
   maskedPatchLossForward,
+  type TargetImages,
 } from '../../../kernels/maskedPatchLoss.js'
-import { gradientTarget, record } from '../autograd.js'
+import { record } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 
@@ -11,12 +12,14 @@ import type { Tensor } from '../tensor.js'
  * The masked autoencoder's loss (He et al. 2022): squared error, mean over each patch, mean over masked patches:
  * Σ mask·mean_P((pred − t̂)²) / Σ mask, sums over the whole batch. With `normPix` the target of each patch is
  * t̂ = (t − mean) / sqrt(var + 1e-6), its variance unbiased (÷ P−1); otherwise t̂ = t.
- * pred f32 or f16 [B,L,P], target f32 [B,L,P], mask f32 [B,L] (1 = hidden from the encoder) → [1]. Only pred gets a gradient.
- * Where nothing is masked, loss and gradient are 0.
+ * pred f32 or f16 [B,L,P]; target f32 [B,L,P], or the images [B,C,S,S] whose patches, in (row, column, channel) order, are
+ * the target; mask f32 [B,L] (1 = hidden from the encoder) → [1]. Only pred gets a gradient, and that is written over its values: do not
+ * read pred after backward. Where nothing is masked, loss and gradient are 0.
  * @throws ShapeError on other shapes or types, or normPix with P < 2.
  */
 export function maskedPatchLoss(pred: Tensor, target: Tensor, mask: Tensor, normPix: boolean): Tensor {
   check(pred, target, mask, normPix)
+  const images = targetImages(pred, target)
   const { runtime } = pred
   const rows = mask.size
   const length = pred.shape[2]
@@ -24,17 +27,26 @@ export function maskedPatchLoss(pred: Tensor, target: Tensor, mask: Tensor, norm
   const stats = runtime.empty([rows, 2])
   const inverseMaskSum = runtime.empty([1])
   const loss = runtime.empty([1])
-  const forward = maskedPatchLossForward(runtime.caps, rows, length, normPix, pred.stored)
+  const forward = maskedPatchLossForward(runtime.caps, rows, length, normPix, images, pred.stored)
   runtime.dispatch(forward, [pred, target, mask, rowLoss, stats])
   runtime.dispatch(finishMasked(runtime.caps, rows), [rowLoss, mask, loss, inverseMaskSum])
   rowLoss.dispose()
   const backward = (dy: Tensor) => {
-    const dpred = gradientTarget(pred)
-    const kernel = maskedPatchLossBackward(runtime.caps, rows, length, pred.stored)
-    runtime.dispatch(kernel, [pred, target, mask, stats, inverseMaskSum, dy, dpred])
-    return [dpred]
+    const kernel = maskedPatchLossBackward(runtime.caps, rows, length, images, pred.stored)
+    runtime.dispatch(kernel, [pred, target, mask, stats, inverseMaskSum, dy])
+    return [pred.alias()]
   }
   return record('maskedPatchLoss', loss, [pred], backward, [stats, inverseMaskSum])
+}
+
+/** Where the patches of `pred` lie in a target of images; null for a target of patches, or one that does not fit. */
+function targetImages(pred: Tensor, target: Tensor): TargetImages | null {
+  if (target.shape.length !== 4) return null
+  const [B, L, P] = pred.shape as [number, number, number]
+  const [samples, channels, imageSize, columns] = target.shape as [number, number, number, number]
+  const patchSize = imageSize / Math.sqrt(L)
+  const fits = samples === B && columns === imageSize && channels * patchSize ** 2 === P
+  return fits && Number.isInteger(patchSize) ? { channels, imageSize, patchSize } : null
 }
 
 function check(pred: Tensor, target: Tensor, mask: Tensor, normPix: boolean): void {
@@ -42,7 +54,7 @@ function check(pred: Tensor, target: Tensor, mask: Tensor, normPix: boolean): vo
   if (pred.shape.length !== 3 || pred.size === 0) {
     throw new ShapeError(op, `pred must be [B,L,P] and not empty, got [${pred.shape}]`)
   }
-  if (target.shape.join() !== pred.shape.join()) {
+  if (target.shape.join() !== pred.shape.join() && !targetImages(pred, target)) {
     throw new ShapeError(op, `pred is [${pred.shape}], target is [${target.shape}]`)
   }
   const wanted = pred.shape.slice(0, 2)

@@ -37,8 +37,10 @@ export function fmaeRun(
     parameters: model.parameters,
     step() {
       const { result, tape } = withTape(runtime, () => model.forward(images, noises))
-      const { loss, pred, mask } = result
-      backward(loss, tape, [loss, pred, mask])
+      const { loss, mask } = result
+      const pred = runtime.empty(result.pred.shape)
+      runtime.copy(result.pred, pred)
+      backward(loss, tape, [loss, mask])
       return { loss, outputs: new Map(Object.entries({ loss, pred, mask })) }
     },
     forward: () => model.forward(images, noises).loss,

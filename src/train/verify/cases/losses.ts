@@ -3,6 +3,7 @@ import { bceWithLogits } from '../../../engine/ops/bceWithLogits.js'
 import { maskedPatchLoss } from '../../../engine/ops/maskedPatchLoss.js'
 import { randomMasking } from '../../../engine/ops/randomMasking.js'
 import { softmaxCrossEntropy } from '../../../engine/ops/softmaxCrossEntropy.js'
+import type { Tensor } from '../../../engine/tensor.js'
 import { type CaseInput, constant, type OpCase, shapeText, variable } from '../opCase.js'
 import {
   bceWithLogitsReference,
@@ -74,19 +75,46 @@ const patchLosses: readonly (readonly [readonly [number, number, number], number
   [[2, 9, 768], 1, 0],
 ]
 
-export const maskedPatchLossCases: OpCase[] = patchLosses.flatMap(([shape, masked, mean]) =>
+/** Images' shape and patch size. */
+const targetImages: readonly (readonly [readonly [number, number, number, number], number])[] = [
+  [[2, 3, 32, 32], 8],
+  [[1, 1, 9, 9], 3],
+  [[3, 3, 10, 10], 5],
+]
+
+const maskedShare = (masked: number) => (u: number) => Number(u < masked)
+
+const patchTargetCases = patchLosses.flatMap(([shape, masked, mean]) =>
   [true, false].map((normPix) => ({
     op: 'maskedPatchLoss',
     label: `${shapeText(shape)}, ${100 * masked} % masked, ${normPix ? 'normalised' : 'raw'}`,
     inputs: [
       variable('pred', shape),
       floats('target', shape, (u) => mean + 3 * u),
-      floats('mask', shape.slice(0, 2), (u) => Number(u < masked)),
+      floats('mask', shape.slice(0, 2), maskedShare(masked)),
     ],
-    run: (pred, target, mask) => maskedPatchLoss(pred!, target!, mask!, normPix),
+    run: (pred?: Tensor, target?: Tensor, mask?: Tensor) => maskedPatchLoss(pred!, target!, mask!, normPix),
     reference: maskedPatchLossReference(normPix),
   })),
 )
+
+const imageTargetCases = targetImages.flatMap(([images, patchSize]) => {
+  const [B, C, S] = images
+  const shape = [B, (S / patchSize) ** 2, patchSize ** 2 * C]
+  return [true, false].map((normPix) => ({
+    op: 'maskedPatchLoss',
+    label: `${shapeText(shape)} of images ${shapeText(images)}, ${normPix ? 'normalised' : 'raw'}`,
+    inputs: [
+      variable('pred', shape),
+      floats('images', images, (u) => 3 * u - 1),
+      floats('mask', shape.slice(0, 2), maskedShare(0.75)),
+    ],
+    run: (pred?: Tensor, target?: Tensor, mask?: Tensor) => maskedPatchLoss(pred!, target!, mask!, normPix),
+    reference: maskedPatchLossReference(normPix, patchSize),
+  }))
+})
+
+export const maskedPatchLossCases: OpCase[] = [...patchTargetCases, ...imageTargetCases]
 
 /** Rows, length, distinct values (few: many ties), kept patches. */
 const noises: readonly (readonly [number, number, number, number])[] = [

@@ -1,5 +1,6 @@
 import { type Array64, array64, map, zeros } from '../array64.js'
 import type { Reference } from './reference.js'
+import { patchifyReference } from './tokens.js'
 
 /** Mean of −y·log σ(x) − (1−y)·log(1−σ(x)); inputs logits and targets. */
 export const bceWithLogitsReference: Reference = {
@@ -54,12 +55,19 @@ function logSumExp(x: Array64, row: number): number {
   return maximum + Math.log(values.reduce((sum, value) => sum + Math.exp(value - maximum), 0))
 }
 
-/** MAE's loss; inputs pred, target [B,L,P] and mask [B,L]. 0 where nothing is masked. */
-export function maskedPatchLossReference(normPix: boolean): Reference {
+/**
+ * MAE's loss; inputs pred, target [B,L,P] and mask [B,L]. 0 where nothing is masked. With a patch size the target is images
+ * [B,C,S,S], whose patches are compared.
+ */
+export function maskedPatchLossReference(normPix: boolean, patchSize?: number): Reference {
+  const wantedPatches = (target: Array64): Array64 => {
+    const patches = patchSize ? patchifyReference(patchSize, 'hwc').forward([target]) : target
+    return normPix ? normalisedPatches(patches) : patches
+  }
   return {
     forward([pred, target, mask]) {
       const P = pred!.shape[2]!
-      const wanted = normPix ? normalisedPatches(target!) : target!
+      const wanted = wantedPatches(target!)
       let sum = 0
       for (let i = 0; i < pred!.size; i++)
         sum += (mask!.data[Math.floor(i / P)]! * (pred!.data[i]! - wanted.data[i]!) ** 2) / P
@@ -67,7 +75,7 @@ export function maskedPatchLossReference(normPix: boolean): Reference {
     },
     gradients([pred, target, mask], dy) {
       const P = pred!.shape[2]!
-      const wanted = normPix ? normalisedPatches(target!) : target!
+      const wanted = wantedPatches(target!)
       const scale = (2 * dy.data[0]! * inverseCount(mask!)) / P
       const dPred = map(
         pred!,
