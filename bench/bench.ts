@@ -11,7 +11,7 @@ import { measureFirstStep } from './firstStep.js'
 import { measureGrowth } from './growth.js'
 import { measureKernels } from './kernels.js'
 import { dozeWhileWaiting } from './peers/doze.mjs'
-import { measurePeers } from './peers.js'
+import { allWorks, measurePeers, someWorks } from './peers.js'
 import { printSection, resultsMarkdown } from './results.js'
 import type { BenchResults } from './schema.js'
 import { measureSteps } from './step.js'
@@ -71,7 +71,7 @@ async function bench(options: Options): Promise<void> {
     results.growth = await measureGrowth(quick ? GROWTH_EPOCHS.quick : GROWTH_EPOCHS.full)
     printSection(results, 'growth')
   }
-  if (wants('firstStep') || wants('peers')) await comparePeers(results, wants, effort)
+  if (wants('firstStep') || wants('peers')) await comparePeers(results, wants, effort, quick)
   if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`)
   if (!quick && sections === SECTIONS) {
     writeFileSync(join(root, 'bench', 'RESULTS.md'), resultsMarkdown(results))
@@ -86,6 +86,7 @@ async function comparePeers(
   results: BenchResults,
   wants: (section: Section) => boolean,
   effort: Effort,
+  quick: boolean,
 ): Promise<void> {
   const { commands, missing } = await availablePeers()
   results.peersMissing = missing
@@ -96,7 +97,7 @@ async function comparePeers(
     printSection(results, 'firstStep')
   }
   if (wants('peers')) {
-    results.peers = await measurePeers(engines, effort)
+    results.peers = await measurePeers(engines, quick ? someWorks : allWorks, effort)
     printSection(results, 'peers')
   }
 }

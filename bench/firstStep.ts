@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EngineCommand, EngineProcess } from './engineProcess.js'
 import { trainingStep } from './peers.js'
+import { progress } from './progress.js'
 import type { FirstStepRow } from './schema.js'
 
 /** The cache is Mesa's, which lavapipe has; other drivers have their own ways, so that both times are warm there. */
 export async function measureFirstStep(command: EngineCommand): Promise<FirstStepRow> {
   const engine = command.name
+  progress(`first step of ${engine}`)
   const folder = await mkdtemp(join(tmpdir(), 'fmae-bench-shaders-'))
   try {
     const cold = await timeToFirstStep(command, { MESA_SHADER_CACHE_DISABLE: 'true' })

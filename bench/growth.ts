@@ -6,6 +6,7 @@ import type { Runtime } from '../src/engine/runtime.js'
 import { presets } from '../src/model/presets.js'
 import { trainLoop } from '../src/train/loop/trainLoop.js'
 import { noisePretraining } from './noise.js'
+import { progress } from './progress.js'
 import type { Growth, GrowthSample } from './schema.js'
 
 const BATCH_SIZE = 4
@@ -14,6 +15,7 @@ const EARLY_STEP = 100
 
 /** Trains FMAE nano for `epochs` of 64 steps. */
 export async function measureGrowth(epochs: number): Promise<Growth> {
+  progress('growth')
   const runtime = await openRuntime()
   const made = countMade(runtime)
   const collect = exposedGc()

@@ -22,6 +22,7 @@ import type { Runtime } from '../src/engine/runtime.js'
 import type { Tensor } from '../src/engine/tensor.js'
 import { AdamW } from '../src/train/optim/adamw.js'
 import type { Ceilings } from './ceilings.js'
+import { progress } from './progress.js'
 import type { KernelRow } from './schema.js'
 import { type Effort, summary, timeWork } from './timing.js'
 
@@ -44,6 +45,7 @@ export async function measureKernels(
   const profiler = runtime.caps.timestampQuery ? new Profiler(runtime.device) : null
   for (const kernelCase of cases) {
     if (quick && !kernelCase.quick) continue
+    progress(`${kernelCase.name} ${kernelCase.shape}`)
     runtime.memory.beginScope()
     const step = runtime.record(kernelCase.prepare(runtime))
     rows.push(await wholeRow(runtime, kernelCase, step, ceilings, effort))
@@ -126,8 +128,9 @@ function differentiated(
   return () => {
     const { result, tape } = withTape(runtime, () => op(...inputs))
     const gradients = propagate(result, dy, tape, [result])
-    // A sum hands its gradient on as it is.
-    const own = [...gradients.values()].filter((gradient) => gradient !== dy)
+    // A sum hands its gradient on as it is, and the masked loss writes it over its input.
+    const given = [dy, ...inputs].map(({ storage }) => storage)
+    const own = [...gradients.values()].filter(({ storage }) => !given.includes(storage))
     return [result, ...own]
   }
 }
@@ -201,18 +204,20 @@ function gatherCase(B: number, L: number, kept: number, D: number, quick = false
   }
 }
 
-function patchLossCase(B: number, L: number, P: number, quick = false): Case {
+function patchLossCase(B: number, imageSize: number, quick = false): Case {
+  const L = (imageSize / 16) ** 2
   return {
     name: 'maskedPatchLoss',
-    shape: `B ${B}, ${L} patches of ${P}`,
+    shape: `B ${B}, ${imageSize} px`,
     quick,
     prepare: (runtime) => {
-      const target = random(runtime, [B, L, P], 8)
+      const images = random(runtime, [B, 3, imageSize, imageSize], 8)
       const mask = runtime.tensor(
         Float32Array.from({ length: B * L }, (_, i) => (i % 4 ? 1 : 0)),
         [B, L],
       )
-      return differentiated(runtime, [[B, L, P]], [1], (pred) => maskedPatchLoss(pred!, target, mask, true))
+      const shape = [B, L, 16 * 16 * 3]
+      return differentiated(runtime, [shape], [1], (pred) => maskedPatchLoss(pred!, images, mask, true))
     },
   }
 }
@@ -303,8 +308,8 @@ const cases: readonly Case[] = [
   gatherCase(32, 196, 49, 384),
   patchifyCase(64, 64),
   patchifyCase(8, 224),
-  patchLossCase(64, 16, 768, true),
-  patchLossCase(8, 196, 768),
+  patchLossCase(64, 64, true),
+  patchLossCase(8, 224),
   classLossCase('bceWithLogits', 64, 12),
   classLossCase('bceWithLogits', 64, 168),
   classLossCase('softmaxCrossEntropy', 64, 168),

@@ -1,5 +1,6 @@
 /** Our engine and its peers at the same work, each in a process of its own on the same adapter, round by round in turn. */
 import { type EngineCommand, EngineProcess, type Work } from './engineProcess.js'
+import { progress } from './progress.js'
 import type { PeerRow } from './schema.js'
 import { alternate, type Effort } from './timing.js'
 
@@ -42,7 +43,7 @@ export const trainingStep: Work = {
   shape: { batch: 16, tokens: 65, width: 192, heads: 3, mlp: 768, depth: 4 },
 }
 
-export const peerWorks: readonly Work[] = [
+export const allWorks: readonly Work[] = [
   ...[256, 512, 768, 1024].map((size) => ({ work: 'matmul', shape: { m: size, k: size, n: size } })),
   ...linears.map(([m, k, n]) => ({ work: 'linear', shape: { m, k, n } })),
   ...attentions.map(([batch, tokens, heads, headDim]) => ({
@@ -53,14 +54,26 @@ export const peerWorks: readonly Work[] = [
   trainingStep,
 ]
 
+/** One or two shapes of each kind: with `--quick`. */
+export const someWorks: readonly Work[] = allWorks.filter(({ work, shape }) => {
+  if (work === 'matmul') return shape.m === 512
+  if (work === 'linear') return shape.m === 1040 && shape.n === 576
+  if (work === 'attention') return shape.headDim === 64 && shape.tokens !== 50
+  return work === 'trainingStep' || shape.rows === 3200
+})
+
 /**
  * Largest difference allowed between an engine's result and ours, as a share of the largest value of that tensor. All compute in
  * f32 with sums in different orders; gradients of the training step differ by some 1e-5.
  */
 export const AGREEMENT = 1e-3
 
-/** All of `peerWorks` by the engines that start; the first of them is ours. */
-export async function measurePeers(commands: readonly EngineCommand[], effort: Effort): Promise<PeerRow[]> {
+/** `works` by the engines that start; the first of them is ours. */
+export async function measurePeers(
+  commands: readonly EngineCommand[],
+  works: readonly Work[],
+  effort: Effort,
+): Promise<PeerRow[]> {
   const engines: EngineProcess[] = []
   for (const command of commands) {
     try {
@@ -71,7 +84,10 @@ export async function measurePeers(commands: readonly EngineCommand[], effort: E
     }
   }
   const results: PeerRow[] = []
-  for (const work of peerWorks) results.push(await compare(engines, work, effort))
+  for (const work of works) {
+    progress(`${work.work} ${shapeText(work)}`)
+    results.push(await compare(engines, work, effort))
+  }
   for (const engine of engines) await engine.quit()
   return results
 }

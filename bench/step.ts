@@ -13,6 +13,7 @@ import type { TrainingRun } from '../src/train/loop/trainingRun.js'
 import type { Ceilings } from './ceilings.js'
 import { keptInFineTuning, keptInPretraining, parameterBytes } from './minimumMemory.js'
 import { noiseClassifier, noiseFineTuning, noisePretraining } from './noise.js'
+import { progress } from './progress.js'
 import type { StepKernel, StepRow } from './schema.js'
 import { type Effort, median, summary, timeWork } from './timing.js'
 
@@ -57,6 +58,7 @@ export async function measureSteps(
   const rows: Record<string, StepRow> = {}
   for (const stepCase of cases) {
     if (quick && !stepCase.quick) continue
+    progress(`${stepCase.title}, ${stepCase.kind}`)
     // A device for each: buffers of the one before must not count.
     const runtime = await openRuntime()
     rows[stepCase.name] = await measureStep(runtime, stepCase, ceilings, effort)
