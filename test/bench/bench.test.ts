@@ -13,8 +13,15 @@ t.teardown(() => rmSync(folder, { recursive: true }))
 await build(['bench'])
 
 function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  // By env, so that tap's hooks do not ride along in the program.
-  const command = ['-u', 'NODE_OPTIONS', process.execPath, join(root, 'dist', 'bench.js'), ...args]
+  // By env, so that tap's hooks do not ride along in the program; the user's kernel variants are left alone.
+  const command = [
+    '-u',
+    'NODE_OPTIONS',
+    `FMAE_CACHE=${folder}`,
+    process.execPath,
+    join(root, 'dist', 'bench.js'),
+    ...args,
+  ]
   const child = spawn('env', command, { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = { stdout: '', stderr: '' }
   child.stdout.on('data', (text) => {
