@@ -83,12 +83,13 @@ const works: Record<string, Work> = {
     const all = runtime.tensor(new Float32Array(batch * tokens).fill(1), [batch, tokens])
     const config = { width, heads, mlpRatio: mlp / width, layerNormEps: LAYER_NORM_EPS }
     return () => {
+      let y = input
       const { result: loss, tape } = withTape(runtime, () => {
-        let y = input
         for (let i = 0; i < depth; i++) y = block(y, arena, `blocks.${i}`, config, null)
         return maskedPatchLoss(y, wanted, all, false)
       })
-      backward(loss, tape, [loss])
+      // The loss writes its gradient over y, which the last block hands on as it is: y must live.
+      backward(loss, tape, [loss, y])
       const gradients = arena.parameters.map(({ name, gradient }) => [name, gradient!])
       return { made: { loss }, inPlace: Object.fromEntries(gradients) }
     }
