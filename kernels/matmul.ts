@@ -6,8 +6,8 @@
  *            NT  C = A·Bᵀ    A [m,k]  B [n,k]     a linear forward,              Y = X·Wᵀ
  *            TN  C = Aᵀ·B    A [k,m]  B [k,n]     gradient of a linear's weight, dW = dYᵀ·X
  * Shapes   row-major, f32 or f16, C [batch,m,n]; any m, n, k ≥ 1. Sizes are uniforms.
- * Variants for GPUs those of matmulGpu.ts; for software adapters `broadcast64` and `broadcast32`, named after the columns of their
- *          tile (matmulBroadcast.ts), and `register` for what these cannot run (matmulRegister.ts).
+ * Variants for GPUs those of matmulGpu.ts; for software adapters `broadcast` (matmulBroadcast.ts), and `register` for what it
+ *          cannot run (matmulRegister.ts).
  * Split-K  where m·n gives too few workgroups to fill the device and k is long (weight gradients: k = batch × tokens), k is cut
  *          into `splits` parts, C becomes a workspace [splits,m,n], and a column sum adds the parts in a fixed order.
  * Numerics f32 accumulators, k in ascending order in each part; the same shape on the same adapter gives the same bits.
@@ -38,27 +38,17 @@ export interface MatmulVariant {
   text(caps: KernelCaps, product: MatmulProduct): MatmulText
 }
 
-/** A few for each core, so that the last ones to finish leave little idle. */
-const cpuWorkgroups = 8
-
-/** On a CPU driver a transposed weight is cheaper than loading one column of it per lane. */
-const broadcastTakes = (layout: MatmulLayout) => (layout === 'NT' ? 'NN' : layout)
+/** Cutting k for more would cost a second pass, and the row sums a pass of their own. */
+const cpuWorkgroups = 2
 
 /** The fixed table: on a CPU driver the first that fits is used where nothing was measured; for GPUs see `gpuChoice`. */
 const variants: readonly MatmulVariant[] = [
   {
-    name: 'broadcast64',
-    takes: broadcastTakes,
-    fits: (caps, spec) => broadcastFits(caps, spec) && spec.n > 32,
-    workgroupsWanted: cpuWorkgroups,
-    text: (caps, product) => broadcastText(caps, 64, product),
-  },
-  {
-    name: 'broadcast32',
-    takes: broadcastTakes,
+    name: 'broadcast',
+    takes: (layout) => (layout === 'NT' ? 'NN' : layout),
     fits: broadcastFits,
     workgroupsWanted: cpuWorkgroups,
-    text: (caps, product) => broadcastText(caps, 32, product),
+    text: broadcastText,
   },
   {
     name: 'register',

@@ -6,11 +6,12 @@
  *
  * Maths    NN  C = A·B     A [m,k]  B [k,n]
  *          TN  C = Aᵀ·B    A [k,m]  B [k,n]
- * Tiling   a workgroup computes 32 rows × 64 (or 32) columns of C; a lane has `groups` groups of 4 consecutive columns,
- *          4·lanes columns apart. With 8 lanes and 64 columns: 256 accumulators, and for two steps of k 8 values of A and
+ * Tiling   a workgroup computes 32 rows × 64 columns of C; a lane has `groups` groups of 4 consecutive columns,
+ *          4·lanes columns apart. With 8 lanes: 256 accumulators, and for two steps of k 8 values of A and
  *          16 of B are loaded per lane for 512 multiply-adds.
  * Memory   registers only (those beyond the CPU's own are spilled to its stack, in the first-level cache). A is read as vec4 along
  *          its contiguous dimension, B and C along n.
+ *          A weight given as [n,k] is transposed before: that is cheaper than loading one column of it per lane.
  * Needs    `subgroups` of one fixed size up to 16, n divisible by 4, and k (NN) or m (TN) divisible by 4.
  * Edges    rows and columns past the end repeat the last for the loads and are not stored.
  * Compile  a CPU driver compiles in proportion to the text, most for loads and stores: k goes in steps of two (one is 15 %
@@ -27,6 +28,7 @@ import {
 } from './matmulShared.js'
 
 const rows = 32
+const columns = 64
 const rowVectors = rows / 4
 
 /** Lanes of a subgroup, or 0 where the size is not fixed or too large for this mapping. */
@@ -39,14 +41,14 @@ export function broadcastFits(caps: KernelCaps, { layout, m, n, k }: MatmulSpec)
   return caps.software && fixedLanes(caps) > 0 && n % 4 === 0 && (layout === 'TN' ? m : k) % 4 === 0
 }
 
-export function broadcastText(caps: KernelCaps, columns: 32 | 64, product: MatmulProduct): MatmulText {
+export function broadcastText(caps: KernelCaps, product: MatmulProduct): MatmulText {
   const lanes = fixedLanes(caps)
-  const groups = Math.max(1, columns / (4 * lanes))
+  const groups = columns / (4 * lanes)
   return {
-    variant: `broadcast${columns}`,
+    variant: 'broadcast',
     key: String(lanes),
     rows,
-    columns: 4 * lanes * groups,
+    columns,
     code: () => broadcastCode(product, lanes, groups),
   }
 }
