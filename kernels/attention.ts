@@ -81,10 +81,24 @@ export function pieceWidth(headDim: number, most: 1 | 2 | 4): 1 | 2 | 4 {
   return most >= 2 && headDim % 2 === 0 ? 2 : 1
 }
 
+/**
+ * The type of a piece in buffers that are read. A CPU driver pays for every element of a load, whatever its size: there the halves of
+ * f16 are loaded in pairs.
+ */
+export function loadedPiece({ variant, stored, width }: AttentionPlan): string {
+  if (variant === 'subgroup' && stored === 'f16' && width > 1) return width === 4 ? 'vec2u' : 'u32'
+  return 'StoredPiece'
+}
+
 /** WGSL `load…(i)`: piece i of a buffer, in f32. */
-export function loaders(buffers: Readonly<Record<string, string>>): string {
+export function loaders(plan: AttentionPlan, buffers: Readonly<Record<string, string>>): string {
+  const widened = {
+    vec2u: 'vec4f(unpack2x16float(loaded.x), unpack2x16float(loaded.y))',
+    u32: 'unpack2x16float(loaded)',
+  }
+  const piece = widened[loadedPiece(plan) as keyof typeof widened] ?? 'Piece(loaded)'
   return Object.entries(buffers)
-    .map(([name, buffer]) => `fn ${name}(i: u32) -> Piece { return Piece(${buffer}[i]); }\n`)
+    .map(([name, buffer]) => `fn ${name}(i: u32) -> Piece { let loaded = ${buffer}[i]; return ${piece}; }\n`)
     .join('')
 }
 

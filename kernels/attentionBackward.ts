@@ -98,7 +98,7 @@ ${attentionPrelude(plan)}
 @group(0) @binding(4) var<storage, read_write> dqkv: array<StoredPiece>;
 @group(0) @binding(5) var<storage, read_write> delta: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
-${loaders({ loadQkv: 'qkv', loadOut: 'out', loadDOut: 'dOut' })}
+${loaders(plan, { loadQkv: 'qkv', loadOut: 'out', loadDOut: 'dOut' })}
 ${tilesWgsl(plan, ['keyTile', 'valueTile'], ['dScoreTile'])}
 ${entryPoint}
   var query = array<u32, rowsEach>();
@@ -153,7 +153,7 @@ ${attentionPrelude(plan)}
 @group(0) @binding(3) var<storage, read> delta: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dqkv: array<StoredPiece>;
 @group(0) @binding(5) var<uniform> params: Params;
-${loaders({ loadQkv: 'qkv', loadDOut: 'dOut' })}
+${loaders(plan, { loadQkv: 'qkv', loadDOut: 'dOut' })}
 ${tilesWgsl(plan, ['queryTile', 'dOutTile'], ['pTile', 'dScoreTile'])}
 ${entryPoint}
   var key = array<u32, rowsEach>();

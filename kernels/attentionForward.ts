@@ -53,7 +53,7 @@ ${attentionPrelude(plan)}
 @group(0) @binding(1) var<storage, read_write> out: array<StoredPiece>;
 @group(0) @binding(2) var<storage, read_write> logSumExp: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
-${loaders({ loadQkv: 'qkv' })}
+${loaders(plan, { loadQkv: 'qkv' })}
 ${tilesWgsl(plan, ['keyTile', 'valueTile'], ['scoreTile'])}
 // What each row's sums are to be multiplied with.
 var<workgroup> rowFactor: array<f32, ${plan.rows}>;

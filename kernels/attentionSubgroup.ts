@@ -19,14 +19,15 @@ import {
   type AttentionShape,
   attentionPrelude,
   fixedSubgroupSize,
+  loadedPiece,
   loaders,
   pieceWidth,
 } from './attention.js'
 import type { KernelCaps } from './kernel.js'
 import type { StoredType } from './stored.js'
 
-/** Features of all rows' sums that a lane may have; more would not compile in time. */
-const featuresPerLane = 136
+/** Features of all rows' sums that a lane may have: 17 rows of d = 64 for keys. More would not compile in time. */
+const featuresPerLane = 272
 const mostRows = 17
 const mostGroups = 3
 
@@ -243,11 +244,11 @@ export function forwardSubgroup(plan: AttentionPlan): string {
 `
   return wgsl`
 ${attentionPrelude(plan)}
-@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
+@group(0) @binding(0) var<storage, read> qkv: array<${loadedPiece(plan)}>;
 @group(0) @binding(1) var<storage, read_write> out: array<StoredPiece>;
 @group(0) @binding(2) var<storage, read_write> logSumExp: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
-${loaders({ loadQkv: 'qkv' })}
+${loaders(plan, { loadQkv: 'qkv' })}
 ${acrossLanes(plan)}
 @compute @workgroup_size(${plan.lanes})
 ${entryPoint}
@@ -281,14 +282,14 @@ export function backwardQueriesSubgroup(plan: AttentionPlan): string {
   const store = storePieces(plan, 'dqkv', 'queryStart', (s) => `params.scoreScale * dQuery0_${s}`)
   return wgsl`
 ${attentionPrelude(plan)}
-@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
-@group(0) @binding(1) var<storage, read> out: array<StoredPiece>;
+@group(0) @binding(0) var<storage, read> qkv: array<${loadedPiece(plan)}>;
+@group(0) @binding(1) var<storage, read> out: array<${loadedPiece(plan)}>;
 @group(0) @binding(2) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(3) var<storage, read> dOut: array<StoredPiece>;
+@group(0) @binding(3) var<storage, read> dOut: array<${loadedPiece(plan)}>;
 @group(0) @binding(4) var<storage, read_write> dqkv: array<StoredPiece>;
 @group(0) @binding(5) var<storage, read_write> delta: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
-${loaders({ loadQkv: 'qkv', loadOut: 'out', loadDOut: 'dOut' })}
+${loaders(plan, { loadQkv: 'qkv', loadOut: 'out', loadDOut: 'dOut' })}
 @compute @workgroup_size(${lanes})
 ${entryPoint}
   ${owned(plan)}
@@ -338,13 +339,13 @@ export function backwardKeysSubgroup(plan: AttentionPlan): string {
 `
   return wgsl`
 ${attentionPrelude(plan)}
-@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
+@group(0) @binding(0) var<storage, read> qkv: array<${loadedPiece(plan)}>;
 @group(0) @binding(1) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(2) var<storage, read> dOut: array<StoredPiece>;
+@group(0) @binding(2) var<storage, read> dOut: array<${loadedPiece(plan)}>;
 @group(0) @binding(3) var<storage, read> delta: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dqkv: array<StoredPiece>;
 @group(0) @binding(5) var<uniform> params: Params;
-${loaders({ loadQkv: 'qkv', loadDOut: 'dOut' })}
+${loaders(plan, { loadQkv: 'qkv', loadDOut: 'dOut' })}
 @compute @workgroup_size(${lanes})
 ${entryPoint}
   ${owned(plan)}
