@@ -88,8 +88,7 @@ const works: Record<string, Work> = {
         for (let i = 0; i < depth; i++) y = block(y, arena, `blocks.${i}`, config, null)
         return maskedPatchLoss(y, wanted, all, false)
       })
-      // The loss writes its gradient over y, which the last block hands on as it is: y must live.
-      backward(loss, tape, [loss, y])
+      backward(loss, tape, [loss])
       const gradients = arena.parameters.map(({ name, gradient }) => [name, gradient!])
       return { made: { loss }, inPlace: Object.fromEntries(gradients) }
     }

@@ -16,7 +16,7 @@ export function dozeWhileWaiting() {
     Atomics.wait(clock, 0, 0, DOZE_MS)
     setImmediate(turn)
   }
-  const dozing = (wait) =>
+  const dozingWhile = (wait) =>
     async function (...args) {
       pending++
       if (!turning) setImmediate(turn)
@@ -27,6 +27,6 @@ export function dozeWhileWaiting() {
         pending--
       }
     }
-  GPUBuffer.prototype.mapAsync = dozing(GPUBuffer.prototype.mapAsync)
-  GPUQueue.prototype.onSubmittedWorkDone = dozing(GPUQueue.prototype.onSubmittedWorkDone)
+  GPUBuffer.prototype.mapAsync = dozingWhile(GPUBuffer.prototype.mapAsync)
+  GPUQueue.prototype.onSubmittedWorkDone = dozingWhile(GPUQueue.prototype.onSubmittedWorkDone)
 }

@@ -112,7 +112,7 @@ export function propagate(
       })
       lifetime.freeGradients(spent, gradients)
     }
-    lifetime.nodeDone(node)
+    lifetime.nodeDone(node, gradients)
   }
   return gradients
 }
@@ -154,13 +154,16 @@ class Lifetime {
       this.#outputs.set(output.storage, (this.#outputs.get(output.storage) ?? 0) + 1)
   }
 
-  /** No earlier node can have saved the output of a later one, unless it lies in a storage of its own. */
-  nodeDone(node: Node): void {
+  /**
+   * No earlier node can have saved the output of a later one, unless it lies in a storage of its own. A gradient that was written
+   * over the output (see maskedPatchLoss) and is still on its way keeps it.
+   */
+  nodeDone(node: Node, pending: Map<Tensor, Tensor>): void {
     const { storage } = node.output
     const left = this.#outputs.get(storage)! - 1
     this.#outputs.set(storage, left)
-    const sharedWithLeaf = node.inputs.some((input) => input.storage === storage)
-    if (left === 0 && !this.#kept.has(storage) && !sharedWithLeaf) node.output.dispose()
+    const shared = [...node.inputs, ...pending.values()].some((tensor) => tensor.storage === storage)
+    if (left === 0 && !this.#kept.has(storage) && !shared) node.output.dispose()
     for (const tensor of node.saved) tensor.dispose()
   }
 

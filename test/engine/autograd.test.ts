@@ -7,7 +7,9 @@ import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
 import { gelu } from '../../src/engine/ops/gelu.js'
 import { gradientReversal } from '../../src/engine/ops/gradientReversal.js'
 import { linear } from '../../src/engine/ops/linear.js'
+import { maskedPatchLoss } from '../../src/engine/ops/maskedPatchLoss.js'
 import { meanTokens } from '../../src/engine/ops/meanTokens.js'
+import { residual } from '../../src/engine/ops/residual.js'
 import { scale } from '../../src/engine/ops/scale.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import type { Tensor } from '../../src/engine/tensor.js'
@@ -147,4 +149,19 @@ t.test('200 steps use the memory of one', async (t) => {
   for (let i = 0; i < 200; i++) step()
   await runtime.finish()
   t.same([runtime.memory.usage.bufferBytes, runtime.memory.usage.liveBytes], [bufferBytes, liveBytes])
+})
+
+t.test('a gradient written over an output outlives it while it is handed on', async (t) => {
+  const x = runtime.tensor([1, 2, 3, 4, 5, 6], [1, 2, 3])
+  x.requiresGrad = true
+  const target = runtime.zeros([1, 2, 3])
+  const all = runtime.tensor([1, 1], [1, 2])
+  const { result, tape } = withTape(runtime, () => {
+    const y = residual(scale(x, 2), scale(x, 3), null)
+    return maskedPatchLoss(residual(y, scale(y, 0), null), target, all, false)
+  })
+  const gradient = await backward(result, tape, [result]).get(x)!.read()
+  // loss = Σ (5x)²/6, hence 50x/6.
+  const expected = [1, 2, 3, 4, 5, 6].map((value) => (50 * value) / 6)
+  t.ok(expected.every((value, i) => Math.abs(gradient[i] - value) < 1e-4))
 })
