@@ -20,8 +20,9 @@ import {
   loaders,
   planKernel,
 } from './attention.js'
-import { backwardKeysSubgroup, backwardQueriesSubgroup, subgroupPlan } from './attentionSubgroup.js'
-import { addWeighted, entryPoint, loadTiles, storeBlock, tiledPlan, tilesWgsl } from './attentionTiled.js'
+import { attentionPlan } from './attentionPlan.js'
+import { backwardKeysSubgroup, backwardQueriesSubgroup } from './attentionSubgroup.js'
+import { addWeighted, entryPoint, loadTiles, storeBlock, tilesWgsl } from './attentionTiled.js'
 import type { Kernel, KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes } from './stored.js'
 
@@ -32,13 +33,12 @@ export function attentionBackwardQueries(
   variant: AttentionVariant = attentionVariants(caps)[0]!,
   stored: StoredType = 'f32',
 ): Kernel {
-  const subgroup = variant === 'subgroup'
-  const plan = subgroup ? subgroupPlan(caps, shape, 1, stored) : tiledPlan(shape, stored)
+  const plan = attentionPlan(caps, shape, variant, 1, stored)
   return {
     ...planKernel('attentionBackwardQueries', plan, shape),
     bindings: ['read', 'read', 'read', 'read', 'write', 'write'],
     cost: backwardCost(shape, 6, stored),
-    code: () => (subgroup ? backwardQueriesSubgroup(plan) : queriesTiled(plan)),
+    code: () => (variant === 'subgroup' ? backwardQueriesSubgroup(plan) : queriesTiled(plan)),
   }
 }
 
@@ -49,13 +49,12 @@ export function attentionBackwardKeys(
   variant: AttentionVariant = attentionVariants(caps)[0]!,
   stored: StoredType = 'f32',
 ): Kernel {
-  const subgroup = variant === 'subgroup'
-  const plan = subgroup ? subgroupPlan(caps, shape, 2, stored) : tiledPlan(shape, stored)
+  const plan = attentionPlan(caps, shape, variant, 2, stored)
   return {
     ...planKernel('attentionBackwardKeys', plan, shape),
     bindings: ['read', 'read', 'read', 'read', 'write'],
     cost: backwardCost(shape, 8, stored),
-    code: () => (subgroup ? backwardKeysSubgroup(plan) : keysTiled(plan)),
+    code: () => (variant === 'subgroup' ? backwardKeysSubgroup(plan) : keysTiled(plan)),
   }
 }
 

@@ -19,8 +19,9 @@ import {
   loaders,
   planKernel,
 } from './attention.js'
-import { forwardSubgroup, subgroupPlan } from './attentionSubgroup.js'
-import { addWeighted, entryPoint, loadTiles, storeBlock, tiledPlan, tilesWgsl } from './attentionTiled.js'
+import { attentionPlan } from './attentionPlan.js'
+import { forwardSubgroup } from './attentionSubgroup.js'
+import { addWeighted, entryPoint, loadTiles, storeBlock, tilesWgsl } from './attentionTiled.js'
 import type { Kernel, KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes } from './stored.js'
 
@@ -31,8 +32,7 @@ export function attentionForward(
   variant: AttentionVariant = attentionVariants(caps)[0]!,
   stored: StoredType = 'f32',
 ): Kernel {
-  const subgroup = variant === 'subgroup'
-  const plan = subgroup ? subgroupPlan(caps, shape, 1, stored) : tiledPlan(shape, stored)
+  const plan = attentionPlan(caps, shape, variant, 1, stored)
   const { batch, tokens, heads, headDim } = shape
   const rows = batch * heads * tokens
   return {
@@ -42,7 +42,7 @@ export function attentionForward(
       flops: 4 * rows * tokens * headDim,
       bytes: rows * (4 * headDim * storedBytes(stored) + 4),
     },
-    code: () => (subgroup ? forwardSubgroup(plan) : forwardTiled(plan)),
+    code: () => (variant === 'subgroup' ? forwardSubgroup(plan) : forwardTiled(plan)),
   }
 }
 

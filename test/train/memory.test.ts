@@ -1,43 +1,21 @@
 import t from 'tap'
 import { openRuntime } from '../../src/engine/device.js'
-import type { ClassifierConfig } from '../../src/model/config.js'
 import { largestClassifierActivation, largestFmaeActivation } from '../../src/model/largestActivation.js'
-import { presets } from '../../src/model/presets.js'
-import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { fitBatch } from '../../src/train/loop/fitBatch.js'
 import { describeMemory, memoryReport } from '../../src/train/loop/memoryReport.js'
 import { MicroBatches } from '../../src/train/loop/microBatches.js'
-import { Pretraining } from '../../src/train/loop/pretraining.js'
-import { fineTuneDefaults, pretrainDefaults } from '../../src/train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
-import { noiseAus, noiseIndices, noiseLoader, noiseSubjects } from './noiseImages.js'
+import { noiseFineTuning, noisePretraining, tinyClassifier, tinyFmae } from './noiseRuns.js'
 
 const runtime = await openRuntime()
 t.teardown(() => runtime.close())
 
-const sizes = { imageSize: 32, patchSize: 8, width: 96, heads: 3, depth: 2, mlpRatio: 4 }
-const fmae = { ...presets.nano, ...sizes, decoderWidth: 64, decoderDepth: 1, decoderHeads: 2 }
-const classifier: ClassifierConfig = {
-  ...presets.nano,
-  ...sizes,
-  aus: noiseAus.length,
-  subjects: noiseSubjects.length,
-  lambda: 1,
-  idLoss: 'bce',
-  idHeadLayers: 1,
-  dropPath: 0,
-}
+const wider = { width: 96, mlpRatio: 4 }
+const fmae = { ...tinyFmae, ...wider, decoderWidth: 64 }
+const classifier = { ...tinyClassifier, ...wider, dropPath: 0 }
 const batchSize = 12
 
-function pretraining() {
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), batchSize }
-  return new Pretraining(runtime, fmae, settings, noiseLoader(32), noiseIndices)
-}
-
-function fineTuning() {
-  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), batchSize }
-  return new FineTuning(runtime, classifier, settings, noiseLoader(32), noiseIndices, noiseAus, noiseSubjects)
-}
+const pretraining = () => noisePretraining(runtime, fmae, { batchSize })
+const fineTuning = () => noiseFineTuning(runtime, classifier, { batchSize })
 
 t.test('the largest tensor of a step is known from the model alone', async (t) => {
   const steps = [

@@ -1,33 +1,14 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { openRuntime } from '../../src/engine/device.js'
-import type { ClassifierConfig } from '../../src/model/config.js'
-import { presets } from '../../src/model/presets.js'
-import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { MicroBatches } from '../../src/train/loop/microBatches.js'
-import { Pretraining } from '../../src/train/loop/pretraining.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
-import { fineTuneDefaults, pretrainDefaults } from '../../src/train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
-import { noiseAus, noiseIndices, noiseLoader, noiseSet, noiseSubjects } from './noiseImages.js'
+import { noiseFineTuning, noisePretraining, tinyClassifier, tinyFmae } from './noiseRuns.js'
 
 // A recorded and replayed step is the eager step, bit for bit, whatever changes from step to step as data: pictures, masks, drop path, rate.
 
 const runtime = await openRuntime()
 t.teardown(() => runtime.close())
-
-const sizes = { imageSize: 32, patchSize: 8, width: 24, heads: 3, depth: 2, mlpRatio: 2 }
-const fmae = { ...presets.nano, ...sizes, decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 }
-const classifier: ClassifierConfig = {
-  ...presets.nano,
-  ...sizes,
-  aus: noiseAus.length,
-  subjects: noiseSubjects.length,
-  lambda: 1,
-  idLoss: 'bce',
-  idHeadLayers: 1,
-  dropPath: 0.3,
-}
 
 interface Variation {
   readonly accumulation: number
@@ -35,22 +16,11 @@ interface Variation {
 }
 
 function pretraining(variation: Variation): TrainingRun {
-  const recipe = pretrainDefaults(pretrainRecipes.nano)
-  const settings = { ...recipe, batchSize: 2, clipGradient: 1, ...variation }
-  return new Pretraining(runtime, fmae, settings, noiseLoader(32), noiseIndices)
+  return noisePretraining(runtime, tinyFmae, { batchSize: 2, clipGradient: 1, ...variation })
 }
 
 function fineTuning(variation: Variation): TrainingRun {
-  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), batchSize: 3, ...variation }
-  return new FineTuning(
-    runtime,
-    classifier,
-    settings,
-    noiseLoader(32),
-    noiseIndices,
-    noiseSet.aus!,
-    noiseSubjects,
-  )
+  return noiseFineTuning(runtime, tinyClassifier, { batchSize: 3, ...variation })
 }
 
 /** Losses of each update and a hash of the weights after some updates. */

@@ -1,15 +1,10 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { openRuntime } from '../../src/engine/device.js'
-import type { ClassifierConfig } from '../../src/model/config.js'
-import { presets } from '../../src/model/presets.js'
-import { FineTuning } from '../../src/train/loop/fineTuning.js'
+import type { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { MicroBatches } from '../../src/train/loop/microBatches.js'
-import { Pretraining } from '../../src/train/loop/pretraining.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
-import { fineTuneDefaults, pretrainDefaults } from '../../src/train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
-import { noiseAus, noiseIndices, noiseLoader, noiseSet, noiseSubjects } from './noiseImages.js'
+import { noiseFineTuning, noisePretraining, tinyClassifier, tinyFmae } from './noiseRuns.js'
 
 // Whole training runs in f16 against the same in f32: losses, skipped steps, replay, accumulation.
 
@@ -21,19 +16,6 @@ const runtime = await openRuntime()
 t.teardown(() => runtime.close())
 const skip = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 
-const sizes = { imageSize: 32, patchSize: 8, width: 24, heads: 3, depth: 2, mlpRatio: 2 }
-const fmae = { ...presets.nano, ...sizes, decoderWidth: 16, decoderDepth: 1, decoderHeads: 2 }
-const classifier: ClassifierConfig = {
-  ...presets.nano,
-  ...sizes,
-  aus: noiseAus.length,
-  subjects: noiseSubjects.length,
-  lambda: 1,
-  idLoss: 'bce',
-  idHeadLayers: 2,
-  dropPath: 0.3,
-}
-
 interface Variation {
   readonly precision: 'f32' | 'f16'
   readonly accumulation?: number
@@ -41,14 +23,12 @@ interface Variation {
 }
 
 function pretraining(variation: Variation): TrainingRun {
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), batchSize: 4, clipGradient: 1, ...variation }
-  return new Pretraining(runtime, fmae, settings, noiseLoader(32), noiseIndices)
+  return noisePretraining(runtime, tinyFmae, { batchSize: 4, clipGradient: 1, ...variation })
 }
 
 function fineTuning(variation: Variation): TrainingRun {
-  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), batchSize: 4, ...variation }
-  const { aus } = noiseSet
-  return new FineTuning(runtime, classifier, settings, noiseLoader(32), noiseIndices, aus!, noiseSubjects)
+  const config = { ...tinyClassifier, idHeadLayers: 2 } as const
+  return noiseFineTuning(runtime, config, { batchSize: 4, ...variation })
 }
 
 async function train(run: TrainingRun, steps = STEPS, replayed = true) {
