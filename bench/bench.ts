@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { openRuntime } from '../src/engine/device.js'
+import { openDevice } from '../src/engine/device.js'
 import { describeError, UserError } from '../src/train/errors.js'
 import { measureCeilings } from './ceilings.js'
 import { availablePeers, ours, peerVersions, root } from './engines.js'
@@ -56,7 +56,7 @@ async function bench(options: Options): Promise<void> {
   const results = await startResults(effort)
   const wants = (section: Section) => sections.includes(section)
   if (wants('kernels')) {
-    const runtime = await openRuntime()
+    const runtime = await openDevice()
     results.kernels = await measureKernels(runtime, results.ceilings, effort, quick)
     runtime.close()
     printSection(results, 'kernels')
@@ -103,7 +103,7 @@ async function comparePeers(
 }
 
 async function startResults(effort: Effort): Promise<BenchResults> {
-  const runtime = await openRuntime()
+  const runtime = await openDevice()
   console.log(runtime.adapterNote)
   // From here on the classes of WebGPU are global.
   dozeWhileWaiting()

@@ -1,7 +1,7 @@
 /** Whether a long training grows: buffers, bind groups, bytes on the device and on the heap, early and late in one run. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { openRuntime } from '../src/engine/device.js'
+import { openDevice } from '../src/engine/device.js'
 import type { Runtime } from '../src/engine/runtime.js'
 import { presets } from '../src/model/presets.js'
 import { trainLoop } from '../src/train/loop/trainLoop.js'
@@ -16,7 +16,7 @@ const EARLY_STEP = 100
 /** Trains FMAE nano for `epochs` of 64 steps. */
 export async function measureGrowth(epochs: number): Promise<Growth> {
   progress('growth')
-  const runtime = await openRuntime()
+  const runtime = await openDevice()
   const made = countMade(runtime)
   const collect = exposedGc()
   const samples: GrowthSample[] = []

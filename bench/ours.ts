@@ -3,7 +3,7 @@
  * training uses.
  */
 import { backward, propagate, withTape } from '../src/engine/autograd.js'
-import { openRuntime } from '../src/engine/device.js'
+import { openDevice } from '../src/engine/device.js'
 import { attention } from '../src/engine/ops/attention.js'
 import { layerNorm } from '../src/engine/ops/layerNorm.js'
 import { linear } from '../src/engine/ops/linear.js'
@@ -24,7 +24,7 @@ interface Results {
 /** Prepares inputs; the function it returns queues the work once. */
 type Work = (shape: Shape) => () => Results
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 
 function upload(work: string, shape: Shape): Tensor[] {
   return inputsOf(work, shape).map(({ shape, values }) => runtime.tensor(values, shape))

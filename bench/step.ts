@@ -1,5 +1,5 @@
 /** Whole training steps as training runs them: recorded and replayed, on noise pictures. */
-import { openRuntime } from '../src/engine/device.js'
+import { openDevice } from '../src/engine/device.js'
 import { Profiler } from '../src/engine/profiler.js'
 import type { Runtime } from '../src/engine/runtime.js'
 import { classifierParameters } from '../src/model/auClassifier.js'
@@ -60,7 +60,7 @@ export async function measureSteps(
     if (quick && !stepCase.quick) continue
     progress(`${stepCase.title}, ${stepCase.kind}`)
     // A device for each: buffers of the one before must not count.
-    const runtime = await openRuntime()
+    const runtime = await openDevice()
     rows[stepCase.name] = await measureStep(runtime, stepCase, ceilings, effort)
     runtime.close()
   }

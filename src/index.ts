@@ -1,6 +1,6 @@
 /** The library: engine, models and the pieces of training that run in Node and in a browser alike. */
 export { backward, needsGrad, record, withTape } from './engine/autograd.js'
-export { type OpenOptions, openRuntime } from './engine/device.js'
+export { type OpenOptions, openDevice } from './engine/device.js'
 export { DeviceError, LimitError, ShapeError } from './engine/errors.js'
 export { add } from './engine/ops/add.js'
 export { attention } from './engine/ops/attention.js'

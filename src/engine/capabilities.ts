@@ -22,7 +22,7 @@ export interface Capabilities extends KernelCaps {
 /** Features the engine uses where an adapter has them; none is required. */
 const optionalFeatures = ['timestamp-query', 'shader-f16', 'subgroups', 'subgroup-size-control'] as const
 
-/** Features that browsers do not ship yet; used only where the caller of `openRuntime` asks for them. */
+/** Features that browsers do not ship yet; used only where the caller of `openDevice` asks for them. */
 export type Experimental = 'subgroup-matrix'
 
 const subgroupMatrixFeature = 'chromium-experimental-subgroup-matrix'

@@ -15,7 +15,7 @@ export interface OpenOptions {
  * Finds an adapter (see adapter.node.ts, adapter.browser.ts) and opens a runtime on it.
  * @throws DeviceError if there is no device, or the adapter lacks an experimental feature that was asked for.
  */
-export async function openRuntime(options: OpenOptions = {}): Promise<Runtime> {
+export async function openDevice(options: OpenOptions = {}): Promise<Runtime> {
   const { experimental = [] } = options
   const found = await findAdapter({ unsafeApis: experimental.length > 0 })
   const device = await found.adapter.requestDevice(deviceDescriptor(found.adapter, experimental))

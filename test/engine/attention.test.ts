@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { attention } from '../../src/engine/ops/attention.js'
 import { attentionCases } from '../../src/train/verify/cases/blocks.js'
@@ -11,7 +11,7 @@ import { prepareCase, runCase } from '../../src/train/verify/runOpCase.js'
 // Attention beyond the op cases: rows cut into pieces of 4, 2 and 1 in every way, and f16 activations; on both families of kernels,
 // outputs poisoned.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const variants = kernelVariants(runtime)
 

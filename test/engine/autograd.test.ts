@@ -1,6 +1,6 @@
 import t from 'tap'
 import { backward, withTape } from '../../src/engine/autograd.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { DeviceError, ShapeError } from '../../src/engine/errors.js'
 import { add } from '../../src/engine/ops/add.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
@@ -14,7 +14,7 @@ import { scale } from '../../src/engine/ops/scale.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import type { Tensor } from '../../src/engine/tensor.js'
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 /** A trainable [1] beside an unrelated one. */

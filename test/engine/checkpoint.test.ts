@@ -1,14 +1,14 @@
 import t from 'tap'
 import { backward, withTape } from '../../src/engine/autograd.js'
 import { checkpoint } from '../../src/engine/checkpoint.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import type { Tensor } from '../../src/engine/tensor.js'
 import { type BlockConfig, block, blockParameters } from '../../src/model/block.js'
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 const config: BlockConfig = { width: 24, heads: 3, mlpRatio: 2, layerNormEps: 1e-6 }

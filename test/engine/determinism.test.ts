@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { RandomState } from '../../src/engine/randomState.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { AdamW } from '../../src/train/optim/adamw.js'
@@ -11,7 +11,7 @@ import { kernelVariants } from '../../src/train/verify/poisonedRuntime.js'
 
 // The same seed on the same adapter gives the same bits: masks, losses, gradients, weights after a few steps.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 async function train(runtime: Runtime, seed: number): Promise<{ losses: number[]; weights: string }> {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { DeviceError, LimitError, ShapeError } from '../../src/engine/errors.js'
 import { add } from '../../src/engine/ops/add.js'
 import { addPosition } from '../../src/engine/ops/addPosition.js'
@@ -24,7 +24,7 @@ import { softmaxCrossEntropy } from '../../src/engine/ops/softmaxCrossEntropy.js
 
 // A shape that does not fit is refused by name, with the shapes, before anything runs.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const f = (...shape: number[]) => runtime.empty(shape)
 const u = (...shape: number[]) => runtime.empty(shape, 'u32')

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { cast } from '../../src/engine/ops/cast.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const skip = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { add } from '../../src/engine/ops/add.js'
 import { casesByOp } from '../../src/train/verify/cases/all.js'
@@ -31,7 +31,7 @@ const activations: Readonly<Record<string, readonly string[]>> = {
   unpatchify: ['patches'],
 }
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const skip = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 

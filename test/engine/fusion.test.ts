@@ -1,6 +1,6 @@
 import t from 'tap'
 import { backward, withTape } from '../../src/engine/autograd.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { add } from '../../src/engine/ops/add.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
 import { gelu } from '../../src/engine/ops/gelu.js'
@@ -17,7 +17,7 @@ import { erf } from '../../src/train/verify/reference/erf.js'
 
 // Fused ops do what their parts do one by one; functions that are not of float32 precision by nature are so here.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const random = new PhiloxStream(0, 3)
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { casesByOp, opTolerances } from '../../src/train/verify/cases/all.js'
 import { kernelVariants } from '../../src/train/verify/poisonedRuntime.js'
 import { casesOn, prepareCase, runCase } from '../../src/train/verify/runOpCase.js'
@@ -7,7 +7,7 @@ import { casesOn, prepareCase, runCase } from '../../src/train/verify/runOpCase.
 // Forward and gradients of every op against float64 on the host, on both families of kernels, outputs poisoned.
 
 const DEFAULT_TOLERANCE = 1e-5
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const variants = kernelVariants(runtime)
 

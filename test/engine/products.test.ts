@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { matmulKernel, matmulSplits, matmulVariants } from '../../kernels/matmul.js'
 import { backward, withTape } from '../../src/engine/autograd.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { add } from '../../src/engine/ops/add.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
@@ -21,7 +21,7 @@ import { prepareCase, runCase } from '../../src/train/verify/runOpCase.js'
 
 // Products beyond what the op cases show: variants that are chosen on other adapters, f16, and gradients that are added up.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const skipHalf = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 const random = new PhiloxStream(0, 11)

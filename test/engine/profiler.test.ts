@@ -1,10 +1,10 @@
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { gelu } from '../../src/engine/ops/gelu.js'
 import { matmul } from '../../src/engine/ops/matmul.js'
 import { Profiler } from '../../src/engine/profiler.js'
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const skip = runtime.caps.timestampQuery ? false : 'this adapter has no timestamp-query'
 

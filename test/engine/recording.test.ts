@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { LimitError } from '../../src/engine/errors.js'
 import { planMemory } from '../../src/engine/memoryPlan.js'
 import { add } from '../../src/engine/ops/add.js'
@@ -8,7 +8,7 @@ import { scale } from '../../src/engine/ops/scale.js'
 import { carve } from '../../src/engine/parameters.js'
 import { StepMemory } from '../../src/engine/stepMemory.js'
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 const storage = { buffer: null, bufferId: -1, byteOffset: 0, byteLength: 0, alive: true }

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { withTape } from '../../src/engine/autograd.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { gelu } from '../../src/engine/ops/gelu.js'
 import { scale } from '../../src/engine/ops/scale.js'
 import { NonFiniteError } from '../../src/engine/sentinel.js'
 
-const runtime = await openRuntime({ debug: true })
+const runtime = await openDevice({ debug: true })
 t.teardown(() => runtime.close())
 const sentinel = runtime.sentinel!
 const skipF16 = runtime.caps.f16 ? false : 'this adapter has no shader-f16'

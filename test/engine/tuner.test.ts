@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Kernel } from '../../kernels/kernel.js'
 import { perValueKernel, readOnly, writable } from '../../kernels/perValue.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import type { Tensor } from '../../src/engine/tensor.js'
 import {
   type KernelClass,
@@ -14,7 +14,7 @@ import {
 } from '../../src/engine/tuner.js'
 import { openVariantStore } from '../../src/engine/variantStore.node.js'
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 /** Ways to double numbers. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { firstScale, growthInterval } from '../../kernels/lossScale.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import { PhiloxStream } from '../../src/engine/random.js'
@@ -10,7 +10,7 @@ import { relativeError } from '../../src/train/verify/array64.js'
 // Mixed precision around the optimiser: scaled gradients make the same update, overflow skips a step and nothing else, the
 // scale moves as it should, shadow weights follow the weights.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const skip = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 

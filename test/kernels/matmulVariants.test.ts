@@ -12,7 +12,7 @@ import {
 import { subgroupFits } from '../../kernels/matmulSubgroup.js'
 import { subgroupMatrixFits, subgroupMatrixText } from '../../kernels/matmulSubgroupMatrix.js'
 import { type TiledVariant, tiledTiles } from '../../kernels/matmulTiled.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { PoisonedRuntime } from '../../src/train/verify/poisonedRuntime.js'
 import { emulatedMatrixUnit } from './emulatedMatrixUnit.js'
 import { Operands, productError } from './matmulProduct.js'
@@ -20,7 +20,7 @@ import { Operands, productError } from './matmulProduct.js'
 // Matmul variants for GPUs against float64, outputs poisoned. A CPU driver takes half a second to compile each text, so epilogues and
 // stored types take turns: every one meets every variant family, and every pair of them is run.
 
-const { device, caps, adapterNote } = await openRuntime()
+const { device, caps, adapterNote } = await openDevice()
 const runtime = new PoisonedRuntime(device, caps, adapterNote)
 t.teardown(() => runtime.close())
 
@@ -201,5 +201,5 @@ t.test('the fixed table: tiles by how many there are, k cut where there are few'
 t.test('experimental features are refused by name where the adapter has none', async (t) => {
   const offered = caps.subgroupMatrixConfigs ?? []
   t.same(offered, [], 'off unless asked for')
-  await t.rejects(openRuntime({ experimental: ['subgroup-matrix'] }), /chromium-experimental-subgroup-matrix/)
+  await t.rejects(openDevice({ experimental: ['subgroup-matrix'] }), /chromium-experimental-subgroup-matrix/)
 })

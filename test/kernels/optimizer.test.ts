@@ -1,5 +1,5 @@
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import { AdamW } from '../../src/train/optim/adamw.js'
@@ -7,7 +7,7 @@ import { norm, relativeError } from '../../src/train/verify/array64.js'
 
 // AdamW and the global norm over a whole arena, against the same sums in float64.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 const shapes = { a: [7], b: [64], c: [3, 50], d: [197, 13], frozen: [5] }

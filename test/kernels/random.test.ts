@@ -1,13 +1,13 @@
 import t from 'tap'
 import { flatGrid } from '../../kernels/kernel.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { uniformAt } from '../../src/engine/random.js'
 import { DropPath, RandomState } from '../../src/engine/randomState.js'
 import { relativeError } from '../../src/train/verify/array64.js'
 
 // The device draws the numbers that the host can draw too, bit for bit, at every address.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 t.test('uniforms are those of the host, by seed, stream and step', async (t) => {

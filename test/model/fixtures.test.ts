@@ -1,5 +1,5 @@
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import type { Check } from '../../src/train/verify/check.js'
 import { deviceFixtures, vitSmallFixture } from '../../src/train/verify/fixtures.js'
 import { hostFixtures } from '../../src/train/verify/hostFixtures.js'
@@ -8,7 +8,7 @@ import { kernelVariants } from '../../src/train/verify/poisonedRuntime.js'
 // The method's own numbers, A1–A6 and the table of sizes.
 
 const TOLERANCE = 1e-4
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 function assertAll(t: Tap, checks: readonly Check[]): void {

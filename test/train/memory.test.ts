@@ -1,12 +1,12 @@
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { largestClassifierActivation, largestFmaeActivation } from '../../src/model/largestActivation.js'
 import { fitBatch } from '../../src/train/loop/fitBatch.js'
 import { describeMemory, memoryReport } from '../../src/train/loop/memoryReport.js'
 import { MicroBatches } from '../../src/train/loop/microBatches.js'
 import { noiseFineTuning, noisePretraining, tinyClassifier, tinyFmae } from './noiseRuns.js'
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 const wider = { width: 96, mlpRatio: 4 }

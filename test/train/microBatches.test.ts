@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { MicroBatches } from '../../src/train/loop/microBatches.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { noiseFineTuning, noisePretraining, tinyClassifier, tinyFmae } from './noiseRuns.js'
 
 // A recorded and replayed step is the eager step, bit for bit, whatever changes from step to step as data: pictures, masks, drop path, rate.
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 interface Variation {

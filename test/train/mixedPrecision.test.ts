@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import type { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { MicroBatches } from '../../src/train/loop/microBatches.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
@@ -12,7 +12,7 @@ import { noiseFineTuning, noisePretraining, tinyClassifier, tinyFmae } from './n
 const BAND = 1e-3
 const STEPS = 20
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 const skip = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 

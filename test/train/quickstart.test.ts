@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { openImageSet } from '../../src/train/data/openImageSet.node.js'
 import { mainJobData } from '../../src/train/quickstart/faces.js'
 import { parseReport } from '../../src/train/report/reportSchema.js'
 import { root, runProgram } from './cli/program.js'
@@ -31,8 +32,9 @@ t.test('the tiny main job writes a report that fits the schema, and checkpoints'
 })
 
 t.test('no test person is trained on, and pictures of seen people are held out', async (t) => {
+  const faces = openImageSet(join(root, 'data', 'faces'))
   for (const testFold of ['fold2', 'fold3'] as const) {
-    const { set, train, seen, unseen, pretrain } = mainJobData(testFold, 0, join(root, 'data', 'faces'))
+    const { set, train, seen, unseen, pretrain } = mainJobData(faces, testFold, 0)
     const people = (indices: Uint32Array) =>
       new Set(Array.from(indices, (index) => set.record(index).subject))
     const tested = people(unseen)

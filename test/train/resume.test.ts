@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { type Ended, RunningProgram, runProgram } from './cli/program.js'
 import { tinyEncoder, tinyMembers, tinyModel, writeFaces } from './cli/tinyFaces.js'
 
 const folder = t.testdir()
-const runtime = await openRuntime()
+const runtime = await openDevice()
 const skipF16 = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 runtime.close()
 const faces = await writeFaces(join(folder, 'faces'), await tinyMembers())

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type PerValueKernel, perValueKernel, writable } from '../../kernels/perValue.js'
 import { backward, withTape } from '../../src/engine/autograd.js'
-import { openRuntime } from '../../src/engine/device.js'
+import { openDevice } from '../../src/engine/device.js'
 import { VariantStoreError } from '../../src/engine/errors.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
 import type { Tensor } from '../../src/engine/tensor.js'
@@ -18,7 +18,7 @@ import { pretrainDefaults } from '../../src/train/options.js'
 import { pretrainRecipes } from '../../src/train/recipes.js'
 import { noiseIndices, noiseLoader } from './noiseImages.js'
 
-const runtime = await openRuntime()
+const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
 const config = {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
-import { readInfo } from '../checkpoint/checkpointFile.node.js'
+import { readInfo } from '../checkpoint/checkpoint.js'
 import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
 import { auTargets, indicesOfSubjects, makeFolds, subjectsOf } from '../data/folds.js'
 import type { ImageSet } from '../data/imageSet.js'
@@ -10,7 +10,7 @@ import { loadClassifier } from '../loop/pretrainedFeatures.js'
 import { actionUnitMetrics } from '../metrics/actionUnitMetrics.js'
 import type { EvaluateOptions } from '../options.js'
 import { auTable } from './auTable.js'
-import { openDevice, openForTest, pictureLoader } from './session.js'
+import { openAnnouncedDevice, openForTest, pictureLoader } from './session.js'
 
 /** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
@@ -25,7 +25,7 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
   const set = openForTest(options, aus)
   const indices = chosenPictures(set, options, info.options)
   const targets = auTargets(set, indices, aus)
-  const runtime = await openDevice()
+  const runtime = await openAnnouncedDevice()
   const model = loadClassifier(runtime, config, file, options.checkpoint)
   const loader = pictureLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)
   const { auLogits } = await classify(runtime, model, loader, indices, options.batchSize)

@@ -19,7 +19,7 @@ import { parameterCount } from './pretrain.js'
 import {
   checkpointPath,
   fittedBatch,
-  openDevice,
+  openAnnouncedDevice,
   openLog,
   pictureLoader,
   picturesDigest,
@@ -42,7 +42,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   // A test picture without labels shows now, not after an epoch.
   auTargets(set, parts.test, aus)
   prepareOut(options.out, options.resume)
-  const runtime = await openDevice(options)
+  const runtime = await openAnnouncedDevice(options)
   const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
   const batches = fittedBatch(options, largestClassifierActivation(config), runtime)
   const settings = { ...options, ...batches }

@@ -7,7 +7,7 @@ import type { PretrainOptions } from '../options.js'
 import {
   checkpointPath,
   fittedBatch,
-  openDevice,
+  openAnnouncedDevice,
   pictureLoader,
   picturesDigest,
   prepareOut,
@@ -29,7 +29,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     )
   }
   prepareOut(options.out, options.resume)
-  const runtime = await openDevice(options)
+  const runtime = await openAnnouncedDevice(options)
   const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
   const indices = Array.from({ length: set.length }, (_, index) => index)
   const batches = fittedBatch(options, largestFmaeActivation(config), runtime)

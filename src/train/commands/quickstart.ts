@@ -7,6 +7,7 @@ import { baseRateEntropy, binaryEntropy } from '../metrics/actionUnitMetrics.js'
 import type { QuickstartOptions } from '../options.js'
 import { type Budget, type BudgetName, budgets, defaultBudget } from '../quickstart/budgets.js'
 import { mainJobData } from '../quickstart/faces.js'
+import { openBundledFaces } from '../quickstart/faces.node.js'
 import { analyseIdentity, type IdentityAnalysis } from '../quickstart/identity.js'
 import { reconstruct } from '../quickstart/reconstructions.js'
 import {
@@ -22,7 +23,7 @@ import type { Curve, ReportInput, Timing } from '../report/reportInput.js'
 import type { FinetuneName, FinetuneReport, Report } from '../report/reportSchema.js'
 import { findWarnings } from '../report/verdicts.js'
 import { writeReport } from '../report/writeReport.node.js'
-import { makeFolder, openDevice, pictureLoader, StopSignal } from './session.js'
+import { makeFolder, openAnnouncedDevice, pictureLoader, StopSignal } from './session.js'
 
 /** Options with the budget settled. */
 type Options = QuickstartOptions & { readonly budget: BudgetName }
@@ -34,8 +35,8 @@ const SHOWN = 8
 
 /** `quickstart`, the main job: FMAE, three fine-tunings, identity probe, report. Returns the exit code. */
 export async function quickstart(given: QuickstartOptions): Promise<number> {
-  const data = mainJobData(given.testFold, given.seed)
-  const runtime = await openDevice(given)
+  const data = mainJobData(openBundledFaces(), given.testFold, given.seed)
+  const runtime = await openAnnouncedDevice(given)
   const options: Options = { ...given, budget: given.budget ?? defaultBudget(runtime.caps) }
   const out = runFolder(options)
   makeFolder(out)

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StoredType } from '../../../kernels/stored.js'
-import { openRuntime } from '../../engine/device.js'
+import { openDevice } from '../../engine/device.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
-import { type CheckpointInfo, resumeFrom, saveCheckpoint } from '../checkpoint/checkpointFile.node.js'
+import type { CheckpointInfo } from '../checkpoint/checkpoint.js'
+import { resumeFrom, saveCheckpoint } from '../checkpoint/checkpointFile.node.js'
 import { imageDecoder } from '../data/decodeImage.node.js'
 import type { ImageSet } from '../data/imageSet.js'
 import { openImageSet } from '../data/openImageSet.node.js'
@@ -31,8 +32,11 @@ export interface DeviceOptions {
  *
  * @throws UserError if the adapter lacks what `precision` needs.
  */
-export async function openDevice({ debug = false, precision = 'f32' }: DeviceOptions = {}): Promise<Runtime> {
-  const runtime = await openRuntime({ debug })
+export async function openAnnouncedDevice({
+  debug = false,
+  precision = 'f32',
+}: DeviceOptions = {}): Promise<Runtime> {
+  const runtime = await openDevice({ debug })
   console.log(runtime.adapterNote)
   if (precision === 'f16' && !runtime.caps.f16) {
     throw new UserError(

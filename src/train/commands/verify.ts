@@ -1,4 +1,4 @@
-import { openRuntime } from '../../engine/device.js'
+import { openDevice } from '../../engine/device.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
 import { casesByOp, opTolerances } from '../verify/cases/all.js'
@@ -23,7 +23,7 @@ const fixtureHeading = ['fixture', 'worst', 'checks', 'relative error', 'pass']
 export async function verify(files: string[], { tolerance }: { tolerance: number }): Promise<number> {
   const goldens = []
   for (const file of files) goldens.push(parseGoldenFile(file, await readSafetensors(file)))
-  const runtime = await openRuntime()
+  const runtime = await openDevice()
   console.log(runtime.adapterNote)
   try {
     const verdicts = []

@@ -28,7 +28,8 @@ export interface TrainLoopOptions {
   readonly run: TrainingRun
   /** Before the first step, when its memory is planned. */
   readonly onPlanned?: (work: MicroBatches) => void
-  readonly onSteps: (steps: readonly StepRecord[], imagesPerSecond: number) => void
+  /** Training waits for it. */
+  readonly onSteps: (steps: readonly StepRecord[], imagesPerSecond: number) => void | Promise<void>
   /** After each epoch; epochs count from 1. */
   readonly onEpoch: (epoch: number) => Promise<void>
   /** True when the user wants to stop: the loop ends after the step at hand. */
@@ -158,7 +159,7 @@ class StepReporter {
     this.#stepsPerRead = stepsWithin(SECONDS_PER_READ, steps.length / seconds)
     await runtime.sentinel?.check()
     checkFinite(steps, this.options.run.settings.precision)
-    this.options.onSteps(steps, (steps.length * batchSize * accumulation) / seconds)
+    await this.options.onSteps(steps, (steps.length * batchSize * accumulation) / seconds)
   }
 }
 

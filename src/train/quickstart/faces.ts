@@ -1,9 +1,5 @@
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { indicesOfSplit, indicesOfSubjects, splitPerSubject, subjectsOf } from '../data/folds.js'
 import type { ImageSet } from '../data/imageSet.js'
-import { openImageSet } from '../data/openImageSet.node.js'
 import { UserError } from '../errors.js'
 
 /** Who is trained on and who is tested: no person is in two of the groups. */
@@ -29,21 +25,8 @@ export interface MainJobData {
 /** Of 24 pictures a person, 20 are trained on and 4 held out. */
 const TRAIN_FRACTION = 5 / 6
 
-/** The faces that come with the project, next to `dist`. */
-export function bundledFaces(): string {
-  const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'data', 'faces')
-  if (!existsSync(folder))
-    throw new UserError(`${folder}: the bundled faces are missing; clone the repository again`)
-  return folder
-}
-
 /** Tests on fold 3 and trains on folds 1 and 2; to choose settings, tests on fold 2 and trains on fold 1. */
-export function mainJobData(
-  testFold: 'fold2' | 'fold3',
-  seed: number,
-  folder: string = bundledFaces(),
-): MainJobData {
-  const set = openImageSet(folder)
+export function mainJobData(set: ImageSet, testFold: 'fold2' | 'fold3', seed: number): MainJobData {
   const { folds, aus } = set
   if (!folds || !aus) throw new UserError(`${set.name}: folds.json and AU labels are missing`)
   const trainFolds = testFold === 'fold3' ? ['fold1', 'fold2'] : ['fold1']

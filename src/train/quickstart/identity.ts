@@ -1,5 +1,5 @@
-import { probeFeatures, probeFloors, probePeople } from '../commands/probe.js'
 import { classify } from '../loop/evaluation.js'
+import { probeFeatures, probeFloors, probePeople } from '../metrics/probePeople.js'
 import { chooseForEmbedding, embed2d } from '../report/embed2d.js'
 import type { EmbeddingPlot } from '../report/reportInput.js'
 import type { Report } from '../report/reportSchema.js'

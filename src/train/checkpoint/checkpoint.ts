@@ -1,0 +1,178 @@
+import { z } from 'zod'
+import type { Choices } from '../../engine/tuner.js'
+import { checkFmaeConfig, checkVitConfig } from '../../model/config.js'
+import { UserError } from '../errors.js'
+import type { TrainingRun } from '../loop/trainingRun.js'
+import { assertFinite, encodeSafetensors, type SafetensorsFile } from './safetensors.js'
+import { CHECKPOINT_FORMAT, collectTensors, restoreRun } from './trainingState.js'
+
+/** What a checkpoint says of itself beside the tensors. */
+export interface CheckpointInfo {
+  /** Model geometry, and for a classifier its outputs. */
+  readonly config: object
+  /** Options of the run; going on with others is refused. */
+  readonly options: object
+  /** AU numbers of the outputs, in order; classifiers only. */
+  readonly aus?: readonly number[]
+  readonly standardise: string
+  /** What the training pictures were; going on with others is refused. */
+  readonly pictures?: string
+}
+
+/**
+ * The bytes of a checkpoint, part by part: weights, moments, step, data position and settings. Values that are not finite are refused: they
+ * would replace a checkpoint from which the run can still be saved.
+ *
+ * @param file what messages call it
+ */
+export async function encodeCheckpoint(
+  file: string,
+  run: TrainingRun,
+  info: CheckpointInfo,
+): Promise<Iterable<Uint8Array>> {
+  const tensors = await collectTensors(run)
+  for (const [name, { data }] of tensors) {
+    assertFinite(`${file}: not saved at step ${run.optimizer.stepCount}: tensor ${name}`, data)
+  }
+  return encodeSafetensors(tensors, {
+    format: CHECKPOINT_FORMAT,
+    kind: run.kind,
+    config: JSON.stringify(info.config),
+    options: JSON.stringify(info.options),
+    standardise: info.standardise,
+    step: String(run.optimizer.stepCount),
+    // Both follow from the step; they are written for readers of the file.
+    batches: JSON.stringify(run.batches.state),
+    random: JSON.stringify({ seed: run.random.seed, stream: run.random.stream }),
+    variants: JSON.stringify(run.runtime.variants.inUse),
+    ...(info.aus ? { aus: JSON.stringify(info.aus) } : {}),
+    ...(info.pictures ? { pictures: info.pictures } : {}),
+  })
+}
+
+/** Options that may differ between the two halves of a resumed run. */
+const freeOptions = new Set([
+  'out',
+  'resume',
+  'debug',
+  'cacheMegabytes',
+  'checkpointEvery',
+  'checkpointActivations',
+  'memoryReport',
+  'tune',
+])
+
+/**
+ * Continues `run` from a checkpoint. Refuses one made with other settings, naming the first that differs. Returns the kernel
+ * variants that the run was made with.
+ *
+ * @param file what messages call it
+ */
+export function restoreCheckpoint(
+  checkpoint: SafetensorsFile,
+  file: string,
+  run: TrainingRun,
+  info: CheckpointInfo,
+): Choices {
+  const { options, pictures, variants } = readInfo(checkpoint, file)
+  const wanted: Record<string, unknown> = JSON.parse(JSON.stringify(info.options))
+  for (const name of new Set([...Object.keys(wanted), ...Object.keys(options)])) {
+    if (freeOptions.has(name)) continue
+    const [before, now] = [options[name], wanted[name]].map((value) => JSON.stringify(value))
+    if (before === now) continue
+    throw new UserError(
+      `--resume: ${file} was made with ${name} = ${before}; this run has ${now}. They must agree`,
+    )
+  }
+  if (pictures !== undefined && pictures !== info.pictures)
+    throw new UserError(
+      `--resume: ${file} was made with other pictures or labels (${pictures}; now ${info.pictures})`,
+    )
+  restoreRun(run, checkpoint, file)
+  return variants
+}
+
+const jsonText = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue('not JSON')
+    return z.NEVER
+  }
+})
+const size = z.int().positive()
+const vitShape = {
+  imageSize: size,
+  patchSize: size,
+  width: size,
+  depth: size,
+  heads: size,
+  mlpRatio: z.number().positive(),
+  layerNormEps: z.number().positive(),
+}
+const fmaeShape = z.object({
+  ...vitShape,
+  decoderWidth: size,
+  decoderDepth: size,
+  decoderHeads: size,
+  maskRatio: z.number().min(0).lt(1),
+  normPix: z.boolean(),
+})
+const classifierShape = z.object({
+  ...vitShape,
+  aus: size,
+  subjects: z.int().nonnegative(),
+  lambda: z.number().nonnegative(),
+  idLoss: z.enum(['bce', 'softmax']),
+  idHeadLayers: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+  dropPath: z.number().min(0).lt(1),
+})
+const common = {
+  format: z.literal(CHECKPOINT_FORMAT),
+  options: jsonText.pipe(z.record(z.string(), z.unknown())),
+  standardise: z.enum(['imagenet', 'highpass']),
+  pictures: z.string().optional(),
+  // Checkpoints from before there was a choice have none.
+  variants: jsonText.pipe(z.record(z.string(), z.string())).default({}),
+}
+const infoSchema = z.discriminatedUnion('kind', [
+  z.object({ ...common, kind: z.literal('fmae'), config: jsonText.pipe(fmaeShape) }),
+  z.object({
+    ...common,
+    kind: z.literal('iat'),
+    config: jsonText.pipe(classifierShape),
+    aus: jsonText.pipe(z.array(size)),
+  }),
+])
+
+export type ReadInfo = z.output<typeof infoSchema>
+
+/** The metadata of one of our checkpoints, checked. */
+export function readInfo({ metadata }: SafetensorsFile, path: string): ReadInfo {
+  if (metadata.format !== CHECKPOINT_FORMAT)
+    throw new UserError(
+      `${path}: no checkpoint of ours: metadata field format is ${JSON.stringify(metadata.format)}; expected "${CHECKPOINT_FORMAT}"`,
+    )
+  const parsed = infoSchema.safeParse(metadata)
+  if (parsed.success) {
+    const info = parsed.data
+    checkSizes(
+      () => (info.kind === 'fmae' ? checkFmaeConfig(info.config) : checkVitConfig(info.config)),
+      path,
+    )
+    return info
+  }
+  const [issue] = parsed.error.issues
+  throw new UserError(`${path}: metadata field ${issue?.path.join('.')}: ${issue?.message}`)
+}
+
+/** Sizes that make no model are damage, not a defect of ours. */
+function checkSizes(check: () => void, path: string): void {
+  try {
+    check()
+  } catch (error) {
+    throw error instanceof RangeError
+      ? new UserError(`${path}: metadata field config: ${error.message}`)
+      : error
+  }
+}
