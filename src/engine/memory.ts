@@ -13,6 +13,11 @@ export interface Storage {
   readonly permanent?: boolean
 }
 
+export interface PooledBuffer {
+  readonly buffer: GPUBuffer
+  readonly id: number
+}
+
 const usage = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
 
 /** Rounds up to one of eight sizes per octave: bounded waste, and repeated steps meet the same buffers. */
@@ -27,9 +32,10 @@ export function sizeClass(bytes: number): number {
  * step that repeats allocates nothing and its bind groups stay valid.
  */
 export class BufferPool {
-  readonly #free = new Map<number, { buffer: GPUBuffer; id: number }[]>()
+  readonly #free = new Map<number, PooledBuffer[]>()
   readonly #scopes: Set<Storage>[] = []
   readonly #sizes = new Map<number, number>()
+  #lasting: PooledBuffer[] | null = null
   #nextId = 0
   #bufferBytes = 0
   #peakBufferBytes = 0
@@ -63,7 +69,7 @@ export class BufferPool {
     if (byteLength > this.maxBindingBytes) throw bindingLimitError(byteLength, this.maxBindingBytes)
     const size = sizeClass(byteLength)
     const reused = this.#free.get(size)?.pop()
-    const { buffer, id } = reused ?? this.createBuffer(size)
+    const { buffer, id } = reused ?? this.#create(size)
     this.#liveBytes += size
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes)
     const storage: Storage = { buffer, bufferId: id, byteOffset: 0, byteLength, alive: true }
@@ -72,7 +78,13 @@ export class BufferPool {
   }
 
   /** A buffer outside the size classes, never reused: parameter arenas, plans of recorded steps. */
-  createBuffer(size: number): { buffer: GPUBuffer; id: number } {
+  createBuffer(size: number): PooledBuffer {
+    const made = this.#create(size)
+    this.#lasting?.push(made)
+    return made
+  }
+
+  #create(size: number): PooledBuffer {
     const buffer = this.device.createBuffer({ size, usage: usage() })
     if (!buffer) throw new DeviceError(`the device could not make a buffer of ${size} bytes`)
     const id = this.#nextId++
@@ -82,8 +94,20 @@ export class BufferPool {
     return { buffer, id }
   }
 
+  /** Runs `make` and returns, beside its result, the lasting buffers (`createBuffer`) that it made. */
+  lastingBuffersOf<T>(make: () => T): { result: T; buffers: readonly PooledBuffer[] } {
+    const outer = this.#lasting
+    const buffers: PooledBuffer[] = []
+    this.#lasting = buffers
+    try {
+      return { result: make(), buffers }
+    } finally {
+      this.#lasting = outer
+    }
+  }
+
   /** Gives a buffer back to the device, once the work queued before is done. */
-  destroyBuffer({ buffer, id }: { buffer: GPUBuffer; id: number }): void {
+  destroyBuffer({ buffer, id }: PooledBuffer): void {
     buffer.destroy()
     this.#bufferBytes -= this.#sizes.get(id)!
     this.#sizes.delete(id)

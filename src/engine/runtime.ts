@@ -134,6 +134,19 @@ export class Runtime {
     }
   }
 
+  /**
+   * What `make` makes (a model, a training run), and a function that gives all its parameters, moments and inputs back to the device: for
+   * programs that make one model after the other. After `release` nothing of it may be used.
+   */
+  own<T>(make: () => T): { made: T; release: () => void } {
+    const { result, buffers } = this.memory.lastingBuffersOf(make)
+    const release = () => {
+      this.flush()
+      for (const buffer of buffers) this.memory.destroyBuffer(buffer)
+    }
+    return { made: result, release }
+  }
+
   // ---- work ----
 
   /** Queues one kernel over `tensors`, in the order of its bindings. */

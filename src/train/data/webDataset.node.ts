@@ -1,19 +1,17 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { z } from 'zod'
 import { UserError } from '../errors.js'
-import { unitsSeen } from './actionUnits.js'
 import { inflate, readFolds, readRange, readText, withFile } from './files.node.js'
 import type { ImageSet } from './imageSet.js'
 import { datasetSchema, parseJson } from './schemas.js'
-import { indexShard, type ShardSample } from './webDatasetIndex.js'
-
-type ShardEntry = z.output<typeof datasetSchema>['shards'][number]
-
-interface LoadedSample extends ShardSample {
-  readonly file: string
-  bytes(): Promise<Uint8Array>
-}
+import {
+  indexShard,
+  type LoadedSample,
+  type ShardEntry,
+  sampleSet,
+  samplesInMemory,
+  samplesOfEntry,
+} from './webDatasetIndex.js'
 
 /** True for the file names of shards. */
 export function isShard(path: string): boolean {
@@ -27,24 +25,12 @@ function loadShard(file: string, split: string | null, aus: readonly number[] | 
       file,
       bytes: () => readRange(file, sample.picture.offset, sample.picture.size),
     }))
-  const data = inflate(file)
-  const read = (offset: number, length: number) => data.subarray(offset, offset + length)
-  return indexShard({ name: file, size: data.length, read }, split, aus).map((sample) => ({
-    ...sample,
-    file,
-    bytes: async () => read(sample.picture.offset, sample.picture.size),
-  }))
+  return samplesInMemory(file, inflate(file), split, aus)
 }
 
 function loadEntry(folder: string, entry: ShardEntry, aus: readonly number[] | null): LoadedSample[] {
   const file = join(folder, entry.file)
-  const samples = loadShard(file, entry.split ?? null, aus).map((sample) => ({
-    ...sample,
-    record: { ...sample.record, id: `${entry.file}/${sample.record.id}` },
-  }))
-  if (entry.images !== undefined && entry.images !== samples.length)
-    throw new UserError(`${file}: holds ${samples.length} pictures; dataset.json expects ${entry.images}`)
-  return samples
+  return samplesOfEntry(file, entry, loadShard(file, entry.split ?? null, aus))
 }
 
 /** Without a dataset.json, every shard in the folder, sorted by name. */
@@ -85,13 +71,5 @@ export function openWebDataset(
 
   const allowed = aus ?? dataset?.aus ?? null
   const samples = entries.flatMap((entry) => loadEntry(folder, entry, allowed))
-  return {
-    name: dataset?.name ?? basename(path),
-    length: samples.length,
-    aus: allowed ?? unitsSeen(samples.map((sample) => sample.record.aus)),
-    folds: readFolds(join(folder, 'folds.json')),
-    record: (index) => samples[index].record,
-    bytes: (index) => samples[index].bytes(),
-    describe: (index) => `${samples[index].file} member ${samples[index].picture.name}`,
-  }
+  return sampleSet(dataset?.name ?? basename(path), samples, allowed, readFolds(join(folder, 'folds.json')))
 }

@@ -1,7 +1,9 @@
+import type { z } from 'zod'
 import { UserError } from '../errors.js'
-import { activeUnits } from './actionUnits.js'
-import type { ImageRecord } from './imageSet.js'
-import { parseJson, sampleSchema } from './schemas.js'
+import { activeUnits, unitsSeen } from './actionUnits.js'
+import type { Fold } from './folds.js'
+import type { ImageRecord, ImageSet } from './imageSet.js'
+import { type datasetSchema, parseJson, sampleSchema } from './schemas.js'
 import { type ByteSource, indexTar, type TarMember } from './tar.js'
 
 /** One picture of a shard: its labels and where its bytes stand. */
@@ -76,4 +78,60 @@ export function indexShard(
     const known = labels ? readLabels(source, labels, aus) : { subject: null, aus: null }
     return { record: { id: key, split, ...known }, picture }
   })
+}
+
+/** A line of `dataset.json`. */
+export type ShardEntry = z.output<typeof datasetSchema>['shards'][number]
+
+/** A sample whose bytes can be had. */
+export interface LoadedSample extends ShardSample {
+  readonly file: string
+  bytes(): Promise<Uint8Array>
+}
+
+/** The samples of a shard that lies in memory, unpacked. */
+export function samplesInMemory(
+  file: string,
+  tar: Uint8Array,
+  split: string | null,
+  aus: readonly number[] | null,
+): LoadedSample[] {
+  const read = (offset: number, length: number) => tar.subarray(offset, offset + length)
+  return indexShard({ name: file, size: tar.length, read }, split, aus).map((sample) => ({
+    ...sample,
+    file,
+    bytes: async () => read(sample.picture.offset, sample.picture.size),
+  }))
+}
+
+/** Samples of one shard of a set, their names made unique by the shard's; their number must be what `dataset.json` says. */
+export function samplesOfEntry(
+  file: string,
+  entry: ShardEntry,
+  samples: readonly LoadedSample[],
+): LoadedSample[] {
+  if (entry.images !== undefined && entry.images !== samples.length)
+    throw new UserError(`${file}: holds ${samples.length} pictures; dataset.json expects ${entry.images}`)
+  return samples.map((sample) => ({
+    ...sample,
+    record: { ...sample.record, id: `${entry.file}/${sample.record.id}` },
+  }))
+}
+
+/** A set of samples; `aus` null: the units that its labels name. */
+export function sampleSet(
+  name: string,
+  samples: readonly LoadedSample[],
+  aus: readonly number[] | null,
+  folds: readonly Fold[] | null,
+): ImageSet {
+  return {
+    name,
+    length: samples.length,
+    aus: aus ?? unitsSeen(samples.map((sample) => sample.record.aus)),
+    folds,
+    record: (index) => samples[index].record,
+    bytes: (index) => samples[index].bytes(),
+    describe: (index) => `${samples[index].file} member ${samples[index].picture.name}`,
+  }
 }
