@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { packagedChromium } from './packagedChromium.mjs'
+
+// Finds and starts a Chromium that can compute by WebGPU, for tests and for the doctor.
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome']
+
+/** No Chromium on this machine starts and offers a WebGPU adapter. The message says what was tried and what to do. */
+export class NoChromiumError extends Error {
+  constructor(tried) {
+    super(`no Chromium with WebGPU: ${tried.join('; ')}`)
+    this.name = 'NoChromiumError'
+  }
+}
+
+/** How to get one, in one sentence. */
+export const GET_CHROMIUM =
+  'Install Chromium or Chrome (Debian: apt-get install chromium), or set FMAE_CHROMIUM to the path of one.'
+
+/**
+ * Starts the first Chromium that offers a WebGPU adapter: that of FMAE_CHROMIUM (a path, or "packaged"), else one that is
+ * installed, else the headless one of an npm package. playwright ends it when this process ends, by Ctrl-C too.
+ * `args`: further switches. Returns { browser (playwright's), version, place, adapter }.
+ * @param {{ args?: string[] }} [options]
+ */
+export async function launchChromium({ args = [] } = {}) {
+  const tried = []
+  for (const { place, prepare } of candidates()) {
+    try {
+      const { flags = [], ...options } = await prepare()
+      const browser = await launch({ ...options, args: ['--enable-unsafe-webgpu', ...flags, ...args] })
+      const adapter = await adapterOf(browser).catch(() => null)
+      if (adapter) return { browser, version: browser.version(), place, adapter }
+      await browser.close()
+      tried.push(`${place} (${browser.version()}) offers no WebGPU adapter`)
+    } catch (error) {
+      tried.push(`${place}: ${reasonOf(error)}`)
+    }
+  }
+  throw new NoChromiumError(tried)
+}
+
+/** Places to look at, in order; `prepare` makes playwright's options. */
+function candidates() {
+  const packaged = { place: 'npm package @sparticuz/chromium', prepare: packagedOptions }
+  const wanted = process.env.FMAE_CHROMIUM
+  if (wanted === 'packaged') return [packaged]
+  if (wanted) return [{ place: wanted, prepare: () => ({ executablePath: wanted }) }]
+  const installed = installedPaths().map((path) => ({
+    place: path,
+    prepare: () => ({ executablePath: path }),
+  }))
+  // playwright knows where Chrome's installers put it on Windows and macOS.
+  const chrome = { place: 'Google Chrome', prepare: () => ({ channel: 'chrome' }) }
+  return [...installed, ...(process.platform === 'linux' ? [] : [chrome]), packaged]
+}
+
+function installedPaths() {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
+  const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)))
+  return process.platform === 'win32' ? [] : paths.filter((path) => existsSync(path)).slice(0, 2)
+}
+
+async function packagedOptions() {
+  const { executablePath, env } = await packagedChromium()
+  // A headless shell takes no software adapter by itself.
+  return { executablePath, env: { ...process.env, ...env }, flags: ['--use-webgpu-adapter=swiftshader'] }
+}
+
+async function launch(options) {
+  const { chromium } = await import('playwright-core')
+  return chromium.launch({ ...options, headless: true, chromiumSandbox: false })
+}
+
+/** Vendor and architecture of the adapter that pages get, or null. The page must be a secure context: localhost is. */
+async function adapterOf(browser) {
+  const page = await browser.newPage()
+  try {
+    await page.route('**/*', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }))
+    await page.goto('http://localhost/')
+    return await page.evaluate(async () => {
+      const adapter = await navigator.gpu?.requestAdapter()
+      return adapter ? `${adapter.info.vendor} ${adapter.info.architecture}` : null
+    })
+  } finally {
+    await page.close()
+  }
+}
+
+/** playwright's message runs on over the browser's whole log; a missing library stands somewhere in it. */
+function reasonOf({ message }) {
+  return /error while loading shared libraries: .*/.exec(message)?.[0] ?? message.trim().split('\n')[0]
+}

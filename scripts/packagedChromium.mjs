@@ -1,0 +1,82 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { brotliDecompress } from 'node:zlib'
+import { root } from './process.mjs'
+
+// The headless Chromium inside the npm package @sparticuz/chromium. The package's own unpacking leaves half a browser
+// behind when it is interrupted, and the libraries that a bare machine lacks (NSS, expat) inside; hence ours.
+
+const PACKAGE = '@sparticuz/chromium'
+const unpackBrotli = promisify(brotliDecompress)
+
+/**
+ * Unpacks the browser into node_modules/.cache once. Returns { executablePath, env }, the environment it needs.
+ * Throws an Error that says why it cannot be had here.
+ */
+export async function packagedChromium() {
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Error(`${PACKAGE} is for linux-x64, this is ${process.platform}-${process.arch}`)
+  const { version, binaries } = await locate()
+  const folder = join(root, 'node_modules', '.cache', 'fmae-webgpu', `chromium-${version}`)
+  if (!(await isFolder(folder))) await unpackInto(folder, binaries)
+  return {
+    executablePath: join(folder, 'chromium'),
+    env: { LD_LIBRARY_PATH: join(folder, 'lib'), FONTCONFIG_FILE: join(folder, 'fonts.conf') },
+  }
+}
+
+async function locate() {
+  let entry
+  try {
+    entry = createRequire(import.meta.url).resolve(PACKAGE) // …/build/cjs/index.cjs
+  } catch {
+    throw new Error(`the package ${PACKAGE} is not installed`)
+  }
+  const home = join(dirname(entry), '..', '..')
+  const { version } = JSON.parse(await readFile(join(home, 'package.json'), 'utf8'))
+  return { version, binaries: join(home, 'bin') }
+}
+
+async function isFolder(path) {
+  return (await readdir(path).catch(() => [])).length > 0
+}
+
+/** The folder appears whole or not at all; whoever comes second takes the first one's. */
+async function unpackInto(folder, binaries) {
+  const fresh = `${folder}.${process.pid}`
+  try {
+    await mkdir(fresh, { recursive: true })
+    const archive = async (name) => unpackBrotli(await readFile(join(binaries, name)))
+    await writeFile(join(fresh, 'chromium'), await archive('chromium.br'), { mode: 0o755 })
+    for (const name of ['al2023.tar.br', 'swiftshader.tar.br', 'fonts.tar.br'])
+      await writeTar(await archive(name), fresh)
+    await writeFile(join(fresh, 'fonts.conf'), fontsFile(folder))
+    await rename(fresh, folder)
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true })
+    if (!(await isFolder(folder))) throw new Error(`${PACKAGE} cannot be unpacked: ${error.message}`)
+  }
+}
+
+async function writeTar(bytes, folder) {
+  const { extract } = await import('tar-stream')
+  const reader = extract()
+  reader.end(bytes)
+  for await (const entry of reader) {
+    const chunks = []
+    for await (const chunk of entry) chunks.push(chunk)
+    if (entry.header.type !== 'file') continue
+    const path = join(folder, entry.header.name)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, Buffer.concat(chunks), { mode: 0o755 })
+  }
+}
+
+function fontsFile(folder) {
+  return `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>${folder}/fonts</dir><cachedir>${folder}/fonts-cache</cachedir></fontconfig>
+`
+}
