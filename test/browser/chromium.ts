@@ -4,7 +4,7 @@ import * as scripts from '../../scripts/chromium.mjs'
 
 export { serveFolder } from '../../scripts/serveFolder.mjs'
 
-/** A page, and what went wrong in it so far: exceptions, console errors, failed requests, a crash. */
+/** A page, and what went wrong in it so far: exceptions, console errors (failed requests among them), a crash. */
 export interface OpenPage {
   readonly page: Page
   readonly errors: readonly string[]
@@ -67,9 +67,6 @@ async function open(
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(`console: ${message.text()} (${message.location().url})`)
   })
-  page.on('requestfailed', (request) =>
-    errors.push(`request: ${request.url()}: ${request.failure()?.errorText}`),
-  )
   await page.goto(url)
   return { page, errors }
 }
