@@ -1,5 +1,5 @@
 /** What `npm run bench -- --json FILE` writes. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const milliseconds = z.number().positive()
 const spread = z.tuple([milliseconds, milliseconds])

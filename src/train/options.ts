@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type PresetName, presets } from '../model/presets.js'
 import { standardisations } from './data/standardise.js'
 

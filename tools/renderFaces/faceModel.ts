@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** A model file that cannot be used; the message names the file and the field. */
 export class FaceModelError extends Error {

@@ -1,6 +1,6 @@
 /** The command line: commander reads it, zod checks it, every complaint names its flag. */
 import { Command, CommanderError } from 'commander'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const integer = (low: number, high: number) =>
   z.coerce.number(`expected an integer from ${low} to ${high}`).int().min(low).max(high)

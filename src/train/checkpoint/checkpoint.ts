@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Choices } from '../../engine/tuner.js'
 import { checkFmaeConfig, checkVitConfig } from '../../model/config.js'
 import { UserError } from '../errors.js'

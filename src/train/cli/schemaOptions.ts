@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { z } from 'zod'
+import * as z from 'zod'
 import { UserError } from '../errors.js'
 
 type Values = Record<string, unknown>

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { UserError } from '../errors.js'
 
 /** The JSON beside a picture in a WebDataset shard; further fields (pose, light, …) are welcome and ignored. */

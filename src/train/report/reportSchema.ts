@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The three fine-tunings of the main job, in the order in which they are shown. */
 export const finetuneNames = ['scratch', 'fmae', 'fmae-iat'] as const
