@@ -1,0 +1,85 @@
+import { addPosition } from '../engine/ops/addPosition.js'
+import { concatTokens } from '../engine/ops/concatTokens.js'
+import { layerNorm } from '../engine/ops/layerNorm.js'
+import { linear } from '../engine/ops/linear.js'
+import type { ParameterArena } from '../engine/parameters.js'
+import type { HostArray, Tensor } from '../engine/tensor.js'
+import { block } from './block.js'
+import { patchCount, type VitConfig } from './config.js'
+import { clsToken, embedPatches, inputPatches } from './vit.js'
+
+/** A classifier, or a masked autoencoder (whose encoder is meant). */
+interface Encoder {
+  readonly parameters: ParameterArena
+  readonly config: VitConfig
+}
+
+/**
+ * Where the encoder looks: the attention of the last block, mean over heads and over the patch tokens as queries (those are what the
+ * classifier pools), the cls token's column left out and the rest divided by its sum. images [B, 3, S, S], not masked → [B, L] in row-major
+ * order of the patches; every row adds up to 1.
+ */
+export async function attentionMap(model: Encoder, images: Tensor): Promise<Float32Array> {
+  const { config } = model
+  const qkv = await readLastQkv(model, images)
+  const L = patchCount(config)
+  const values = (1 + L) * 3 * config.width
+  const map = new Float32Array(images.shape[0]! * L)
+  for (let b = 0; b * L < map.length; b++) {
+    map.set(pooledAttention(qkv.subarray(b * values, (b + 1) * values), config), b * L)
+  }
+  return map
+}
+
+/** q and k are small: they go to the host, which has float64. */
+async function readLastQkv(model: Encoder, images: Tensor): Promise<Float32Array> {
+  let reading: Promise<HostArray> | undefined
+  images.runtime.scope(() => {
+    reading = lastQkv(model, images).read()
+    return undefined
+  })
+  return (await reading) as Float32Array
+}
+
+/** Queries, keys and values of the last block: [B, 1 + L, 3D]. */
+function lastQkv({ parameters, config }: Encoder, images: Tensor): Tensor {
+  const p = (name: string) => parameters.get(name)
+  const embedded = embedPatches(inputPatches(images, config, 'f32'), parameters, config)
+  let x = concatTokens(clsToken(parameters), addPosition(embedded, p('pos_embed'), 1))
+  const last = config.depth - 1
+  for (let i = 0; i < last; i++) x = block(x, parameters, `blocks.${i}`, config, null)
+  const name = `blocks.${last}`
+  const norm = layerNorm(x, p(`${name}.norm1.weight`), p(`${name}.norm1.bias`), config.layerNormEps)
+  return linear(norm, p(`${name}.attn.qkv.weight`), p(`${name}.attn.qkv.bias`))
+}
+
+/** Σ over heads and patch queries of softmax(q·kᵀ/√d) without the cls column, divided by its sum. qkv [1 + L, 3D] of one picture → [L]. */
+function pooledAttention(qkv: Float32Array, config: VitConfig): Float64Array {
+  const L = patchCount(config)
+  const headDim = config.width / config.heads
+  const pooled = new Float64Array(L)
+  for (let head = 0; head < config.heads; head++) {
+    for (let query = 1; query <= L; query++) {
+      const row = attentionRow(qkv, query, head * headDim, config.width, headDim)
+      for (let key = 1; key <= L; key++) pooled[key - 1]! += row[key]!
+    }
+  }
+  const sum = pooled.reduce((total, value) => total + value, 0)
+  return pooled.map((value) => value / sum)
+}
+
+/** softmax(q·kᵀ/√d) of one query token in one head, over all tokens. `first` is the head's first column. */
+function attentionRow(qkv: Float32Array, query: number, first: number, width: number, headDim: number) {
+  const stride = 3 * width
+  const q = query * stride + first
+  const row = new Float64Array(qkv.length / stride)
+  for (let token = 0; token < row.length; token++) {
+    const k = token * stride + width + first
+    for (let i = 0; i < headDim; i++) row[token]! += qkv[q + i]! * qkv[k + i]!
+    row[token]! /= Math.sqrt(headDim)
+  }
+  const largest = row.reduce((a, b) => Math.max(a, b))
+  const weights = row.map((score) => Math.exp(score - largest))
+  const sum = weights.reduce((total, value) => total + value, 0)
+  return weights.map((value) => value / sum)
+}
