@@ -26,11 +26,16 @@ export async function reconstruct(
   const pictures = await Promise.all(Array.from(indices, (index) => loader.load(index)))
   const shape = [pictures.length, CHANNELS, imageSize, imageSize]
   const images = runtime.tensor(concatenate(pictures), shape)
-  const random = new RandomState(runtime, seed, STREAM)
+  const { made: random, release } = runtime.own(() => new RandomState(runtime, seed, STREAM))
   random.setStep(0)
-  const output = model.forward(images, random.uniform([pictures.length, patchCount(model.config)]))
-  const [pred, mask] = [await output.pred.read(), await output.mask.read()]
-  for (const tensor of [images, output.loss, output.pred, output.mask]) tensor.dispose()
+  const outputs = runtime.scope(() => {
+    const noise = random.uniform([pictures.length, patchCount(model.config)])
+    const { pred, mask } = model.forward(images, noise)
+    return [pred, mask]
+  })
+  const [pred, mask] = [await outputs[0]!.read(), await outputs[1]!.read()]
+  for (const tensor of [images, ...outputs]) tensor.dispose()
+  release()
   const patches = patchCount(model.config)
   return pictures.map((picture, i) =>
     sample(

@@ -1,0 +1,91 @@
+import { type ComponentType, render } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { Pretrain } from './acts/pretrain.js'
+import { useHiddenPause } from './hiddenPause.js'
+import { useCommands } from './parts/commands.js'
+import { Badge, Notes, Unavailable } from './parts/notices.js'
+import { Tabs, useHashTab } from './parts/tabs.js'
+import { ThemeSwitch } from './parts/theme.js'
+import { openStudio, type StudioLink, StudioProvider, useStudio } from './studioLink.js'
+
+export interface Act {
+  /** Part of the address after #. */
+  readonly id: string
+  readonly title: string
+  readonly view: ComponentType
+}
+
+const acts: readonly Act[] = [{ id: 'pretrain', title: 'Pretrain', view: Pretrain }]
+
+function App() {
+  const [link, setLink] = useState<StudioLink | null>(null)
+  const [problem, setProblem] = useState<string | null>(null)
+  useEffect(() => {
+    openStudio().then(setLink, (error: Error) => setProblem(error.message))
+  }, [])
+  return (
+    <>
+      <header>
+        <div class="bar">
+          <p class="brand">FMAE on WebGPU</p>
+          {link && <Badge {...link.adapter} />}
+          <ThemeSwitch />
+        </div>
+        <h1>Watch a network learn faces</h1>
+        <p class="lead">
+          A masked autoencoder is trained here, in this page, on your device. No picture and no number leaves
+          it.
+        </p>
+      </header>
+      {problem && <Unavailable reason={problem} />}
+      {!link && !problem && <p class="opening">Looking for a device to compute on …</p>}
+      {link && (
+        <StudioProvider value={link}>
+          <Stage />
+        </StudioProvider>
+      )}
+    </>
+  )
+}
+
+/** The acts; all stay alive, so that nothing is lost by looking at another one. */
+function Stage() {
+  const [current, choose] = useHashTab(acts)
+  const pause = useHiddenPause()
+  const { studio } = useStudio()
+  const { problem, run } = useCommands()
+  // Once everything here listens.
+  useEffect(() => {
+    run(() => studio.restore())
+  }, [])
+  return (
+    <>
+      <Tabs acts={acts} current={current} choose={choose} />
+      <main>
+        <Notes />
+        {problem && (
+          <p class="problem" role="alert">
+            What this page had saved cannot be taken up: {problem}
+          </p>
+        )}
+        {acts.map(({ id, title, view: View }) => (
+          <section key={id} id={`act-${id}`} role="tabpanel" aria-label={title} hidden={id !== current}>
+            <View />
+          </section>
+        ))}
+      </main>
+      <footer>
+        <label class="check">
+          <input type="checkbox" checked={pause.wanted} onChange={pause.toggle} /> Pause training while this
+          page is hidden
+        </label>
+        <p>
+          Runs are kept in this browser's storage for this page and survive a reload. The method: Ning, Salah
+          and Ertugrul, <a href="https://arxiv.org/abs/2407.11243">arXiv 2407.11243</a>.
+        </p>
+      </footer>
+    </>
+  )
+}
+
+render(<App />, document.getElementById('app')!)

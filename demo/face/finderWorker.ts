@@ -1,0 +1,116 @@
+import { type Config, type FaceResult, Human } from '@vladmandic/human'
+import { expose, transfer } from 'comlink'
+import { describeError } from '../../src/train/errors.js'
+import { apply, type FacePoints, faceFrame, frameCorners, inverse, middle, type Point } from './align.js'
+import { facePixels } from './squarePixels.js'
+
+/** A face of a picture, cut out and upright. Places are in pixels of the picture. */
+export interface FoundFace {
+  /** Corners of the square that was cut out, clockwise from the top left of the upright face. */
+  readonly corners: readonly Point[]
+  readonly points: FacePoints
+  /** How far the head leans to the right of the picture, radians. */
+  readonly rotation: number
+  /** RGB bytes, side·side·3. */
+  readonly crop: Uint8Array
+  /** How many faces there are; this is the largest. */
+  readonly faces: number
+}
+
+/** The detector sees this much of the picture at most; landmarks come in whole pixels of it. */
+const VIEW = 768
+/** It wants air around a face: a picture that is all face is shown to it smaller. */
+const FILL = 0.75
+
+/** Indices into the face mesh (MediaPipe's numbering). */
+const MESH = { leftEye: [33, 133], rightEye: [362, 263], noseBase: [2] } as const
+
+let human: Promise<Human> | null = null
+
+const finder = {
+  /** The largest face of a picture, which is used up; null if there is none. `side`: of the crop, in pixels. */
+  async find(picture: ImageBitmap, side: number): Promise<FoundFace | null> {
+    try {
+      human ??= load()
+      const found = await detect(await human, picture)
+      return found && cutOut(picture, found, side)
+    } catch (error) {
+      throw new Error(`The face finder failed: ${describeError(error)}`)
+    } finally {
+      picture.close()
+    }
+  },
+}
+
+export type Finder = typeof finder
+
+/** Models lie beside the page; nothing comes from anywhere else. WebGL where there is one, else plain JavaScript. */
+async function load(): Promise<Human> {
+  const off = { enabled: false }
+  const config: Partial<Config> = {
+    backend: new OffscreenCanvas(1, 1).getContext('webgl2') ? 'webgl' : 'cpu',
+    modelBasePath: new URL('faceModels/', self.location.href).href,
+    cacheModels: false,
+    validateModels: false,
+    warmup: 'none',
+    // Every picture is another one: nothing of the last is kept.
+    cacheSensitivity: 0,
+    filter: off,
+    gesture: off,
+    face: {
+      enabled: true,
+      detector: { rotation: true, maxDetected: 8, minConfidence: 0.3, skipFrames: 0, skipTime: 0 },
+      mesh: { enabled: true },
+      iris: off,
+      attention: off,
+      description: off,
+      emotion: off,
+      antispoof: off,
+      liveness: off,
+    },
+    body: off,
+    hand: off,
+    object: off,
+    segmentation: off,
+  }
+  const made = new Human(config)
+  await made.load()
+  return made
+}
+
+interface Detected {
+  readonly points: FacePoints
+  readonly faces: number
+}
+
+async function detect(human: Human, picture: ImageBitmap): Promise<Detected | null> {
+  const scale = (VIEW * FILL) / Math.max(picture.width, picture.height)
+  const [left, top] = [(VIEW - scale * picture.width) / 2, (VIEW - scale * picture.height) / 2]
+  const context = new OffscreenCanvas(VIEW, VIEW).getContext('2d', { willReadFrequently: true })!
+  context.fillStyle = '#808080'
+  context.fillRect(0, 0, VIEW, VIEW)
+  context.imageSmoothingQuality = 'high'
+  context.drawImage(picture, left, top, scale * picture.width, scale * picture.height)
+  const { face, error } = await human.detect(context.canvas)
+  if (error) throw new Error(error)
+  const whole = face.filter(({ mesh }) => mesh.length > MESH.rightEye[0])
+  if (whole.length === 0) return null
+  const largest = whole.reduce((a, b) => (b.size[0] > a.size[0] ? b : a))
+  const place = { a: scale, b: 0, e: left, f: top }
+  return { points: pointsOf(largest, (point) => apply(inverse(place), point)), faces: whole.length }
+}
+
+function pointsOf({ mesh }: FaceResult, toPicture: (point: Point) => Point): FacePoints {
+  const at = (indices: readonly number[]) =>
+    toPicture(middle(indices.map((index): Point => [mesh[index]![0], mesh[index]![1]])))
+  return { leftEye: at(MESH.leftEye), rightEye: at(MESH.rightEye), noseBase: at(MESH.noseBase) }
+}
+
+function cutOut(picture: ImageBitmap, { points, faces }: Detected, side: number): FoundFace {
+  const frame = faceFrame(points)
+  const crop = facePixels(picture, frame, side)
+  const found = { corners: frameCorners(frame), points, rotation: Math.atan2(frame.b, frame.a), crop, faces }
+  return transfer(found, [crop.buffer])
+}
+
+expose(finder)

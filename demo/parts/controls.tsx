@@ -1,0 +1,121 @@
+import type { JobStatus } from '../protocol.js'
+
+interface SliderProps {
+  readonly label: string
+  readonly value: number
+  readonly min: number
+  readonly max: number
+  readonly step: number
+  readonly disabled?: boolean
+  readonly text?: (value: number) => string
+  readonly change: (value: number) => void
+}
+
+export function Slider({
+  label,
+  value,
+  min,
+  max,
+  step,
+  disabled = false,
+  text = String,
+  change,
+}: SliderProps) {
+  return (
+    <label class="setting">
+      <span>{label}</span>
+      <output>{text(value)}</output>
+      <input
+        type="range"
+        value={value}
+        min={min}
+        max={max}
+        step={step}
+        disabled={disabled}
+        onInput={(event) => change(event.currentTarget.valueAsNumber)}
+      />
+    </label>
+  )
+}
+
+interface ChoiceProps {
+  readonly label: string
+  readonly value: number
+  readonly among: readonly number[]
+  readonly disabled?: boolean
+  readonly change: (value: number) => void
+}
+
+export function Choice({ label, value, among, disabled = false, change }: ChoiceProps) {
+  return (
+    <label class="setting">
+      <span>{label}</span>
+      <select
+        value={value}
+        disabled={disabled}
+        onChange={(event) => change(Number(event.currentTarget.value))}
+      >
+        {among.map((option) => (
+          <option key={option} value={option}>
+            {option}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+interface RunButtonsProps {
+  readonly status: JobStatus
+  /** While a command is on its way. */
+  readonly busy: boolean
+  readonly start: () => void
+  readonly pause: () => void
+  readonly step: () => void
+  readonly reset: () => void
+}
+
+/** Start or pause, one step, reset. */
+export function RunButtons({ status, busy, start, pause, step, reset }: RunButtonsProps) {
+  const { state } = status
+  return (
+    <div class="buttons">
+      {state === 'running' ? (
+        <button type="button" class="primary" disabled={busy} onClick={pause}>
+          Pause
+        </button>
+      ) : (
+        <button type="button" class="primary" disabled={busy || state === 'finished'} onClick={start}>
+          {state === 'empty' ? 'Start' : state === 'finished' ? 'Finished' : 'Go on'}
+        </button>
+      )}
+      <button type="button" disabled={busy || state === 'running' || state === 'finished'} onClick={step}>
+        Step
+      </button>
+      <button type="button" disabled={busy || state === 'empty'} onClick={reset}>
+        Reset
+      </button>
+    </div>
+  )
+}
+
+/** A number and what it is. */
+export function Figure({
+  label,
+  value,
+  unit = '',
+}: {
+  readonly label: string
+  readonly value: string
+  readonly unit?: string
+}) {
+  return (
+    <div class="figure">
+      <dt>{label}</dt>
+      <dd>
+        {value}
+        {unit && <small> {unit}</small>}
+      </dd>
+    </div>
+  )
+}

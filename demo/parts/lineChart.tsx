@@ -1,0 +1,95 @@
+import { useEffect, useRef } from 'preact/hooks'
+import uPlot from 'uplot'
+import { themeChange } from './theme.js'
+
+export interface ChartSeries {
+  readonly label: string
+  /** A CSS custom property that holds the colour, such as --tone-training. */
+  readonly tone: string
+  readonly dash?: readonly number[]
+}
+
+interface Props {
+  readonly title: string
+  /** Names of the axes. */
+  readonly x: string
+  readonly y: string
+  readonly series: readonly ChartSeries[]
+  /** x, then one column per series; null leaves a gap. */
+  readonly data: readonly (readonly (number | null)[])[]
+  readonly height?: number
+}
+
+function colour(property: string): string {
+  // Canvases know no light-dark(): an element's computed colour does.
+  const probe = document.createElement('span')
+  probe.style.color = `var(${property})`
+  document.body.append(probe)
+  const { color } = getComputedStyle(probe)
+  probe.remove()
+  return color
+}
+
+/** A live curve by uPlot, in the page's colours, as wide as there is room. */
+export function LineChart({ title, x, y, series, data, height = 220 }: Props) {
+  const box = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | null>(null)
+  const shape = JSON.stringify([series, x, y, height])
+  useEffect(() => {
+    const parent = box.current!
+    const make = () => {
+      plot.current?.destroy()
+      plot.current = new uPlot(options(), data as uPlot.AlignedData, parent)
+    }
+    const axis = (label: string): uPlot.Axis => ({
+      label,
+      stroke: colour('--soft'),
+      grid: { stroke: colour('--grid'), width: 1 },
+      ticks: { stroke: colour('--grid'), width: 1 },
+      font: '12px system-ui, sans-serif',
+      labelFont: '12px system-ui, sans-serif',
+      labelSize: 22,
+    })
+    const options = (): uPlot.Options => ({
+      width: Math.max(200, parent.clientWidth),
+      height,
+      cursor: { y: false },
+      scales: { x: { time: false } },
+      axes: [axis(x), { ...axis(y), size: 52 }],
+      series: [
+        { label: x },
+        ...series.map(({ label, tone, dash }) => ({
+          label,
+          stroke: colour(tone),
+          width: 1.75,
+          points: { show: false },
+          spanGaps: true,
+          ...(dash ? { dash: [...dash] } : {}),
+        })),
+      ],
+    })
+    make()
+    const observer = new ResizeObserver(() => {
+      const width = parent.clientWidth
+      if (width > 0 && width !== plot.current?.width) plot.current?.setSize({ width, height })
+    })
+    observer.observe(parent)
+    const scheme = matchMedia('(prefers-color-scheme: dark)')
+    addEventListener(themeChange, make)
+    scheme.addEventListener('change', make)
+    return () => {
+      observer.disconnect()
+      removeEventListener(themeChange, make)
+      scheme.removeEventListener('change', make)
+      plot.current?.destroy()
+      plot.current = null
+    }
+  }, [shape])
+  useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data])
+  return (
+    <figure class="chart">
+      <figcaption>{title}</figcaption>
+      <div ref={box} class="plot" role="img" aria-label={`${title}; the latest values stand in the legend`} />
+    </figure>
+  )
+}

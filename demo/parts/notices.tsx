@@ -1,0 +1,62 @@
+import { useState } from 'preact/hooks'
+import type { AdapterSummary } from '../protocol.js'
+import { useStudioEvents } from '../studioLink.js'
+
+/** What computes, and an honest word where it is the CPU. */
+export function Badge({ description, software }: AdapterSummary) {
+  return (
+    <p class="adapter">
+      <span class={software ? 'badge software' : 'badge'}>{software ? 'software adapter' : 'GPU'}</span>{' '}
+      {description}
+      {software && <span class="aside">, on the CPU: a GPU would be far faster</span>}
+    </p>
+  )
+}
+
+/** Where the page cannot compute, it says why and what would help. */
+export function Unavailable({ reason }: { readonly reason: string }) {
+  return (
+    <section class="unavailable" role="alert">
+      <h2>This browser cannot train here</h2>
+      <p>{reason}</p>
+      <p>
+        WebGPU is in Chrome and Edge 113 and newer, in Safari 26 and in Firefox 141 on Windows. It needs a
+        page from https or localhost.
+      </p>
+    </section>
+  )
+}
+
+interface Note {
+  readonly text: string
+  readonly kind: 'note' | 'error'
+}
+
+/** Lines from the worker: what was tuned, what could not be saved, what failed. Each can be put away. */
+export function Notes() {
+  const [notes, setNotes] = useState<readonly Note[]>([])
+  useStudioEvents((event) => {
+    if (event.type !== 'note' && event.type !== 'failed' && event.type !== 'lost') return
+    const text =
+      event.type === 'lost' ? `The device was lost: ${event.text} Load the page again.` : event.text
+    const kind = event.type === 'note' ? 'note' : 'error'
+    setNotes((all) => [...all.filter((other) => other.text !== text), { text, kind }])
+  })
+  if (notes.length === 0) return null
+  return (
+    <ul class="notes" aria-live="polite">
+      {notes.map(({ text, kind }) => (
+        <li key={text} class={kind}>
+          <span>{text}</span>
+          <button
+            type="button"
+            aria-label="Put away"
+            onClick={() => setNotes(notes.filter((n) => n.text !== text))}
+          >
+            ×
+          </button>
+        </li>
+      ))}
+    </ul>
+  )
+}

@@ -1,0 +1,63 @@
+import type { Runtime } from '../../src/engine/runtime.js'
+import type { FmaeConfig } from '../../src/model/config.js'
+import { presets } from '../../src/model/presets.js'
+import type { PictureLoader } from '../../src/train/data/pictureLoader.js'
+import { Pretraining } from '../../src/train/loop/pretraining.js'
+import { pretrainDefaults } from '../../src/train/options.js'
+import { reconstruct } from '../../src/train/quickstart/reconstructions.js'
+import { pretrainRecipes } from '../../src/train/recipes.js'
+import type { JobName, PretrainSettings } from '../protocol.js'
+import { type JobHooks, TrainingJob } from './trainingJob.js'
+
+/** Pictures to pretrain on, and pictures of other people to show what was learnt. */
+export interface PretrainData {
+  readonly loader: PictureLoader
+  readonly train: ArrayLike<number>
+  readonly shown: ArrayLike<number>
+}
+
+/** FMAE pretraining in the page. */
+export function pretrainJob(
+  name: JobName,
+  runtime: Runtime,
+  data: () => Promise<PretrainData>,
+  { tell, takeTurn }: Pick<JobHooks<PretrainSettings>, 'tell' | 'takeTurn'>,
+): TrainingJob<PretrainSettings> {
+  return new TrainingJob<PretrainSettings>({
+    name,
+    tell,
+    takeTurn,
+    make: async (settings) => {
+      const { loader, train } = await data()
+      const config = fmaeConfigOf(settings)
+      const options = optionsOf(settings)
+      const { made: run, release } = runtime.own(
+        () => new Pretraining(runtime, config, options, loader, train),
+      )
+      return { run, info: { config, options, standardise: options.standardise }, release }
+    },
+    show: async (run, step) => {
+      const { loader, shown } = await data()
+      const { model } = run as Pretraining
+      const samples = await reconstruct(runtime, model, loader, shown, 0)
+      tell({ type: 'reconstructions', job: name, step, size: model.config.imageSize, samples })
+    },
+  })
+}
+
+/** The nano model in the sizes that were set; heads of 16, as nano has them. */
+export function fmaeConfigOf({ maskRatio, patchSize, width, depth }: PretrainSettings): FmaeConfig {
+  return { ...presets.nano, maskRatio, patchSize, width, depth, heads: width / 16 }
+}
+
+function optionsOf({ batchSize, baseLearningRate, epochs, maskRatio }: PretrainSettings) {
+  const warmupEpochs = epochs / 10
+  return {
+    ...pretrainDefaults(pretrainRecipes.nano),
+    batchSize,
+    baseLearningRate,
+    epochs,
+    warmupEpochs,
+    maskRatio,
+  }
+}

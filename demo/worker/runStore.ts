@@ -1,0 +1,57 @@
+import type { z } from 'zod'
+import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { storedHistorySchema } from '../protocol.js'
+
+export type StoredHistory = z.output<typeof storedHistorySchema>
+
+const CHECKPOINT = 'checkpoint.safetensors'
+const HISTORY = 'history.json'
+
+/**
+ * The files of one run in the browser's own storage for this page (OPFS): its checkpoint, in the format of the command line, and the
+ * curve so far. A file is replaced as a whole: what was saved before survives a page that is closed in the middle.
+ */
+export class RunStore {
+  private constructor(readonly folder: FileSystemDirectoryHandle) {}
+
+  /** @throws the browser's error where it gives pages no storage, as in some private windows */
+  static async open(name: string): Promise<RunStore> {
+    const root = await navigator.storage.getDirectory()
+    const runs = await root.getDirectoryHandle('runs', { create: true })
+    return new RunStore(await runs.getDirectoryHandle(name, { create: true }))
+  }
+
+  async save(checkpoint: Iterable<Uint8Array>, history: StoredHistory): Promise<void> {
+    await this.#write(CHECKPOINT, checkpoint)
+    await this.#write(HISTORY, [new TextEncoder().encode(JSON.stringify(history))])
+  }
+
+  /** What was saved last; null if there is nothing, or not all of it. */
+  async load(): Promise<{ checkpoint: SafetensorsFile; history: StoredHistory } | null> {
+    const [checkpoint, history] = [await this.#read(CHECKPOINT), await this.#read(HISTORY)]
+    if (!checkpoint || !history) return null
+    const parsed = storedHistorySchema.parse(JSON.parse(new TextDecoder().decode(history)))
+    return { checkpoint: decodeSafetensors(checkpoint, CHECKPOINT), history: parsed }
+  }
+
+  async clear(): Promise<void> {
+    for await (const name of this.folder.keys()) await this.folder.removeEntry(name)
+  }
+
+  async #write(name: string, parts: Iterable<Uint8Array>): Promise<void> {
+    const file = await this.folder.getFileHandle(name, { create: true })
+    const stream = await file.createWritable()
+    for (const part of parts) await stream.write(new Uint8Array(part))
+    await stream.close()
+  }
+
+  async #read(name: string): Promise<Uint8Array | null> {
+    try {
+      const file = await (await this.folder.getFileHandle(name)).getFile()
+      return new Uint8Array(await file.arrayBuffer())
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'NotFoundError') return null
+      throw error
+    }
+  }
+}

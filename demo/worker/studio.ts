@@ -1,0 +1,85 @@
+import { openDevice } from '../../src/engine/device.js'
+import type { Runtime } from '../../src/engine/runtime.js'
+import {
+  type AdapterSummary,
+  type PretrainSettings,
+  pretrainSettingsSchema,
+  type StudioEvent,
+} from '../protocol.js'
+import { type Faces, fetchFaces, shownFaces } from './faces.js'
+import { type PretrainData, pretrainJob } from './pretrainJob.js'
+import type { TrainingJob } from './trainingJob.js'
+
+/** People shown while a network learns. */
+const SHOWN = 6
+
+/** What is trained, or could be: one at a time has the device. */
+interface Trainee {
+  readonly running: boolean
+  pause(): Promise<void>
+  resume(): void
+}
+
+/**
+ * Everything that computes for the page, in a worker: one device, the runs, the faces. The page calls its parts through comlink
+ * (`studio.pretrain.begin(…)`), and hears of what happens by events.
+ */
+export class Studio {
+  readonly pretrain: TrainingJob<PretrainSettings>
+  readonly #trainees: ReadonlyMap<string, Trainee>
+  #faces: Promise<Faces> | null = null
+
+  private constructor(
+    readonly runtime: Runtime,
+    readonly tell: (event: StudioEvent) => void,
+  ) {
+    const hooks = (name: string) => ({ tell, takeTurn: () => this.#pauseOthers(name) })
+    this.pretrain = pretrainJob('pretrain', runtime, () => this.#pretrainData(), hooks('pretrain'))
+    this.#trainees = new Map<string, Trainee>([['pretrain', this.pretrain]])
+    runtime.device.lost.then(({ message }) => tell({ type: 'lost', text: message }))
+  }
+
+  /** @throws NoAdapterError, DeviceError: this browser cannot compute */
+  static async open(tell: (event: StudioEvent) => void): Promise<Studio> {
+    return new Studio(await openDevice(), tell)
+  }
+
+  adapter(): AdapterSummary {
+    const { description, vendor, architecture, software } = this.runtime.caps
+    return { description: description || `${vendor} ${architecture}`.trim() || 'not told', software }
+  }
+
+  /** Takes up the runs that the browser's storage holds. */
+  async restore(): Promise<void> {
+    await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings))
+  }
+
+  /** Pauses whatever trains and tells what it was, so that it can go on when the page is in sight again. */
+  async pauseAll(): Promise<string[]> {
+    const running = [...this.#trainees].filter(([, trainee]) => trainee.running)
+    for (const [, trainee] of running) await trainee.pause()
+    return running.map(([name]) => name)
+  }
+
+  resumeAll(names: readonly string[]): void {
+    for (const name of names) this.#trainees.get(name)?.resume()
+  }
+
+  async #pauseOthers(name: string): Promise<void> {
+    for (const [other, trainee] of this.#trainees) if (other !== name) await trainee.pause()
+  }
+
+  faces(): Promise<Faces> {
+    this.#faces ??= fetchFaces((share) => this.tell({ type: 'loading', share }))
+    // A server that failed may answer the next time.
+    this.#faces.catch(() => {
+      this.#faces = null
+    })
+    return this.#faces
+  }
+
+  async #pretrainData(): Promise<PretrainData> {
+    const faces = await this.faces()
+    return { loader: faces.loader, train: faces.data.pretrain, shown: shownFaces(faces, SHOWN) }
+  }
+}

@@ -1,0 +1,265 @@
+import { proxyMarker } from 'comlink'
+import type { Choices } from '../../src/engine/tuner.js'
+import {
+  type CheckpointInfo,
+  encodeCheckpoint,
+  restoreCheckpoint,
+} from '../../src/train/checkpoint/checkpoint.js'
+import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { describeError } from '../../src/train/errors.js'
+import { settleVariants } from '../../src/train/loop/settleVariants.js'
+import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
+import { type StepRecord, stepsPerEpoch, trainLoop } from '../../src/train/loop/trainLoop.js'
+import type { JobName, JobState, JobStatus, StepPoint, StudioEvent } from '../protocol.js'
+import { RunStore } from './runStore.js'
+
+/** What a run under the user's hand is made of. */
+export interface JobRun {
+  readonly run: TrainingRun
+  readonly info: CheckpointInfo
+  /** Gives the run's device memory back. */
+  readonly release: () => void
+}
+
+/** A running job is saved this often, so that a reload loses little. */
+const SAVE_EVERY_MS = 10_000
+/** Pictures and scores are drawn anew this often at most; they take time from training. */
+const VIEW_EVERY_MS = 2_000
+
+export interface JobHooks<Settings> {
+  readonly name: JobName
+  readonly tell: (event: StudioEvent) => void
+  /** Asks whatever else trains to stop: one training at a time. */
+  readonly takeTurn: () => Promise<void>
+  /** Makes a run from the start. */
+  readonly make: (settings: Settings) => Promise<JobRun>
+  /** Shows how far it is; training waits for it. */
+  readonly show: (run: TrainingRun, step: number) => Promise<void>
+}
+
+/**
+ * One training of the page: starts, pauses, does single steps, and is kept in the browser's storage, from where it goes on after a
+ * reload. The training itself is that of the command line (src/train/loop).
+ */
+export class TrainingJob<Settings> {
+  /** The page calls it where it is. */
+  readonly [proxyMarker] = true
+  #current: { made: JobRun; settings: Settings } | null = null
+  #steps: StepPoint[] = []
+  #state: JobState = 'empty'
+  #loop: Promise<void> | null = null
+  #stopAt = 0
+  #store: RunStore | null = null
+  #lastSave = 0
+  #lastView = 0
+
+  constructor(readonly hooks: JobHooks<Settings>) {}
+
+  get run(): TrainingRun | null {
+    return this.#current?.made.run ?? null
+  }
+
+  get running(): boolean {
+    return this.#loop !== null
+  }
+
+  /** Takes up what storage holds of this run; goes on at once if it was running when the page was left. */
+  async restore(read: (settings: unknown) => Settings): Promise<void> {
+    this.#store = await this.#openStore()
+    const saved = await this.#store?.load()
+    if (!saved) return
+    const { checkpoint, history } = saved
+    await this.take(read(history.settings), checkpoint, history.steps)
+    if (history.running) this.resume()
+  }
+
+  /** Replaces the run by one from a checkpoint. */
+  async take(
+    settings: Settings,
+    checkpoint: SafetensorsFile,
+    steps: readonly StepPoint[] = [],
+  ): Promise<void> {
+    await this.#begin(settings, checkpoint, steps)
+    await this.#save(false)
+    await this.#show()
+  }
+
+  /** Begins a run with `settings`, or goes on with the one there is. Returns at once; `pause` ends it. */
+  async begin(settings: Settings): Promise<void> {
+    await this.#ready(settings)
+    this.resume()
+  }
+
+  /** Goes on, if there is something to go on with. */
+  resume(): void {
+    if (!this.#current || this.#loop || this.#state === 'finished') return
+    this.#run(Number.POSITIVE_INFINITY)
+  }
+
+  /** Does so many steps and rests. */
+  async advance(steps: number, settings: Settings): Promise<void> {
+    await this.#ready(settings)
+    if (this.#state !== 'finished') await this.#run(this.run!.optimizer.stepCount + steps)
+  }
+
+  /** Stops after the step at hand and saves. */
+  async pause(): Promise<void> {
+    this.#stopAt = 0
+    await this.#loop
+  }
+
+  async #ready(settings: Settings): Promise<void> {
+    await this.hooks.takeTurn()
+    await this.pause()
+    if (!this.#current) await this.#begin(settings, null, [])
+  }
+
+  #run(stopAt: number): Promise<void> {
+    this.#stopAt = stopAt
+    this.#loop = this.#train().finally(() => {
+      this.#loop = null
+    })
+    return this.#loop
+  }
+
+  /** Throws the run away, its files too. */
+  async reset(): Promise<void> {
+    await this.pause()
+    this.#drop()
+    await this.#store?.clear()
+    this.#steps = []
+    this.#setState('empty')
+  }
+
+  /** The run as a file of the command line's format. */
+  async download(): Promise<Uint8Array[]> {
+    const { made } = this.#current!
+    return [...(await encodeCheckpoint('this run', made.run, made.info))]
+  }
+
+  async #begin(
+    settings: Settings,
+    checkpoint: SafetensorsFile | null,
+    steps: readonly StepPoint[],
+  ): Promise<void> {
+    await this.pause()
+    const made = await this.hooks.make(settings)
+    let pinned: Choices | null = null
+    try {
+      if (checkpoint) pinned = restoreCheckpoint(checkpoint, 'the checkpoint', made.run, made.info)
+    } catch (error) {
+      made.release()
+      throw error
+    }
+    this.#drop()
+    this.#current = { made, settings }
+    this.#store ??= await this.#openStore()
+    await settleVariants(made.run, {
+      tune: true,
+      pinned,
+      say: (text) => this.hooks.tell({ type: 'note', text }),
+    })
+    const done = made.run.optimizer.stepCount
+    this.#steps = steps.filter(({ step }) => step <= done)
+    this.hooks.tell({ type: 'history', job: this.hooks.name, settings, steps: this.#steps })
+    this.#setState(done >= this.#total ? 'finished' : 'paused')
+  }
+
+  #drop(): void {
+    this.#current?.made.release()
+    this.#current = null
+  }
+
+  async #train(): Promise<void> {
+    const { run } = this.#current!.made
+    this.#setState('running')
+    this.#lastSave = performance.now()
+    try {
+      const outcome = await trainLoop({
+        run,
+        stopRequested: () => run.optimizer.stepCount >= this.#stopAt,
+        onSteps: (records, imagesPerSecond) => this.#afterSteps(records, imagesPerSecond),
+        onEpoch: async () => {},
+      })
+      this.#setState(outcome === 'finished' ? 'finished' : 'paused')
+      await this.#show()
+      await this.#save(false)
+    } catch (error) {
+      this.#setState('paused')
+      this.hooks.tell({ type: 'failed', job: this.hooks.name, text: describeError(error) })
+    }
+  }
+
+  async #afterSteps(records: readonly StepRecord[], imagesPerSecond: number): Promise<void> {
+    const { run } = this.#current!.made
+    const steps = records.map(({ step, losses }) => ({ step, losses }))
+    this.#steps.push(...steps)
+    const { batchSize, accumulation } = run.settings
+    this.hooks.tell({
+      type: 'steps',
+      job: this.hooks.name,
+      steps,
+      speed: {
+        imagesPerSecond,
+        millisecondsPerStep: (1000 * batchSize * accumulation) / imagesPerSecond,
+        deviceBytes: run.runtime.memory.usage.bufferBytes,
+      },
+    })
+    this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.#status })
+    if (performance.now() - this.#lastView > VIEW_EVERY_MS) await this.#show()
+    if (performance.now() - this.#lastSave > SAVE_EVERY_MS) await this.#save(true)
+  }
+
+  async #show(): Promise<void> {
+    const { run } = this.#current!.made
+    await this.hooks.show(run, run.optimizer.stepCount)
+    this.#lastView = performance.now()
+  }
+
+  async #save(running: boolean): Promise<void> {
+    const { made, settings } = this.#current!
+    const { name, tell } = this.hooks
+    try {
+      const checkpoint = await encodeCheckpoint(`${name} in the browser's storage`, made.run, made.info)
+      await this.#store?.save(checkpoint, { settings, steps: this.#steps, running })
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error
+      tell({ type: 'note', text: `The run could not be saved (${error.message}): a reload would lose it.` })
+    }
+    this.#lastSave = performance.now()
+  }
+
+  async #openStore(): Promise<RunStore | null> {
+    try {
+      return await RunStore.open(this.hooks.name)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.hooks.tell({
+        type: 'note',
+        text: `This browser gives the page no storage (${reason}): runs do not survive a reload.`,
+      })
+      return null
+    }
+  }
+
+  get #total(): number {
+    const { run } = this.#current!.made
+    return stepsPerEpoch(run.batches, run.settings.accumulation) * run.schedule.epochs
+  }
+
+  get #status(): JobStatus {
+    const run = this.run
+    if (!run) return { state: 'empty', step: 0, totalSteps: 0, epochs: 0 }
+    return {
+      state: this.#state,
+      step: run.optimizer.stepCount,
+      totalSteps: this.#total,
+      epochs: run.schedule.epochs,
+    }
+  }
+
+  #setState(state: JobState): void {
+    this.#state = state
+    this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.#status })
+  }
+}
