@@ -17,35 +17,45 @@ const OVERSLEPT_CORRECTION = 0.6
  */
 export class Patience {
   readonly #millisecondsPerDispatch = new WeakMap<object, number>()
-  #busySince = performance.now()
+  /** When the work under way was handed over; null while the device has nothing to do. */
+  #busySince: number | null = null
   #dispatchesDone = 0
   #pipelines = 0
   /** When the sleep ended; null where there was none. */
   #wokeAt: number | null = null
 
+  /** Work is handed to the device. Time in which it had none says nothing of how long work takes. */
+  submitted(): void {
+    this.#busySince ??= performance.now()
+  }
+
   /** Sleeps while `dispatches`, counted from the start, are mostly still under way. `read` is what will be mapped. */
   async wait(dispatches: number, read: Storage): Promise<void> {
     const rate = this.#millisecondsPerDispatch.get(this.#kind(read)) ?? 0
     const expected = (dispatches - this.#dispatchesDone) * rate
-    const left = SLEPT_SHARE * expected - (performance.now() - this.#busySince)
+    const now = performance.now()
+    const left = SLEPT_SHARE * expected - (now - (this.#busySince ?? now))
     this.#wokeAt = null
     if (left <= SHORTEST_SLEEP_MS) return
     await new Promise((resolve) => setTimeout(resolve, left))
     this.#wokeAt = performance.now()
   }
 
-  /** All `dispatches` are finished: learns from how long they took, unless pipelines were compiled meanwhile. */
-  done(dispatches: number, pipelines: number, read: Storage): void {
+  /**
+   * All `dispatches` are finished: learns from how long they took, unless pipelines were compiled meanwhile. `idle`: no others follow
+   * them yet.
+   */
+  done(dispatches: number, pipelines: number, read: Storage, idle: boolean): void {
     const now = performance.now()
     const finished = dispatches - this.#dispatchesDone
-    if (finished > 0 && pipelines === this.#pipelines) {
+    if (finished > 0 && this.#busySince !== null && pipelines === this.#pipelines) {
       const overslept = this.#wokeAt !== null && now - this.#wokeAt < OVERSLEPT_MS
       const kind = this.#kind(read)
       const known = this.#millisecondsPerDispatch.get(kind) ?? 0
       const measured = (now - this.#busySince) / finished
       this.#millisecondsPerDispatch.set(kind, overslept ? known * OVERSLEPT_CORRECTION : measured)
     }
-    this.#busySince = now
+    this.#busySince = idle ? null : now
     this.#dispatchesDone = dispatches
     this.#pipelines = pipelines
   }

@@ -233,6 +233,7 @@ export class Runtime {
     this.#encoder = null
     this.#queued = 0
     this.counters.submits++
+    this.#patience.submitted()
   }
 
   /** Reads a tensor's bytes; throws what went wrong on the device, if anything did. */
@@ -245,7 +246,8 @@ export class Runtime {
     const { dispatches } = this.counters
     await this.#patience.wait(dispatches, tensor.storage)
     const bytes = await this.#readback.read(staging, byteLength)
-    this.#patience.done(dispatches, this.#pipelines.size, tensor.storage)
+    const idle = this.counters.dispatches === dispatches
+    this.#patience.done(dispatches, this.#pipelines.size, tensor.storage, idle)
     this.#throwFailure()
     return bytes
   }
