@@ -30,7 +30,7 @@ export function pretrainJob(
     make: async (settings) => {
       const { loader, train } = await data()
       const config = fmaeConfigOf(settings)
-      const options = optionsOf(settings)
+      const options = pretrainOptionsOf(settings)
       const { made: run, release } = runtime.own(
         () => new Pretraining(runtime, config, options, loader, train),
       )
@@ -50,7 +50,8 @@ export function fmaeConfigOf({ maskRatio, patchSize, width, depth }: PretrainSet
   return { ...presets.nano, maskRatio, patchSize, width, depth, heads: width / 16 }
 }
 
-function optionsOf({ batchSize, baseLearningRate, epochs, maskRatio }: PretrainSettings) {
+/** The nano recipe under these settings: what the command line calls the options of a run. */
+export function pretrainOptionsOf({ batchSize, baseLearningRate, epochs, maskRatio }: PretrainSettings) {
   const warmupEpochs = epochs / 10
   return {
     ...pretrainDefaults(pretrainRecipes.nano),

@@ -7,8 +7,10 @@ import {
   type StudioEvent,
 } from '../protocol.js'
 import { type Faces, fetchFaces, shownFaces } from './faces.js'
+import { adopted, settingsOfFile } from './pretrainedFile.js'
 import { type PretrainData, pretrainJob } from './pretrainJob.js'
 import type { TrainingJob } from './trainingJob.js'
+import { TryIt } from './tryIt.js'
 
 /** People shown while a network learns. */
 const SHOWN = 6
@@ -26,6 +28,7 @@ interface Trainee {
  */
 export class Studio {
   readonly pretrain: TrainingJob<PretrainSettings>
+  readonly tryIt: TryIt
   readonly #trainees: ReadonlyMap<string, Trainee>
   #faces: Promise<Faces> | null = null
 
@@ -36,6 +39,14 @@ export class Studio {
     const hooks = (name: string) => ({ tell, takeTurn: () => this.#pauseOthers(name) })
     this.pretrain = pretrainJob('pretrain', runtime, () => this.#pretrainData(), hooks('pretrain'))
     this.#trainees = new Map<string, Trainee>([['pretrain', this.pretrain]])
+    this.tryIt = new TryIt(runtime, {
+      sources: () => new Map([['pretrain', this.pretrain]]),
+      takePretrained: async (file, info, name) => {
+        const settings = settingsOfFile(info, name)
+        await this.#pauseOthers('pretrain')
+        await this.pretrain.take(settings, adopted(file, settings))
+      },
+    })
     runtime.device.lost.then(({ message }) => tell({ type: 'lost', text: message }))
   }
 

@@ -59,6 +59,11 @@ export class TrainingJob<Settings> {
     return this.#current?.made.run ?? null
   }
 
+  /** What its checkpoints say of the run. */
+  get info(): CheckpointInfo | null {
+    return this.#current?.made.info ?? null
+  }
+
   get running(): boolean {
     return this.#loop !== null
   }
@@ -131,10 +136,16 @@ export class TrainingJob<Settings> {
     this.#setState('empty')
   }
 
-  /** The run as a file of the command line's format. */
+  /** The run as a file of the command line's format. Training waits for it, so that all tensors are of one step. */
   async download(): Promise<Uint8Array[]> {
+    const [running, stopAt] = [this.running, this.#stopAt]
+    await this.pause()
     const { made } = this.#current!
-    return [...(await encodeCheckpoint('this run', made.run, made.info))]
+    try {
+      return [...(await encodeCheckpoint('this run', made.run, made.info))]
+    } finally {
+      if (running) this.#run(stopAt)
+    }
   }
 
   async #begin(
