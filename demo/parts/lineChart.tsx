@@ -54,6 +54,8 @@ export function LineChart({ title, x, y, series, data, height = 220 }: Props) {
       width: Math.max(200, parent.clientWidth),
       height,
       cursor: { y: false },
+      // One line needs no key; its value under the pointer is not worth a row that jumps.
+      legend: { show: series.length > 1, live: false },
       scales: { x: { time: false } },
       axes: [axis(x), { ...axis(y), size: 52 }],
       series: [
@@ -89,7 +91,7 @@ export function LineChart({ title, x, y, series, data, height = 220 }: Props) {
   return (
     <figure class="chart">
       <figcaption>{title}</figcaption>
-      <div ref={box} class="plot" role="img" aria-label={`${title}; the latest values stand in the legend`} />
+      <div ref={box} class="plot" role="img" aria-label={title} />
     </figure>
   )
 }
