@@ -63,6 +63,11 @@ export type StudioEvent =
       readonly size: number
       readonly samples: readonly ReconstructionView[]
     }
+  /** The two classifiers of act 2, as one run: `step` is that which both have done. */
+  | { readonly type: 'fineTune'; readonly status: JobStatus; readonly plan: FineTunePlan | null }
+  /** What both classifiers know so far, at each step where they were examined. */
+  | { readonly type: 'exams'; readonly facts: ExamFacts; readonly exams: readonly FineTuneExam[] }
+  | { readonly type: 'featureMaps'; readonly maps: FeatureMaps }
   /** A run ended by an error; what was saved before it is kept. */
   | { readonly type: 'failed'; readonly job: JobName; readonly text: string }
   /** The device is gone: nothing runs until the page is loaded again. */
@@ -103,6 +108,96 @@ export const pretrainDefaultSettings: PretrainSettings = {
 export const storedHistorySchema = z.object({
   settings: z.unknown(),
   steps: z.array(z.object({ step: count, losses: z.record(z.string(), z.number()) })),
+  /** It was running when it was saved, so it goes on after a reload. */
+  running: z.boolean(),
+})
+
+/** What can be set for fine-tuning, checked again when it comes back from storage. */
+export const fineTuneSettingsSchema = z.object({
+  /** Strength of the gradient reversal in one of the two classifiers; the other has 0. */
+  lambda: z.number().min(0.1).max(4),
+  batchSize: count,
+  epochs: count,
+  /** For 256 pictures a step, as in the command line. */
+  baseLearningRate: z.number().positive(),
+})
+export type FineTuneSettings = z.output<typeof fineTuneSettingsSchema>
+
+export const fineTuneDefaultSettings: FineTuneSettings = {
+  lambda: 1,
+  batchSize: 16,
+  epochs: 8,
+  baseLearningRate: 3.2e-2,
+}
+
+/** Settings of a pair of classifiers, and where both start. */
+export const fineTunePlanSchema = fineTuneSettingsSchema.extend({
+  encoder: z.object({
+    imageSize: count,
+    patchSize: count,
+    width: count,
+    depth: count,
+    heads: count,
+    mlpRatio: z.number().positive(),
+    layerNormEps: z.number().positive(),
+  }),
+  /** Step of act 1 that the encoder was taken at; null if it starts at random. */
+  pretrainStep: z.int().nonnegative().nullable(),
+})
+export type FineTunePlan = z.output<typeof fineTunePlanSchema>
+
+const share = z.number().min(0).max(1)
+
+const scoresSchema = z.object({
+  /** Mean F1 over the AUs, "present" from probability 0.5 on. */
+  f1At05: share,
+  /** The same at the one threshold that makes it highest on the very pictures of the exam: optimistic. */
+  f1Best: share,
+  threshold: share,
+  /** Mean area under the ROC curve over the AUs; null where no AU has both classes. */
+  auc: share.nullable(),
+  /** Share of pictures in which a softmax regression on the features, fitted to convergence, names the right person. */
+  probe: share,
+})
+/** What a classifier knows at one step. */
+export type ClassifierScores = z.output<typeof scoresSchema>
+
+const examSchema = z.object({ step: z.int().nonnegative(), plain: scoresSchema, iat: scoresSchema })
+/** Both classifiers, examined after the same step with the same pictures. */
+export type FineTuneExam = z.output<typeof examSchema>
+
+/** What the exams are held with, the same pictures each time. */
+export interface ExamFacts {
+  /** Pictures of people never trained on: AU scores. */
+  readonly unseenPictures: number
+  readonly unseenPeople: number
+  /** Pictures of people of both kinds: probe. */
+  readonly probePictures: number
+  readonly probePeople: number
+  /** Accuracy of guessing people, and of telling them apart by their true AU labels alone. */
+  readonly chance: number
+  readonly labelsOnly: number
+}
+
+const pointsSchema = z.array(z.tuple([z.number(), z.number()]))
+
+const featureMapsSchema = z.object({
+  step: z.int().nonnegative(),
+  /** Person of each point, 0 … people − 1. */
+  people: z.array(z.int().nonnegative()),
+  /** So many people, the first ones, are trained on; the others are not. */
+  known: count,
+  /** Places of the pictures' features in the plane, within the unit circle. */
+  plain: pointsSchema,
+  iat: pointsSchema,
+})
+/** Maps of the same pictures' features in both classifiers. */
+export type FeatureMaps = z.output<typeof featureMapsSchema>
+
+export const storedPairSchema = z.object({
+  plan: fineTunePlanSchema,
+  exams: z.array(examSchema),
+  maps: featureMapsSchema.nullable(),
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
 })

@@ -2,15 +2,18 @@ import { openDevice } from '../../src/engine/device.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import {
   type AdapterSummary,
+  type JobName,
   type PretrainSettings,
   pretrainSettingsSchema,
   type StudioEvent,
 } from '../protocol.js'
 import { type Faces, fetchFaces, shownFaces } from './faces.js'
+import { FineTunePair } from './fineTunePair.js'
+import { startingEncoder } from './fineTuneStart.js'
 import { adopted, settingsOfFile } from './pretrainedFile.js'
 import { type PretrainData, pretrainJob } from './pretrainJob.js'
 import type { TrainingJob } from './trainingJob.js'
-import { TryIt } from './tryIt.js'
+import { type ModelSource, TryIt } from './tryIt.js'
 
 /** People shown while a network learns. */
 const SHOWN = 6
@@ -28,6 +31,7 @@ interface Trainee {
  */
 export class Studio {
   readonly pretrain: TrainingJob<PretrainSettings>
+  readonly fineTune: FineTunePair
   readonly tryIt: TryIt
   readonly #trainees: ReadonlyMap<string, Trainee>
   #faces: Promise<Faces> | null = null
@@ -38,9 +42,22 @@ export class Studio {
   ) {
     const hooks = (name: string) => ({ tell, takeTurn: () => this.#pauseOthers(name) })
     this.pretrain = pretrainJob('pretrain', runtime, () => this.#pretrainData(), hooks('pretrain'))
-    this.#trainees = new Map<string, Trainee>([['pretrain', this.pretrain]])
+    this.fineTune = new FineTunePair(runtime, {
+      ...hooks('fineTune'),
+      faces: () => this.faces(),
+      encoder: () => startingEncoder(this.pretrain),
+    })
+    this.#trainees = new Map<string, Trainee>([
+      ['pretrain', this.pretrain],
+      ['fineTune', this.fineTune],
+    ])
     this.tryIt = new TryIt(runtime, {
-      sources: () => new Map([['pretrain', this.pretrain]]),
+      sources: () =>
+        new Map<JobName, ModelSource>([
+          ['fineTuneIat', this.fineTune.iat],
+          ['fineTunePlain', this.fineTune.plain],
+          ['pretrain', this.pretrain],
+        ]),
       takePretrained: async (file, info, name) => {
         const settings = settingsOfFile(info, name)
         await this.#pauseOthers('pretrain')
@@ -63,6 +80,7 @@ export class Studio {
   /** Takes up the runs that the browser's storage holds. */
   async restore(): Promise<void> {
     await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings))
+    await this.fineTune.restore()
   }
 
   /** Pauses whatever trains and tells what it was, so that it can go on when the page is in sight again. */

@@ -70,12 +70,32 @@ export class TrainingJob<Settings> {
 
   /** Takes up what storage holds of this run; goes on at once if it was running when the page was left. */
   async restore(read: (settings: unknown) => Settings): Promise<void> {
+    try {
+      if (await this.load(read)) this.resume()
+    } catch (error) {
+      const { name, tell } = this.hooks
+      tell({
+        type: 'failed',
+        job: name,
+        text: `The saved run ${name} cannot be taken up: ${describeError(error)}`,
+      })
+    }
+  }
+
+  /** Takes up what storage holds of this run. Returns whether it was running when the page was left. */
+  async load(read: (settings: unknown) => Settings): Promise<boolean> {
     this.#store = await this.#openStore()
     const saved = await this.#store?.load()
-    if (!saved) return
+    if (!saved) return false
     const { checkpoint, history } = saved
     await this.take(read(history.settings), checkpoint, history.steps)
-    if (history.running) this.resume()
+    return history.running
+  }
+
+  /** Makes a run from the start, without a step yet, and saves it. */
+  async prepare(settings: Settings): Promise<void> {
+    await this.#begin(settings, null, [])
+    await this.#save(false)
   }
 
   /** Replaces the run by one from a checkpoint. */
@@ -184,7 +204,8 @@ export class TrainingJob<Settings> {
   async #train(): Promise<void> {
     const { run } = this.#current!.made
     this.#setState('running')
-    this.#lastSave = performance.now()
+    // Saved after the first steps: from then on a reload finds a run that goes on.
+    this.#lastSave = Number.NEGATIVE_INFINITY
     try {
       const outcome = await trainLoop({
         run,
@@ -216,7 +237,7 @@ export class TrainingJob<Settings> {
         deviceBytes: run.runtime.memory.usage.bufferBytes,
       },
     })
-    this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.#status })
+    this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.status })
     if (performance.now() - this.#lastView > VIEW_EVERY_MS) await this.#show()
     if (performance.now() - this.#lastSave > SAVE_EVERY_MS) await this.#save(true)
   }
@@ -258,7 +279,7 @@ export class TrainingJob<Settings> {
     return stepsPerEpoch(run.batches, run.settings.accumulation) * run.schedule.epochs
   }
 
-  get #status(): JobStatus {
+  get status(): JobStatus {
     const run = this.run
     if (!run) return { state: 'empty', step: 0, totalSteps: 0, epochs: 0 }
     return {
@@ -271,6 +292,6 @@ export class TrainingJob<Settings> {
 
   #setState(state: JobState): void {
     this.#state = state
-    this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.#status })
+    this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.status })
   }
 }

@@ -1,0 +1,262 @@
+import { proxyMarker } from 'comlink'
+import type { Runtime } from '../../src/engine/runtime.js'
+import type { VitConfig } from '../../src/model/config.js'
+import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { describeError, UserError } from '../../src/train/errors.js'
+import type { FineTuning } from '../../src/train/loop/fineTuning.js'
+import {
+  type FeatureMaps,
+  type FineTuneExam,
+  type FineTunePlan,
+  type FineTuneSettings,
+  fineTunePlanSchema,
+  type JobState,
+  type JobStatus,
+  type StudioEvent,
+} from '../protocol.js'
+import type { Faces } from './faces.js'
+import { Examiner } from './fineTuneExam.js'
+import { fineTuneJob } from './fineTuneJob.js'
+import { mapFeatures } from './fineTuneMap.js'
+import { FineTuneStore } from './fineTuneStore.js'
+import type { TrainingJob } from './trainingJob.js'
+
+/** Where both classifiers start. */
+export interface StartingEncoder {
+  readonly config: VitConfig
+  /** Step of act 1, and its checkpoint; null for a start at random. */
+  readonly pretrained: { readonly step: number; readonly file: SafetensorsFile } | null
+}
+
+interface Hooks {
+  readonly tell: (event: StudioEvent) => void
+  /** Asks whatever else trains to stop: one training at a time. */
+  readonly takeTurn: () => Promise<void>
+  readonly faces: () => Promise<Faces>
+  readonly encoder: () => Promise<StartingEncoder>
+}
+
+/** A turn of one classifier takes about so long, so that both curves grow together. */
+const TURN_MS = 2_000
+const STEPS_PER_TURN = { first: 5, least: 5, most: 50 }
+/** Training between two exams takes so many times as long as an exam did: exams get a quarter of the time at most. */
+const TRAINING_PER_EXAM = 3
+
+/**
+ * Act 2: two classifiers of the same faces, from the same weights, in the same order. One of them has an identity head behind gradient
+ * reversal. They take turns on the device, are examined together, and are kept in the browser's storage.
+ */
+export class FineTunePair {
+  /** The page calls it where it is. */
+  readonly [proxyMarker] = true
+  readonly plain: TrainingJob<FineTunePlan>
+  readonly iat: TrainingJob<FineTunePlan>
+  readonly #store = new FineTuneStore()
+  #plan: FineTunePlan | null = null
+  /** While the two are made. */
+  #encoder: SafetensorsFile | null = null
+  #examiner: Examiner | null = null
+  #exams: FineTuneExam[] = []
+  #maps: FeatureMaps | null = null
+  #state: JobState = 'empty'
+  #loop: Promise<void> | null = null
+  #stopping = false
+  #stepsPerTurn = STEPS_PER_TURN.first
+  #examMs = 0
+  #trainedMs = 0
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly hooks: Hooks,
+  ) {
+    const { tell, faces } = hooks
+    const each = { tell, faces, encoder: () => this.#encoder }
+    this.plain = fineTuneJob('fineTunePlain', runtime, each, () => 0)
+    this.iat = fineTuneJob('fineTuneIat', runtime, each, ({ lambda }) => lambda)
+  }
+
+  get running(): boolean {
+    return this.#loop !== null
+  }
+
+  /** Takes up what storage holds; goes on at once if it was running when the page was left. */
+  async restore(): Promise<void> {
+    try {
+      const saved = await this.#store.load()
+      if (!saved) return
+      for (const job of this.#jobs) {
+        await job.load((plan) => fineTunePlanSchema.parse(plan))
+        if (!job.run) throw new UserError(`nothing is saved of ${job.hooks.name}`)
+      }
+      this.#plan = saved.plan
+      this.#exams = saved.exams.filter(({ step }) => step <= this.#step)
+      this.#maps = saved.maps
+      this.#setState(this.#step >= this.#total ? 'finished' : 'paused')
+      await this.#tellExams()
+      if (saved.running) this.resume()
+    } catch (error) {
+      await this.reset()
+      this.#fail(`The saved fine-tuning cannot be taken up: ${describeError(error)}`)
+    }
+  }
+
+  /** Begins with `settings`, or goes on. Returns at once; `pause` ends it. */
+  async begin(settings: FineTuneSettings): Promise<void> {
+    await this.#ready(settings)
+    this.resume()
+  }
+
+  /** Goes on, if there is something to go on with. */
+  resume(): void {
+    if (!this.#plan || this.#loop || this.#state === 'finished') return
+    this.#run(Number.POSITIVE_INFINITY)
+  }
+
+  /** One step of each, and an exam. */
+  async step(settings: FineTuneSettings): Promise<void> {
+    await this.#ready(settings)
+    if (this.#state !== 'finished') await this.#run(1)
+  }
+
+  /** Stops after the step at hand, or half-way through an exam. */
+  async pause(): Promise<void> {
+    this.#stopping = true
+    for (const job of this.#jobs) await job.pause()
+    await this.#loop
+  }
+
+  /** Throws both away, their files too. */
+  async reset(): Promise<void> {
+    await this.pause()
+    for (const job of this.#jobs) await job.reset()
+    await this.#store.clear()
+    this.#plan = null
+    this.#exams = []
+    this.#maps = null
+    this.#stepsPerTurn = STEPS_PER_TURN.first
+    this.#setState('empty')
+  }
+
+  async #ready(settings: FineTuneSettings): Promise<void> {
+    await this.hooks.takeTurn()
+    await this.pause()
+    if (this.#plan) return
+    const { config, pretrained } = await this.hooks.encoder()
+    const plan = fineTunePlanSchema.parse({
+      ...settings,
+      encoder: config,
+      pretrainStep: pretrained?.step ?? null,
+    })
+    this.#encoder = pretrained?.file ?? null
+    try {
+      for (const job of this.#jobs) await job.prepare(plan)
+    } finally {
+      this.#encoder = null
+    }
+    this.#plan = plan
+    this.#setState('paused')
+  }
+
+  #run(steps: number): Promise<void> {
+    this.#stopping = false
+    this.#loop = this.#train(steps).finally(() => {
+      this.#loop = null
+    })
+    return this.#loop
+  }
+
+  async #train(steps: number): Promise<void> {
+    this.#setState('running')
+    await this.#save()
+    try {
+      if (this.#exams.length === 0) await this.#examine()
+      const end = Math.min(this.#total, this.#step + steps)
+      while (!this.#stopping && this.#step < end) {
+        const target = Math.min(end, this.#step + this.#stepsPerTurn)
+        if (!(await this.#takeTurns(target))) break
+        this.#setState('running')
+        const due = this.#trainedMs >= TRAINING_PER_EXAM * this.#examMs
+        if (due || target === end) await this.#examine()
+      }
+    } catch (error) {
+      this.#fail(describeError(error))
+    }
+    this.#setState(this.#step >= this.#total ? 'finished' : 'paused')
+    await this.#save()
+  }
+
+  /** Both train up to step `target`. False if they were stopped before, or one failed. */
+  async #takeTurns(target: number): Promise<boolean> {
+    for (const job of this.#jobs) {
+      const missing = target - job.status.step
+      if (missing <= 0) continue
+      if (this.#stopping) return false
+      const started = performance.now()
+      await job.advance(missing, this.#plan!)
+      const milliseconds = performance.now() - started
+      if (job.status.step < target) return false
+      this.#trainedMs += milliseconds
+      const fitting = Math.round((TURN_MS * missing) / milliseconds)
+      this.#stepsPerTurn = Math.max(STEPS_PER_TURN.least, Math.min(STEPS_PER_TURN.most, fitting))
+    }
+    return true
+  }
+
+  async #examine(): Promise<void> {
+    const started = performance.now()
+    const step = this.#step
+    this.#examiner ??= new Examiner(await this.hooks.faces())
+    const plain = await this.#examiner.examine(this.runtime, modelOf(this.plain))
+    if (this.#stopping) return
+    const iat = await this.#examiner.examine(this.runtime, modelOf(this.iat))
+    const plainMap = mapFeatures(plain.mapped, this.#maps?.plain ?? null)
+    const iatMap = mapFeatures(iat.mapped, this.#maps?.iat ?? plainMap)
+    const { mapPeople, mapKnown } = this.#examiner
+    this.#exams.push({ step, plain: plain.scores, iat: iat.scores })
+    this.#maps = { step, people: [...mapPeople], known: mapKnown, plain: plainMap, iat: iatMap }
+    this.#examMs = performance.now() - started
+    this.#trainedMs = 0
+    await this.#tellExams()
+    await this.#save()
+  }
+
+  async #tellExams(): Promise<void> {
+    this.#examiner ??= new Examiner(await this.hooks.faces())
+    const { facts } = this.#examiner
+    this.hooks.tell({ type: 'exams', facts, exams: this.#exams })
+    if (this.#maps) this.hooks.tell({ type: 'featureMaps', maps: this.#maps })
+  }
+
+  async #save(): Promise<void> {
+    const running = this.#state === 'running'
+    await this.#store.save({ plan: this.#plan!, exams: this.#exams, maps: this.#maps, running })
+  }
+
+  get #jobs(): readonly TrainingJob<FineTunePlan>[] {
+    return [this.plain, this.iat]
+  }
+
+  /** Steps that both have done. */
+  get #step(): number {
+    return Math.min(this.plain.status.step, this.iat.status.step)
+  }
+
+  get #total(): number {
+    return this.plain.status.totalSteps
+  }
+
+  #fail(text: string): void {
+    this.hooks.tell({ type: 'failed', job: 'fineTuneIat', text })
+  }
+
+  #setState(state: JobState): void {
+    this.#state = state
+    const { totalSteps, epochs } = this.plain.status
+    const status: JobStatus = { state, step: this.#step, totalSteps, epochs }
+    this.hooks.tell({ type: 'fineTune', status, plan: this.#plan })
+  }
+}
+
+function modelOf(job: TrainingJob<FineTunePlan>) {
+  return (job.run as FineTuning).model
+}
