@@ -1,6 +1,7 @@
 import { type ComponentType, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { Pretrain } from './acts/pretrain.js'
+import { TryIt } from './acts/tryIt.js'
 import { useHiddenPause } from './hiddenPause.js'
 import { useCommands } from './parts/commands.js'
 import { Badge, Notes, Unavailable } from './parts/notices.js'
@@ -15,7 +16,10 @@ export interface Act {
   readonly view: ComponentType
 }
 
-const acts: readonly Act[] = [{ id: 'pretrain', title: 'Pretrain', view: Pretrain }]
+const acts: readonly Act[] = [
+  { id: 'pretrain', title: 'Pretrain', view: Pretrain },
+  { id: 'tryIt', title: 'Try it', view: TryIt },
+]
 
 function App() {
   const [link, setLink] = useState<StudioLink | null>(null)

@@ -5,10 +5,18 @@ import { pathToFileURL } from 'node:url'
 import { ensurePackages } from './packages.mjs'
 import { main, root, SetupError } from './process.mjs'
 
+/** Finds faces for act 3. */
+const HUMAN = 'node_modules/@vladmandic/human'
+
 /** What the page fetches by itself, as it stands in the repository or in a package. */
 const ASSETS = [
   ['demo/index.html', 'index.html'],
   ['data/faces', 'faces'],
+  ...['blazeface.json', 'blazeface.bin', 'facemesh.json', 'facemesh.bin'].map((file) => [
+    `${HUMAN}/models/${file}`,
+    `faceModels/${file}`,
+  ]),
+  [`${HUMAN}/LICENSE`, 'faceModels/LICENSE'],
 ]
 
 /**
@@ -22,7 +30,12 @@ export async function buildDemo(folder = join(root, 'dist', 'demo')) {
   try {
     await esbuild.build({
       absWorkingDir: root,
-      entryPoints: { app: 'demo/app.tsx', worker: 'demo/worker/worker.ts', style: 'demo/style.css' },
+      entryPoints: {
+        app: 'demo/app.tsx',
+        worker: 'demo/worker/worker.ts',
+        faceFinder: 'demo/face/finderWorker.ts',
+        style: 'demo/style.css',
+      },
       outdir: folder,
       bundle: true,
       minify: true,

@@ -1,6 +1,5 @@
 import { type Config, type FaceResult, Human } from '@vladmandic/human'
 import { expose, transfer } from 'comlink'
-import { describeError } from '../../src/train/errors.js'
 import { apply, type FacePoints, faceFrame, frameCorners, inverse, middle, type Point } from './align.js'
 import { facePixels } from './squarePixels.js'
 
@@ -35,7 +34,7 @@ const finder = {
       const found = await detect(await human, picture)
       return found && cutOut(picture, found, side)
     } catch (error) {
-      throw new Error(`The face finder failed: ${describeError(error)}`)
+      throw new Error(`The face finder failed: ${error instanceof Error ? error.message : String(error)}`)
     } finally {
       picture.close()
     }

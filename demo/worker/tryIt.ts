@@ -45,6 +45,7 @@ export interface Look {
 export interface ModelSource {
   readonly run: TrainingRun | null
   readonly info: CheckpointInfo | null
+  download(): Promise<Uint8Array[]>
 }
 
 interface LoadedModel {
@@ -68,6 +69,8 @@ interface Hooks {
   readonly takePretrained: (file: SafetensorsFile, info: FmaeInfo, name: string) => Promise<void>
 }
 
+const GONE = 'This model is gone: choose another one.'
+
 /** Act 3: gives pictures to the page's models, and takes and gives model files. */
 export class TryIt {
   /** The page calls it where it is. */
@@ -90,7 +93,7 @@ export class TryIt {
    */
   async look(id: ModelId, rgb: Uint8Array): Promise<Look> {
     const loaded = this.#find(id)
-    if (!loaded) throw new UserError('This model is gone: choose another one.')
+    if (!loaded) throw new UserError(GONE)
     const { model, standardise: kind } = loaded
     const { imageSize } = model.config
     const { runtime } = this
@@ -123,9 +126,16 @@ export class TryIt {
     this.#dropped = null
   }
 
-  /** The dropped model's file again: weights from the device, all else as it came. */
-  async download(): Promise<Uint8Array[]> {
-    const { model, file } = this.#dropped!
+  /** A model as a file that the command line reads. @throws UserError if the model is gone */
+  async download(id: ModelId): Promise<Uint8Array[]> {
+    const source = id === 'dropped' ? null : this.hooks.sources().get(id)
+    if (source?.run) return source.download()
+    if (id === 'dropped' && this.#dropped) return this.#downloadDropped(this.#dropped)
+    throw new UserError(GONE)
+  }
+
+  /** The dropped file again: weights from the device, all else as it came. */
+  async #downloadDropped({ model, file }: Dropped): Promise<Uint8Array[]> {
     const tensors = new Map(file.tensors)
     for (const parameter of model.parameters.parameters) {
       tensors.set(parameter.name, { shape: parameter.shape, data: await parameter.read() })

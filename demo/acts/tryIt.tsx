@@ -1,0 +1,281 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { Attention } from '../parts/attention.js'
+import { AuBars } from '../parts/auBars.js'
+import { auName } from '../parts/auNames.js'
+import { saveFile } from '../parts/download.js'
+import { FileButton } from '../parts/fileButton.js'
+import { LineChart } from '../parts/lineChart.js'
+import { type Models, modelTitle, useModels } from '../parts/models.js'
+import { Photo } from '../parts/photo.js'
+import { type Moment, useViewing, type View, type Viewing } from '../parts/viewing.js'
+import { useStudio } from '../studioLink.js'
+import type { ModelId, ModelSummary } from '../worker/tryIt.js'
+
+/** Act 3: one's own pictures, read by the networks of this page. */
+export function TryIt() {
+  const models = useModels()
+  const viewing = useViewing(models.chosen)
+  const open = useOpenFile(models, viewing)
+  const root = useRef<HTMLDivElement>(null)
+  const over = useDropAndPaste(root, open)
+  useCameraOnlyInSight(root, viewing)
+  const { chosen } = models
+  return (
+    <div ref={root} class={over ? 'act try-it over' : 'act try-it'}>
+      <div class="intro">
+        <h2>Try it: give it a face</h2>
+        <p>
+          A face is found in your picture, cut out, turned upright and read, all of it here. Nothing ever
+          leaves this page.
+        </p>
+      </div>
+      <Controls models={models} viewing={viewing} open={open} />
+      <div class="views">
+        {(!chosen || chosen.aus.length === 0) && <NoClassifier encoder={chosen !== null} />}
+        <Seen view={viewing.view} viewing={viewing} />
+        {chosen && chosen.aus.length > 0 && <Units model={chosen} view={viewing.view} />}
+        {chosen && viewing.history.length > 1 && <History aus={chosen.aus} history={viewing.history} />}
+      </div>
+    </div>
+  )
+}
+
+/** A picture is looked at, a model file is taken; what it is, is told by its name and type. */
+function useOpenFile(models: Models, viewing: Viewing): (file: File) => Promise<void> {
+  const { studio } = useStudio()
+  return async (file) => {
+    if (!file.name.endsWith('.safetensors')) return viewing.showPhoto(file, file.name)
+    viewing.setProblem(null)
+    try {
+      const kind = await studio.tryIt.open(file)
+      await models.refresh()
+      models.choose(kind === 'iat' ? 'dropped' : 'pretrain')
+    } catch (error) {
+      viewing.setProblem((error as Error).message)
+    }
+  }
+}
+
+/** Files dropped on the act, and pictures pasted while it is in sight. Returns whether a file hovers over it. */
+function useDropAndPaste(
+  root: { readonly current: HTMLElement | null },
+  open: (file: File) => void,
+): boolean {
+  const [over, setOver] = useState(false)
+  const latest = useRef(open)
+  latest.current = open
+  useEffect(() => {
+    const act = root.current!
+    const take = (event: Event, data: DataTransfer | null) => {
+      const [file] = data?.files ?? []
+      if (!file) return
+      event.preventDefault()
+      latest.current(file)
+    }
+    const drag = (event: DragEvent) => {
+      event.preventDefault()
+      setOver(event.type === 'dragover')
+    }
+    const drop = (event: DragEvent) => {
+      drag(event)
+      take(event, event.dataTransfer)
+    }
+    const paste = (event: ClipboardEvent) => {
+      if (inSight(act)) take(event, event.clipboardData)
+    }
+    act.addEventListener('dragover', drag)
+    act.addEventListener('dragleave', drag)
+    act.addEventListener('drop', drop)
+    document.addEventListener('paste', paste)
+    return () => document.removeEventListener('paste', paste)
+  }, [])
+  return over
+}
+
+/** Nobody wants a camera to run on behind another act. */
+function useCameraOnlyInSight(root: { readonly current: HTMLElement | null }, viewing: Viewing): void {
+  const latest = useRef(viewing)
+  latest.current = viewing
+  useEffect(() => {
+    const change = () => requestAnimationFrame(() => inSight(root.current!) || latest.current.stopCamera())
+    addEventListener('hashchange', change)
+    return () => removeEventListener('hashchange', change)
+  }, [])
+}
+
+function inSight(element: HTMLElement): boolean {
+  return element.offsetParent !== null
+}
+
+interface ControlsProps {
+  readonly models: Models
+  readonly viewing: Viewing
+  readonly open: (file: File) => void
+}
+
+function Controls({ models, viewing, open }: ControlsProps) {
+  const { problem, cameraOn, startCamera, stopCamera } = viewing
+  return (
+    <div class="panel controls">
+      <div class="buttons stacked">
+        <FileButton label="Choose a photo" accept="image/*" primary choose={open} />
+        <button type="button" onClick={cameraOn ? stopCamera : startCamera}>
+          {cameraOn ? 'Stop the camera' : 'Use the camera'}
+        </button>
+      </div>
+      <p class="hint">Or drop a photo or a model file here, or paste a photo.</p>
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <ModelChoice models={models} open={open} />
+    </div>
+  )
+}
+
+function ModelChoice({ models, open }: { readonly models: Models; readonly open: (file: File) => void }) {
+  const { studio } = useStudio()
+  const { all, chosen, choose } = models
+  const download = async ({ id }: ModelSummary) => {
+    saveFile(`${id}.safetensors`, await studio.tryIt.download(id))
+  }
+  return (
+    <fieldset>
+      <legend>Model</legend>
+      {chosen && (
+        <select
+          aria-label="Model"
+          class="wide"
+          value={chosen.id}
+          onChange={(event) => choose(event.currentTarget.value as ModelId)}
+        >
+          {all.map((model) => (
+            <option key={model.id} value={model.id}>
+              {modelTitle(model)}
+            </option>
+          ))}
+        </select>
+      )}
+      <div class="buttons stacked">
+        <FileButton label="Open a model file" accept=".safetensors" choose={open} />
+        {chosen && (
+          <button type="button" onClick={() => download(chosen)}>
+            Download this model
+          </button>
+        )}
+      </div>
+      <p class="hint">
+        A checkpoint of <code>node dist/train.js</code> works here at once, and what you download here works
+        there.
+      </p>
+    </fieldset>
+  )
+}
+
+/** Without a classifier there are no AUs to show. */
+function NoClassifier({ encoder }: { readonly encoder: boolean }) {
+  return (
+    <div class="notice">
+      <p>
+        <strong>This page has no AU classifier yet.</strong>{' '}
+        {encoder
+          ? 'The encoder of act 1 shows where it looks, but it knows no action units. '
+          : 'You can see how a face is found and cut out. '}
+        Train a classifier in act 2, or open a model file.
+      </p>
+      <button
+        type="button"
+        onClick={() => {
+          location.hash = 'fineTune'
+        }}
+      >
+        Go to act 2
+      </button>
+    </div>
+  )
+}
+
+function Seen({ view, viewing }: { readonly view: View | null; readonly viewing: Viewing }) {
+  if (!view)
+    return <p class="placeholder">{viewing.busy ? 'Looking for a face …' : 'Your picture appears here.'}</p>
+  const { picture, live, whole, face, crop, look } = view
+  return (
+    <div class="columns seen" aria-busy={viewing.busy}>
+      <figure>
+        <figcaption>{live ? 'The camera' : 'The picture'}</figcaption>
+        <Photo picture={picture} face={face} mirrored={live} />
+        {face && face.faces > 1 && <p class="hint">{face.faces} faces; the largest is read.</p>}
+        {whole && <p class="hint">The whole picture is read, squeezed into a square.</p>}
+        {!face && !whole && (
+          <div class="no-face" role="status">
+            <p>No face was found in this picture.</p>
+            {!live && (
+              <button type="button" onClick={viewing.useWhole}>
+                Use the whole picture
+              </button>
+            )}
+          </div>
+        )}
+      </figure>
+      {crop && (
+        <figure>
+          <figcaption>What the encoder sees</figcaption>
+          <Attention {...crop} attention={look?.attention ?? null} />
+          {look && (
+            <p class="hint">
+              Right: bright where the last block looks. It is the attention of the patches whose mean the
+              classifier reads, averaged over heads.
+            </p>
+          )}
+        </figure>
+      )}
+    </div>
+  )
+}
+
+function Units({ model, view }: { readonly model: ModelSummary; readonly view: View | null }) {
+  const probabilities = view?.look?.probabilities ?? null
+  const present = model.aus.filter((_, i) => (probabilities?.[i] ?? 0) >= 0.5)
+  return (
+    <figure>
+      <figcaption>Action units</figcaption>
+      <AuBars aus={model.aus} probabilities={probabilities} />
+      <p class="hint">
+        {probabilities &&
+          `${present.length ? `Above one half: ${present.map(unit).join(', ')}. ` : 'None above one half. '}`}
+        A bar is the classifier’s probability that the unit is there, not how strong it is. What it learnt
+        from rendered faces says little about photographs.
+      </p>
+    </figure>
+  )
+}
+
+function unit(au: number): string {
+  return `AU ${au} ${auName(au)}`.trim()
+}
+
+const tones = ['--tone-plain', '--tone-iat', '--tone-held-out', '--tone-probe'] as const
+
+/** The units that rose highest, over time. */
+function History({ aus, history }: { readonly aus: readonly number[]; readonly history: readonly Moment[] }) {
+  const { top, data } = useMemo(() => {
+    const highest = aus.map((_, i) => Math.max(...history.map(({ probabilities }) => probabilities[i]!)))
+    const top = aus
+      .map((_, i) => i)
+      .sort((a, b) => highest[b]! - highest[a]!)
+      .slice(0, tones.length)
+      .sort((a, b) => a - b)
+    const columns = top.map((i) => history.map(({ probabilities }) => probabilities[i]!))
+    return { top, data: [history.map(({ seconds }) => seconds), ...columns] }
+  }, [history, aus])
+  return (
+    <LineChart
+      title="The highest action units, over time"
+      x="seconds"
+      y="probability"
+      series={top.map((i, at) => ({ label: `AU ${aus[i]}`, tone: tones[at]! }))}
+      data={data}
+    />
+  )
+}

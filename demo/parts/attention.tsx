@@ -1,0 +1,62 @@
+import { useEffect, useRef } from 'preact/hooks'
+import { Pixels } from './pixels.js'
+
+interface Props {
+  /** What the model gets: RGB bytes, size·size·3. */
+  readonly rgb: Uint8Array
+  readonly size: number
+  /** A share for every patch, row by row; null without a model. */
+  readonly attention: Float32Array | null
+}
+
+/** How dark a patch gets that is not looked at. */
+const DARKEST = 0.88
+
+/** The cut-out face as the model gets it, and the same with a veil over the patches that it looks at little. */
+export function Attention({ rgb, size, attention }: Props) {
+  return (
+    <div class="attention">
+      <figure>
+        <Pixels rgb={rgb} size={size} label={`The face as the network gets it, ${size} by ${size} pixels`} />
+        <figcaption>
+          {size} × {size} pixels
+        </figcaption>
+      </figure>
+      {attention && (
+        <figure>
+          <div class="veiled">
+            <Pixels rgb={rgb} size={size} label={describe(attention)} />
+            <Veil attention={attention} />
+          </div>
+          <figcaption>Brightest: {percent(Math.max(...attention))} of the attention</figcaption>
+        </figure>
+      )}
+    </div>
+  )
+}
+
+function Veil({ attention }: { readonly attention: Float32Array }) {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const grid = Math.sqrt(attention.length)
+  useEffect(() => {
+    const context = canvas.current!.getContext('2d')!
+    const image = context.createImageData(grid, grid)
+    const largest = Math.max(...attention)
+    attention.forEach((share, i) => {
+      image.data[4 * i + 3] = Math.round(255 * DARKEST * (1 - share / largest))
+    })
+    context.putImageData(image, 0, 0)
+  }, [attention])
+  return <canvas ref={canvas} class="pixels veil" width={grid} height={grid} />
+}
+
+function describe(attention: Float32Array): string {
+  const grid = Math.sqrt(attention.length)
+  const at = attention.indexOf(Math.max(...attention))
+  const place = `row ${Math.floor(at / grid) + 1}, column ${(at % grid) + 1} of ${grid} by ${grid} patches`
+  return `Where the encoder looks: most at ${place}, with ${percent(attention[at]!)} of the attention`
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`
+}

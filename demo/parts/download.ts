@@ -1,0 +1,10 @@
+/** Offers bytes made in this page as a file to be saved. */
+export function saveFile(name: string, parts: readonly Uint8Array[]): void {
+  const url = URL.createObjectURL(new Blob(parts.map((part) => new Uint8Array(part))))
+  const link = document.createElement('a')
+  link.href = url
+  link.download = name
+  link.click()
+  // The browser has taken hold of the file once the click is dealt with.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000)
+}

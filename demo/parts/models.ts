@@ -1,0 +1,44 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { JobName, JobState } from '../protocol.js'
+import { useStudio, useStudioEvents } from '../studioLink.js'
+import type { ModelId, ModelSummary } from '../worker/tryIt.js'
+
+export interface Models {
+  readonly all: readonly ModelSummary[]
+  /** The chosen one; null while the page has none. */
+  readonly chosen: ModelSummary | null
+  readonly choose: (id: ModelId) => void
+  readonly refresh: () => Promise<void>
+}
+
+/** The models that pictures can be given to. A classifier comes before an encoder that knows no AUs. */
+export function useModels(): Models {
+  const { studio } = useStudio()
+  const [all, setAll] = useState<readonly ModelSummary[]>([])
+  const [wanted, choose] = useState<ModelId | null>(null)
+  const refresh = async () => setAll(await studio.tryIt.models())
+  useEffect(() => {
+    refresh()
+  }, [])
+  const states = useRef(new Map<JobName, JobState>())
+  useStudioEvents((event) => {
+    if (event.type !== 'status' || states.current.get(event.job) === event.status.state) return
+    states.current.set(event.job, event.status.state)
+    refresh()
+  })
+  const preferred = all.find(({ aus }) => aus.length > 0) ?? all[0]
+  return { all, chosen: all.find(({ id }) => id === wanted) ?? preferred ?? null, choose, refresh }
+}
+
+export function modelTitle({ id, lambda, file, step }: ModelSummary): string {
+  return `${file ?? titles[id](lambda)}, step ${step}`
+}
+
+const titles: Readonly<Record<ModelId, (lambda: number) => string>> = {
+  dropped: () => 'Model file',
+  fineTunePlain: () => 'Act 2, λ = 0',
+  fineTuneIat: (lambda) => `Act 2, λ = ${lambda}`,
+  ownFineTune: (lambda) => `Act 4, λ = ${lambda}`,
+  pretrain: () => 'Act 1, encoder only',
+  ownPretrain: () => 'Act 4, encoder only',
+}
