@@ -24,20 +24,35 @@ export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
   const wanted = names.flatMap((name) => [name, ...(HELPERS[name] ?? [])])
   const stale = wanted.filter((name) => !isCurrent(name))
   if (stale.length === 0) return
+  await bundle({
+    entryPoints: Object.fromEntries(stale.map((name) => [name, ENTRIES[name]])),
+    outdir: 'dist',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+  })
+}
+
+/**
+ * Bundles `entry` with all its packages into one ES module for browsers. Nothing stands in for Node's modules: a `node:` import
+ * fails the build. Paths from the repository's root.
+ */
+export async function bundleForBrowsers(entry, outfile, options = {}) {
+  await bundle({
+    entryPoints: [entry],
+    outfile,
+    platform: 'browser',
+    conditions: ['browser'],
+    target: 'es2022',
+    ...options,
+  })
+}
+
+async function bundle(options) {
   const esbuild = await import('esbuild')
+  const common = { absWorkingDir: root, bundle: true, format: 'esm', sourcemap: true, logLevel: 'error' }
   try {
-    await esbuild.build({
-      absWorkingDir: root,
-      entryPoints: Object.fromEntries(stale.map((name) => [name, ENTRIES[name]])),
-      outdir: 'dist',
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      packages: 'external',
-      sourcemap: true,
-      logLevel: 'error',
-    })
+    await esbuild.build({ ...common, ...options })
   } catch (error) {
     throw new SetupError(`build: ${error.errors?.length ?? 'some'} error(s), see above`)
   }

@@ -7,14 +7,17 @@ import { endWith, main, root, run } from './process.mjs'
 import { setup } from './setup.mjs'
 import { TapPoints } from './tapPoints.mjs'
 
-// `npm test [-- FILE…]`: set-up, lint, types, then every test, those that need no browser first. Ends with the line
-// "N passed, N failed" (", N skipped" may follow), where N are test points; lint and types are one each.
+// `npm test [-- FILE…]`: set-up, lint, types, then every test, those that need no browser first. Ends with how many points passed in
+// Node and in a browser, and the line "N passed, N failed" (", N skipped" may follow), where N are test points; lint and
+// types are one each.
 
 const BIN = join(root, 'node_modules')
 const TOOLS = {
   lint: [process.execPath, [join(BIN, '@biomejs', 'biome', 'bin', 'biome'), 'check']],
   types: [process.execPath, [join(BIN, 'typescript', 'bin', 'tsc'), '--noEmit']],
 }
+
+const NODE_TESTS = ['scripts', 'kernels', 'engine', 'model', 'train', 'tools', 'bench', 'demo']
 
 /** TAP lines with no news in them: passed points, plans, times. */
 const PASSING = /^\s*(ok \d+ .*|1\.\.\d+|# time=.*)?$/
@@ -26,9 +29,9 @@ await main(async () => {
   const files = process.argv.slice(2)
   if (files.length === 0) {
     for (const [name, [program, args]] of Object.entries(TOOLS)) await check(total, name, program, args)
-  }
-  for (const group of testGroups(files)) await runTap(total, group)
-  for (const reason of total.skips) console.log(`skipped: ${reason}`)
+    await runEachWhere(total)
+  } else await runTap(total, files)
+  for (const reason of new Set(total.skips)) console.log(`skipped: ${reason}`)
   const skipped = total.skips.length > 0 ? `, ${total.skips.length} skipped` : ''
   console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
   return total.failed > 0 || total.passed === 0 ? 1 : 0
@@ -41,18 +44,28 @@ async function check(total, name, program, args) {
   total[code === 0 ? 'passed' : 'failed'] += 1
 }
 
-/** Which files tap runs, in order; named files are one group. */
-function testGroups(files) {
-  if (files.length > 0) return [files]
-  const folders = ['scripts', 'kernels', 'engine', 'model', 'train', 'tools', 'bench', 'browser']
-  const groups = folders
-    .filter((name) => existsSync(join(root, 'test', name)))
-    .map((name) => `test/${name}/**/*.test.ts`)
-  const browser = groups.filter((group) => group.startsWith('test/browser/'))
-  return [groups.filter((group) => !browser.includes(group)), browser].filter((group) => group.length > 0)
+/** All tests, those in a browser last, and how many points passed in which. */
+async function runEachWhere(total) {
+  const before = total.passed
+  await runTap(total, patterns(NODE_TESTS))
+  const inNode = total.passed - before
+  const comments = await runTap(total, patterns(['browser']))
+  const name = comments.map((line) => /^\s*# browser: (.*)/.exec(line)?.[1]).find(Boolean) ?? 'a browser'
+  const inBrowser = total.passed - before - inNode
+  console.log(`in Node: ${count(inNode)} passed · in ${name}: ${count(inBrowser)} passed`)
 }
 
-/** Runs tap on `files`; a line for each file, and what failed in it as tap tells it. */
+function patterns(folders) {
+  return folders
+    .filter((name) => existsSync(join(root, 'test', name)))
+    .map((name) => `test/${name}/**/*.test.ts`)
+}
+
+function count(number) {
+  return number.toLocaleString('en')
+}
+
+/** Runs tap on `files`; a line for each file, and what failed in it as tap tells it. Returns the comments. */
 async function runTap(total, files) {
   const tap = join(BIN, 'tap', 'dist', 'esm', 'run.mjs')
   const args = [tap, 'run', '--reporter=tap', ...files]
@@ -60,6 +73,7 @@ async function runTap(total, files) {
   const release = endWith(child)
   const ended = new Promise((done) => child.on('close', done))
   let lines = []
+  const comments = []
   const points = new TapPoints(({ name, ok, passed, failed }) => {
     report(ok, `${name} (${passed} passed${failed ? `, ${failed} failed` : ''})`)
     if (!ok) console.log(lines.filter((line) => !PASSING.test(line)).join('\n'))
@@ -67,6 +81,7 @@ async function runTap(total, files) {
   })
   for await (const text of createInterface({ input: child.stdout })) {
     lines.push(text)
+    if (/^\s*#/.test(text)) comments.push(text)
     points.line(text)
   }
   const code = await ended
@@ -78,6 +93,7 @@ async function runTap(total, files) {
   total.passed += points.passed
   total.failed += points.failed
   total.skips.push(...points.skips)
+  return comments
 }
 
 function report(ok, text) {

@@ -1,0 +1,223 @@
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { launchChromium } from './chromium.js'
+import { opened, overwrite, Panel, serveDemo, storedRun, storedRunning } from './demoPage.js'
+
+// The page as a visitor has it, in a real Chromium: served from a sub-path, pretraining, reloads, and what can go wrong.
+
+const chromium = await launchChromium({ args: ['--host-resolver-rules=MAP plain.test 127.0.0.1'] })
+const url = chromium.skip ? '' : await serveDemo()
+const only = { skip: chromium.skip }
+
+/** Sizes at which a step takes some 60 ms on SwiftShader. */
+async function chooseSmall(page: Page, width = '32'): Promise<void> {
+  for (const [label, value] of [
+    ['Width', width],
+    ['Depth, blocks', '1'],
+    ['Batch', '16'],
+    ['Epochs', '2'],
+  ] as const) {
+    await panelOf(page).area.getByLabel(label).selectOption(value)
+  }
+  await panelOf(page).area.getByLabel('Learning rate').fill('-1.5')
+}
+
+function panelOf(page: Page): Panel {
+  return new Panel(page.getByRole('tabpanel', { name: 'Pretrain' }))
+}
+
+async function steps(page: Page): Promise<number[]> {
+  return (await storedRun(page, 'pretrain'))!.steps.map(({ step }) => step)
+}
+
+/** Pixels of the chart in the curve's colour, that of light pages. */
+function curvePixels(page: Page): Promise<number> {
+  return page.locator('#act-pretrain .u-wrap canvas').evaluate((element) => {
+    const { width, height } = element as HTMLCanvasElement
+    const { data } = (element as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height)
+    let count = 0
+    for (let at = 0; at < data.length; at += 4)
+      if (data[at]! < 40 && Math.abs(data[at + 1]! - 0x72) < 20 && data[at + 2]! > 150) count++
+    return count
+  })
+}
+
+const oneTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1)
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+
+t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t) => {
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  const run = panelOf(page)
+
+  await t.test('pretraining, started by Enter, lowers the loss', async (t) => {
+    await chooseSmall(page)
+    await run.button('Start').press('Enter')
+    await run.reaches(60)
+    await run.pause()
+    const losses = (await storedRun(page, 'pretrain'))!.steps.map(({ losses }) => losses.loss)
+    const [first, last] = [mean(losses.slice(0, 10)), mean(losses.slice(-10))]
+    t.ok(last < 0.98 * first, `mean loss of 10 steps: ${first.toFixed(3)} first, ${last.toFixed(3)} last`)
+    t.equal(await run.area.locator('.face-row canvas').count(), 18, 'three pictures each of six people')
+  })
+
+  await t.test('a pause holds, Step does one step, Go on goes on', async (t) => {
+    const paused = await run.step()
+    await page.waitForTimeout(400)
+    t.equal(await run.step(), paused)
+    await run.button('Step').click()
+    t.equal(await run.reaches(paused + 1), paused + 1)
+    await run.state('paused')
+    await run.button('Go on').click()
+    await run.reaches(paused + 5)
+    await run.pause()
+    t.same(await steps(page), oneTo(await run.step()), 'each step once')
+  })
+
+  await t.test('a reload brings back step, loss, curve, settings and faces', async (t) => {
+    const before = [await run.step(), await run.reading('Loss')]
+    await page.reload()
+    await opened(page)
+    await run.state('paused')
+    t.same([await run.step(), await run.reading('Loss')], before)
+    t.equal(await run.area.getByLabel('Width').inputValue(), '32')
+    t.equal(await run.area.getByLabel('Width').isDisabled(), true, 'a run keeps its settings')
+    t.ok((await curvePixels(page)) > 50, 'the curve is drawn')
+    await run.area.locator('.face-row canvas').first().waitFor()
+  })
+
+  await t.test('a run in progress goes on by itself after a reload', async (t) => {
+    const before = await run.step()
+    await run.button('Go on').click()
+    await storedRunning(page, 'pretrain', before + 1)
+    await page.reload()
+    await opened(page)
+    await run.state('running')
+    await run.reaches(before + 5)
+    await run.pause()
+    t.same(await steps(page), oneTo(await run.step()), 'each step once, none lost')
+  })
+
+  await t.test('training pauses while the page is hidden, and goes on', async (t) => {
+    await run.button('Go on').click()
+    await run.state('running')
+    await setHidden(page, true)
+    await run.state('paused')
+    const paused = await run.step()
+    await setHidden(page, false)
+    await run.reaches(paused + 1)
+    await run.pause()
+    await setHidden(page, true)
+    await setHidden(page, false)
+    await page.waitForTimeout(300)
+    await run.state('paused')
+    t.pass('one that was paused by hand stays so')
+  })
+
+  await t.test('Reset empties it, gives the memory back, and other settings can be chosen', async (t) => {
+    await run.button('Reset').click()
+    await run.state('empty')
+    t.equal(await storedRun(page, 'pretrain'), null)
+    await run.button('Step').click()
+    await run.reaches(1)
+    const memory = await run.reading('Device memory')
+    await run.button('Reset').click()
+    await run.state('empty')
+    await run.button('Step').click()
+    await run.reaches(1)
+    t.equal(await run.reading('Device memory'), memory, 'a second run takes what the first one took')
+    t.match(memory, /^\d+\.\d MiB$/)
+    await run.button('Reset').click()
+    await run.state('empty')
+    await chooseSmall(page, '64')
+    await run.button('Step').click()
+    await run.reaches(1)
+    await run.state('paused')
+    t.match((await storedRun(page, 'pretrain'))!.settings, { width: 64, depth: 1 })
+    t.not(await run.reading('Device memory'), memory)
+  })
+
+  await t.test('a damaged checkpoint is told, and a new run can be begun', async (t) => {
+    for (const file of ['checkpoint.safetensors', 'history.json']) {
+      await overwrite(page, 'pretrain', file, 'no such format')
+      await page.reload()
+      await opened(page)
+      const note = page.getByRole('listitem').filter({ hasText: 'cannot be taken up' })
+      await note.waitFor()
+      t.match(await note.textContent(), new RegExp(`pretrain.*cannot be taken up: ${file}`), file)
+      await run.state('empty')
+      await chooseSmall(page)
+      await run.button('Step').click()
+      await run.reaches(1)
+      await run.state('paused')
+      t.same(await steps(page), [1])
+    }
+  })
+  t.same(errors, [])
+})
+
+/** Chromium without a window knows no hidden tabs: the page is told that it is one. */
+async function setHidden(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { value, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }, hidden)
+}
+
+t.test('acts are chosen by arrow keys, and none is wider than the window', only, async (t) => {
+  const { page, errors } = await chromium.open(url, { viewport: { width: 360, height: 740 } })
+  await opened(page)
+  const tabs = page.getByRole('tab')
+  await tabs.first().focus()
+  for (let at = 0, count = await tabs.count(); at < count; at++) {
+    const tab = tabs.nth(at)
+    const title = (await tab.textContent())!.replace(/^\d+\s*/, '')
+    t.equal(await tab.getAttribute('aria-selected'), 'true', title)
+    t.ok(await tab.evaluate((element) => element === document.activeElement), 'has the focus')
+    t.same(await page.locator('[role=tabpanel]:visible').count(), 1)
+    t.ok(await page.getByRole('tabpanel', { name: title }).isVisible())
+    t.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'no wider than a phone')
+    await page.keyboard.press('ArrowRight')
+  }
+  t.equal(await tabs.first().getAttribute('aria-selected'), 'true', 'after the last comes the first')
+  t.same(errors, [])
+})
+
+t.test('a browser without WebGPU sees why, and nothing else fails', only, async (t) => {
+  // WebGPU is for secure contexts: pages from https and localhost. This one is neither.
+  const { page, errors } = await chromium.open(url.replace('localhost', 'plain.test'))
+  const notice = page.getByRole('alert')
+  await notice.waitFor({ timeout: 15_000 })
+  t.match(await notice.textContent(), /cannot train here.*no WebGPU adapter.*Chrome.*https or localhost/)
+  t.equal(await page.getByRole('tab').count(), 0)
+  t.same(errors, [])
+})
+
+t.test('a lost device is told', only, async (t) => {
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  await chooseSmall(page)
+  await panelOf(page).button('Step').click()
+  await panelOf(page).reaches(1)
+  const worker = page.workers().find((one) => one.url().endsWith('/worker.js'))!
+  await worker.evaluate(() => {
+    const { createCommandEncoder } = GPUDevice.prototype
+    GPUDevice.prototype.createCommandEncoder = function (this: GPUDevice, descriptor) {
+      this.destroy()
+      return createCommandEncoder.call(this, descriptor)
+    }
+  })
+  await panelOf(page).button('Step').click()
+  const note = page.getByRole('listitem').filter({ hasText: 'device was lost' })
+  await note.waitFor()
+  t.match(await note.textContent(), /Load the page again/)
+  t.same(
+    errors.filter((error) => error.startsWith('uncaught')),
+    [],
+  )
+  await page.reload()
+  await opened(page)
+  await panelOf(page).state('paused')
+  await panelOf(page).button('Step').click()
+  t.equal(await panelOf(page).reaches(2), 2, 'after a reload it goes on from what was saved')
+})
