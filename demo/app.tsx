@@ -1,5 +1,6 @@
 import { type ComponentType, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { FineTune } from './acts/fineTune.js'
 import { Pretrain } from './acts/pretrain.js'
 import { TryIt } from './acts/tryIt.js'
 import { useHiddenPause } from './hiddenPause.js'
@@ -18,6 +19,7 @@ export interface Act {
 
 const acts: readonly Act[] = [
   { id: 'pretrain', title: 'Pretrain', view: Pretrain },
+  { id: 'fineTune', title: 'Fine-tune', view: FineTune },
   { id: 'tryIt', title: 'Try it', view: TryIt },
 ]
 

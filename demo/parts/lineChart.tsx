@@ -18,6 +18,8 @@ interface Props {
   /** x, then one column per series; null leaves a gap. */
   readonly data: readonly (readonly (number | null)[])[]
   readonly height?: number
+  /** A dot at each value: for curves of few values. */
+  readonly dots?: boolean
 }
 
 function colour(property: string): string {
@@ -31,10 +33,10 @@ function colour(property: string): string {
 }
 
 /** A live curve by uPlot, in the page's colours, as wide as there is room. */
-export function LineChart({ title, x, y, series, data, height = 220 }: Props) {
+export function LineChart({ title, x, y, series, data, height = 220, dots = false }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
-  const shape = JSON.stringify([series, x, y, height])
+  const shape = JSON.stringify([series, x, y, height, dots])
   useEffect(() => {
     const parent = box.current!
     const make = () => {
@@ -64,7 +66,7 @@ export function LineChart({ title, x, y, series, data, height = 220 }: Props) {
           label,
           stroke: colour(tone),
           width: 1.75,
-          points: { show: false },
+          points: { show: dots && !dash, size: 5 },
           spanGaps: true,
           ...(dash ? { dash: [...dash] } : {}),
         })),

@@ -1,0 +1,228 @@
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useCommands } from '../parts/commands.js'
+import { Choice, Figure, RunButtons, Slider } from '../parts/controls.js'
+import { ExamCharts, ExamTable } from '../parts/exams.js'
+import { FeatureMap } from '../parts/featureMap.js'
+import { GradientReversalFigure } from '../parts/gradientReversalFigure.js'
+import { useJob } from '../parts/jobState.js'
+import { LineChart } from '../parts/lineChart.js'
+import { type PairView, usePair } from '../parts/pairState.js'
+import {
+  type FineTuneSettings,
+  fineTuneDefaultSettings,
+  fineTuneSettingsSchema,
+  type StepPoint,
+} from '../protocol.js'
+import { useStudio } from '../studioLink.js'
+
+/** Act 2: the encoder learns action units twice, with and without identity adversarial training. */
+export function FineTune() {
+  const { studio } = useStudio()
+  const pair = usePair()
+  const [settings, setSettings] = useState(fineTuneDefaultSettings)
+  const { busy, problem, run } = useCommands()
+  useEffect(() => {
+    if (pair.plan) setSettings(fineTuneSettingsSchema.parse(pair.plan))
+  }, [pair.plan])
+  const lambda = `λ = ${settings.lambda.toFixed(1)}`
+  return (
+    <div class="act">
+      <div class="intro">
+        <h2>Fine-tune: learn expressions, forget the person</h2>
+        <p>
+          Two classifiers start from the same encoder and learn 12 action units, the movements that make up an
+          expression. One of them must also make people hard to tell apart. Watch what each of them knows of
+          faces.
+        </p>
+      </div>
+      <div class="panel controls">
+        <RunButtons
+          status={pair.status}
+          busy={busy}
+          start={() => run(() => studio.fineTune.begin(settings))}
+          pause={() => run(() => studio.fineTune.pause())}
+          step={() => run(() => studio.fineTune.step(settings))}
+          reset={() => run(() => studio.fineTune.reset())}
+        />
+        {problem && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <Start pair={pair} />
+        <SettingsForm settings={settings} fixed={pair.status.state !== 'empty'} change={setSettings} />
+      </div>
+      <div class="views">
+        <Maps pair={pair} lambda={lambda} />
+        <ExamTable exams={pair.exams} lambda={lambda} />
+        <ExamCharts exams={pair.exams} lambda={lambda} />
+        <LossCharts pair={pair} lambda={lambda} />
+        <Readings pair={pair} />
+        <GradientReversalFigure lambda={settings.lambda} />
+      </div>
+    </div>
+  )
+}
+
+/** What the two start from. */
+function Start({ pair: { plan } }: { readonly pair: PairView }) {
+  const { status } = useJob('pretrain')
+  const step = plan ? plan.pretrainStep : status.step || null
+  const from = step === null ? 'random weights' : `the encoder of act 1 after step ${step}`
+  if (plan) return <p class="hint">Both started from {from}.</p>
+  return (
+    <p class="hint">
+      Both will start from {from}. {step === null && 'Pretrain first to give them a better one.'}
+    </p>
+  )
+}
+
+interface FormProps {
+  readonly settings: FineTuneSettings
+  /** What has begun keeps its settings. */
+  readonly fixed: boolean
+  readonly change: (settings: FineTuneSettings) => void
+}
+
+function SettingsForm({ settings, fixed, change }: FormProps) {
+  const set = (part: Partial<FineTuneSettings>) => change({ ...settings, ...part })
+  return (
+    <fieldset disabled={fixed}>
+      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
+      <Slider
+        label="λ, strength of forgetting"
+        value={settings.lambda}
+        min={0.1}
+        max={4}
+        step={0.1}
+        text={(value) => value.toFixed(1)}
+        change={(lambda) => set({ lambda })}
+      />
+      <Choice
+        label="Batch"
+        value={settings.batchSize}
+        among={[8, 16, 32, 64]}
+        change={(batchSize) => set({ batchSize })}
+      />
+      <Slider
+        label="Learning rate"
+        value={Math.log10(settings.baseLearningRate)}
+        min={-3}
+        max={-1}
+        step={0.1}
+        text={(value) => (10 ** value).toPrecision(2)}
+        change={(value) => set({ baseLearningRate: 10 ** value })}
+      />
+      <Choice
+        label="Epochs"
+        value={settings.epochs}
+        among={[1, 2, 4, 8, 16]}
+        change={(epochs) => set({ epochs })}
+      />
+    </fieldset>
+  )
+}
+
+interface PairProps {
+  readonly pair: PairView
+  readonly lambda: string
+}
+
+function Maps({ pair: { maps }, lambda }: PairProps) {
+  return (
+    <section class="maps-section">
+      <h3>Who is who, in the features{maps ? `, after step ${maps.step}` : ''}</h3>
+      {maps ? (
+        <>
+          <div class="maps">
+            <FeatureMap title="λ = 0" points={maps.plain} people={maps.people} known={maps.known} />
+            <FeatureMap title={lambda} points={maps.iat} people={maps.people} known={maps.known} />
+          </div>
+          <p class="hint">
+            Each mark is a picture, laid out so that pictures with similar features lie together (UMAP). Each
+            colour of circles is a person they train on, each colour of triangles one they never train on.
+            Where a person's marks huddle, the features tell who it is.
+          </p>
+        </>
+      ) : (
+        <p class="placeholder">Maps of 12 people appear here, the first before the first step.</p>
+      )}
+    </section>
+  )
+}
+
+/** Steps over which a loss curve is averaged: single steps of 16 pictures jump. */
+const AVERAGED = 20
+
+function LossCharts({ pair: { plain, iat }, lambda }: PairProps) {
+  const au = useMemo(
+    () => columns([averaged(plain.steps, 'loss'), averaged(iat.steps, 'au')]),
+    [plain.steps, iat.steps],
+  )
+  const id = useMemo(() => columns([averaged(iat.steps, 'id')]), [iat.steps])
+  return (
+    <div class="columns">
+      <LineChart
+        title={`AU loss in training, mean of ${AVERAGED} steps`}
+        x="step"
+        y="cross-entropy"
+        series={[
+          { label: 'λ = 0', tone: '--tone-plain' },
+          { label: lambda, tone: '--tone-iat' },
+        ]}
+        data={au}
+      />
+      <LineChart
+        title={`Loss of the identity head, ${lambda}`}
+        x="step"
+        y="cross-entropy"
+        series={[{ label: lambda, tone: '--tone-iat' }]}
+        data={id}
+      />
+    </div>
+  )
+}
+
+type Curve = ReadonlyMap<number, number>
+
+function averaged(steps: readonly StepPoint[], name: string): Curve {
+  let sum = 0
+  return new Map(
+    steps.map(({ step, losses }, at) => {
+      sum += losses[name] ?? 0
+      if (at >= AVERAGED) sum -= steps[at - AVERAGED]!.losses[name] ?? 0
+      return [step, sum / Math.min(at + 1, AVERAGED)]
+    }),
+  )
+}
+
+/** Curves over the steps that any of them has. */
+function columns(curves: readonly Curve[]): (number | null)[][] {
+  const steps = [...new Set(curves.flatMap((curve) => [...curve.keys()]))].sort((a, b) => a - b)
+  return [steps, ...curves.map((curve) => steps.map((step) => curve.get(step) ?? null))]
+}
+
+function Readings({ pair: { status, plain, iat } }: { readonly pair: PairView }) {
+  const speed = iat.speed ?? plain.speed
+  return (
+    <dl class="readings" data-state={status.state}>
+      <Figure
+        label="Step"
+        value={String(status.step)}
+        unit={status.totalSteps ? `of ${status.totalSteps}` : ''}
+      />
+      <Figure label="Epochs" value={status.epochs ? String(status.epochs) : '–'} />
+      <Figure label="Pictures a second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
+      <Figure
+        label="Time of a step"
+        value={speed ? speed.millisecondsPerStep.toFixed(0) : '–'}
+        unit={speed ? 'ms' : ''}
+      />
+      <Figure
+        label="Device memory"
+        value={speed ? (speed.deviceBytes / 2 ** 20).toFixed(1) : '–'}
+        unit={speed ? 'MiB' : ''}
+      />
+    </dl>
+  )
+}

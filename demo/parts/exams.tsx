@@ -1,0 +1,131 @@
+import { useMemo } from 'preact/hooks'
+import type { ClassifierScores, ExamFacts, FineTuneExam } from '../protocol.js'
+import { LineChart } from './lineChart.js'
+
+interface Props {
+  readonly exams: { readonly facts: ExamFacts; readonly exams: readonly FineTuneExam[] } | null
+  /** Name of the classifier with gradient reversal. */
+  readonly lambda: string
+}
+
+const rows: readonly { readonly title: string; readonly value: (scores: ClassifierScores) => string }[] = [
+  { title: 'AUs: F1 at threshold 0.5', value: ({ f1At05 }) => f1At05.toFixed(3) },
+  {
+    title: 'AUs: F1 at the best threshold',
+    value: ({ f1Best, threshold }) => `${f1Best.toFixed(3)} at ${threshold.toFixed(2)}`,
+  },
+  { title: 'AUs: area under the ROC curve', value: ({ auc }) => auc?.toFixed(3) ?? '–' },
+  { title: 'Person named by the identity probe', value: ({ probe }) => percent(probe) },
+]
+
+/** The last exam of both, side by side. */
+export function ExamTable({ exams, lambda }: Props) {
+  const last = exams?.exams.at(-1)
+  if (!exams || !last) return null
+  const { facts } = exams
+  return (
+    <section class="exam">
+      <h3>What they know after step {last.step}</h3>
+      <table>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col" class="plain">
+              λ = 0
+            </th>
+            <th scope="col" class="iat">
+              {lambda}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ title, value }) => (
+            <tr key={title}>
+              <th scope="row">{title}</th>
+              <td>{value(last.plain)}</td>
+              <td>{value(last.iat)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p class="hint">
+        AUs: {facts.unseenPictures} pictures of {facts.unseenPeople} people whom neither trains on; the best
+        threshold is chosen on these very pictures. Probe: a softmax regression on the features, fitted to
+        convergence on 70 % of {facts.probePictures} pictures of {facts.probePeople} people, half of whom they
+        train on, names the person in the rest. Guessing names {percent(facts.chance)}, the true AU labels
+        alone {percent(facts.labelsOnly)}: people have their habits. With so few pictures, a difference of
+        0.02 or 3 % may be chance.
+      </p>
+    </section>
+  )
+}
+
+/** All exams so far. */
+export function ExamCharts({ exams, lambda }: Props) {
+  const both = [
+    { label: 'λ = 0', tone: '--tone-plain' },
+    { label: lambda, tone: '--tone-iat' },
+  ]
+  const data = useMemo(() => columnsOf(exams), [exams])
+  return (
+    <div class="columns">
+      <LineChart
+        title="Identity probe: who is it?"
+        x="step"
+        y="pictures named rightly"
+        series={[
+          ...both,
+          { label: 'AU labels alone', tone: '--soft', dash: [6, 4] },
+          { label: 'guessing', tone: '--soft', dash: [2, 4] },
+        ]}
+        data={data.probe}
+        dots
+      />
+      <LineChart
+        title="AUs of new people: ranking"
+        x="step"
+        y="area under the ROC curve"
+        series={both}
+        data={data.auc}
+        dots
+      />
+      <LineChart
+        title="AUs of new people: F1 at 0.5"
+        x="step"
+        y="mean F1 of 12 AUs"
+        series={both}
+        data={data.f1At05}
+        dots
+      />
+      <LineChart
+        title="AUs of new people: F1 at the best threshold"
+        x="step"
+        y="mean F1 of 12 AUs"
+        series={both}
+        data={data.f1Best}
+        dots
+      />
+    </div>
+  )
+}
+
+function columnsOf(told: Props['exams']) {
+  const exams = told?.exams ?? []
+  const steps = exams.map(({ step }) => step)
+  const both = (value: (scores: ClassifierScores) => number | null) => [
+    steps,
+    exams.map(({ plain }) => value(plain)),
+    exams.map(({ iat }) => value(iat)),
+  ]
+  const floor = (value: number | undefined) => exams.map(() => value ?? null)
+  return {
+    probe: [...both(({ probe }) => probe), floor(told?.facts.labelsOnly), floor(told?.facts.chance)],
+    auc: both(({ auc }) => auc),
+    f1At05: both(({ f1At05 }) => f1At05),
+    f1Best: both(({ f1Best }) => f1Best),
+  }
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`
+}

@@ -1,0 +1,76 @@
+const description =
+  'The encoder turns a picture into features. The AU head above pulls the features towards itself. ' +
+  'The identity head below learns from the same features; its gradient passes a gate that multiplies it by minus lambda, so the features are pushed away from it.'
+
+/** Gradient reversal as two forces on the features (Ganin and Lempitsky 2015). */
+export function GradientReversalFigure({ lambda }: { readonly lambda: number }) {
+  return (
+    <figure class="reversal">
+      <figcaption>Two forces on the features</figcaption>
+      <svg viewBox="0 0 420 250" role="img" aria-label={description}>
+        <defs>
+          <Tip id="tip-soft" tone="var(--soft)" />
+          <Tip id="tip-au" tone="var(--tone-plain)" />
+          <Tip id="tip-id" tone="var(--tone-iat)" />
+        </defs>
+        <Box x={12} y={184} label="Encoder" />
+        <Box x={298} y={16} label="AU head" />
+        <Box x={298} y={184} label="Identity head" />
+        <g class="thin">
+          <path d="M108 184 L172 143" marker-end="url(#tip-soft)" />
+          <path d="M298 204 L262 180 M234 162 L214 149" />
+        </g>
+        <path class="force au" d="M217 106 L292 56" marker-end="url(#tip-au)" />
+        <path class="force id" d="M175 106 L96 54" marker-end="url(#tip-id)" />
+        <circle class="features" cx="196" cy="122" r="30" />
+        <text x="196" y="127" text-anchor="middle">
+          features
+        </text>
+        <rect class="gate" x="222" y="156" width="52" height="30" rx="15" />
+        <text class="id" x="248" y="176" text-anchor="middle">
+          × −λ
+        </text>
+        <text class="au" x="246" y="100">
+          pull
+        </text>
+        <text class="id" x="18" y="40">
+          push, {lambda.toFixed(1)} times as hard
+        </text>
+      </svg>
+      <p>
+        The AU head pulls the features towards whatever tells expressions apart. The identity head learns to
+        name the person from the same features, but on its way back into the encoder its gradient is
+        multiplied by −λ, so the encoder loses whatever names the person. With λ = 0 there is no push at all;
+        with too much of it the expressions are lost as well.
+      </p>
+    </figure>
+  )
+}
+
+function Box({ x, y, label }: { readonly x: number; readonly y: number; readonly label: string }) {
+  return (
+    <>
+      <rect class="box" x={x} y={y} width="110" height="44" rx="8" />
+      <text x={x + 55} y={y + 27} text-anchor="middle">
+        {label}
+      </text>
+    </>
+  )
+}
+
+function Tip({ id, tone }: { readonly id: string; readonly tone: string }) {
+  return (
+    <marker
+      id={id}
+      viewBox="0 0 10 10"
+      refX="8"
+      refY="5"
+      markerWidth="9"
+      markerHeight="9"
+      markerUnits="userSpaceOnUse"
+      orient="auto"
+    >
+      <path d="M0 0 10 5 0 10z" style={{ fill: tone }} />
+    </marker>
+  )
+}
