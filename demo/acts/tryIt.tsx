@@ -5,7 +5,7 @@ import { auName } from '../parts/auNames.js'
 import { saveFile } from '../parts/download.js'
 import { FileButton } from '../parts/fileButton.js'
 import { LineChart } from '../parts/lineChart.js'
-import { type Models, modelTitle, useModels } from '../parts/models.js'
+import { type Models, modelDetails, modelTitle, useModels } from '../parts/models.js'
 import { Photo } from '../parts/photo.js'
 import { type Moment, useViewing, type View, type Viewing } from '../parts/viewing.js'
 import { useStudio } from '../studioLink.js'
@@ -157,6 +157,7 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
           ))}
         </select>
       )}
+      {chosen && <p class="hint">{modelDetails(chosen)}</p>}
       <div class="buttons stacked">
         <FileButton label="Open a model file" accept=".safetensors" choose={open} />
         {chosen && (
@@ -244,8 +245,8 @@ function Units({ model, view }: { readonly model: ModelSummary; readonly view: V
       <p class="hint">
         {probabilities &&
           `${present.length ? `Above one half: ${present.map(unit).join(', ')}. ` : 'None above one half. '}`}
-        A bar is the classifier’s probability that the unit is there, not how strong it is. What it learnt
-        from rendered faces says little about photographs.
+        A bar is the classifier’s probability that the unit is there, not how strong it is. A classifier that
+        learnt from rendered faces is often wrong on photographs.
       </p>
     </figure>
   )

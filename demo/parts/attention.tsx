@@ -10,7 +10,7 @@ interface Props {
 }
 
 /** How dark a patch gets that is not looked at. */
-const DARKEST = 0.88
+const DARKEST = 0.8
 
 /** The cut-out face as the model gets it, and the same with a veil over the patches that it looks at little. */
 export function Attention({ rgb, size, attention }: Props) {
@@ -28,7 +28,7 @@ export function Attention({ rgb, size, attention }: Props) {
             <Pixels rgb={rgb} size={size} label={describe(attention)} />
             <Veil attention={attention} />
           </div>
-          <figcaption>Brightest: {percent(Math.max(...attention))} of the attention</figcaption>
+          <figcaption>Brightest patch: {percent(Math.max(...attention))}</figcaption>
         </figure>
       )}
     </div>

@@ -30,8 +30,14 @@ export function useModels(): Models {
   return { all, chosen: all.find(({ id }) => id === wanted) ?? preferred ?? null, choose, refresh }
 }
 
-export function modelTitle({ id, lambda, file, step }: ModelSummary): string {
-  return `${file ?? titles[id](lambda)}, step ${step}`
+export function modelTitle({ id, lambda, file }: ModelSummary): string {
+  return file ?? titles[id](lambda)
+}
+
+/** "12 AUs, λ = 1, 64 px, step 3360". */
+export function modelDetails({ aus, lambda, imageSize, step }: ModelSummary): string {
+  const outputs = aus.length > 0 ? `${aus.length} AUs, λ = ${lambda}` : 'no AUs'
+  return `${outputs}, ${imageSize} px, step ${step}`
 }
 
 const titles: Readonly<Record<ModelId, (lambda: number) => string>> = {
