@@ -24,7 +24,7 @@ export function Slider({
   return (
     <label class="setting">
       <span>{label}</span>
-      <output>{text(value)}</output>
+      {/* Before the output, which the label would name instead. */}
       <input
         type="range"
         value={value}
@@ -32,8 +32,10 @@ export function Slider({
         max={max}
         step={step}
         disabled={disabled}
+        aria-valuetext={text(value)}
         onInput={(event) => change(event.currentTarget.valueAsNumber)}
       />
+      <output>{text(value)}</output>
     </label>
   )
 }

@@ -29,7 +29,14 @@ export function Unavailable({ reason }: { readonly reason: string }) {
 
 interface Note {
   readonly text: string
-  readonly kind: 'note' | 'error'
+  readonly kind: 'note' | 'error' | 'lost'
+}
+
+/** A line once. Whatever fails because the device is lost is no news beside that. */
+function withNote(all: readonly Note[], note: Note): readonly Note[] {
+  if (note.kind === 'lost') return [...all.filter(({ kind }) => kind === 'note'), note]
+  if (note.kind === 'error' && all.some(({ kind }) => kind === 'lost')) return all
+  return [...all.filter((other) => other.text !== note.text), note]
 }
 
 /** Lines from the worker: what was tuned, what could not be saved, what failed. Each can be put away. */
@@ -39,14 +46,14 @@ export function Notes() {
     if (event.type !== 'note' && event.type !== 'failed' && event.type !== 'lost') return
     const text =
       event.type === 'lost' ? `The device was lost: ${event.text} Load the page again.` : event.text
-    const kind = event.type === 'note' ? 'note' : 'error'
-    setNotes((all) => [...all.filter((other) => other.text !== text), { text, kind }])
+    const kind = event.type === 'failed' ? 'error' : event.type
+    setNotes((all) => withNote(all, { text, kind }))
   })
   if (notes.length === 0) return null
   return (
     <ul class="notes" aria-live="polite">
       {notes.map(({ text, kind }) => (
-        <li key={text} class={kind}>
+        <li key={text} class={kind === 'note' ? 'note' : 'error'}>
           <span>{text}</span>
           <button
             type="button"

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { parseJson } from '../../src/train/data/schemas.js'
 import { storedHistorySchema } from '../protocol.js'
 
 export type StoredHistory = z.output<typeof storedHistorySchema>
@@ -26,11 +27,15 @@ export class RunStore {
     await this.#write(HISTORY, [new TextEncoder().encode(JSON.stringify(history))])
   }
 
-  /** What was saved last; null if there is nothing, or not all of it. */
+  /**
+   * What was saved last; null if there is nothing, or not all of it.
+   *
+   * @throws UserError where a file is damaged
+   */
   async load(): Promise<{ checkpoint: SafetensorsFile; history: StoredHistory } | null> {
     const [checkpoint, history] = [await this.#read(CHECKPOINT), await this.#read(HISTORY)]
     if (!checkpoint || !history) return null
-    const parsed = storedHistorySchema.parse(JSON.parse(new TextDecoder().decode(history)))
+    const parsed = parseJson(new TextDecoder().decode(history), storedHistorySchema, HISTORY)
     return { checkpoint: decodeSafetensors(checkpoint, CHECKPOINT), history: parsed }
   }
 

@@ -64,8 +64,9 @@ export class TrainingJob<Settings> {
     return this.#current?.made.info ?? null
   }
 
+  /** It trains and would go on: not while it does single steps or comes to rest. */
   get running(): boolean {
-    return this.#loop !== null
+    return this.#loop !== null && this.#stopAt === Number.POSITIVE_INFINITY
   }
 
   /** Takes up what storage holds of this run; goes on at once if it was running when the page was left. */
@@ -158,13 +159,13 @@ export class TrainingJob<Settings> {
 
   /** The run as a file of the command line's format. Training waits for it, so that all tensors are of one step. */
   async download(): Promise<Uint8Array[]> {
-    const [running, stopAt] = [this.running, this.#stopAt]
+    const { running } = this
     await this.pause()
     const { made } = this.#current!
     try {
       return [...(await encodeCheckpoint('this run', made.run, made.info))]
     } finally {
-      if (running) this.#run(stopAt)
+      if (running) this.resume()
     }
   }
 
@@ -204,8 +205,8 @@ export class TrainingJob<Settings> {
   async #train(): Promise<void> {
     const { run } = this.#current!.made
     this.#setState('running')
-    // Saved after the first steps: from then on a reload finds a run that goes on.
-    this.#lastSave = Number.NEGATIVE_INFINITY
+    // Saved after the first steps: from then on a reload finds a run that goes on. A few steps are saved at their end.
+    this.#lastSave = Number.isFinite(this.#stopAt) ? performance.now() : Number.NEGATIVE_INFINITY
     try {
       const outcome = await trainLoop({
         run,

@@ -132,7 +132,7 @@ t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t)
     await chooseSmall(page, '64')
     await run.button('Step').click()
     await run.reaches(1)
-    await run.state('paused')
+    await run.rests()
     t.match((await storedRun(page, 'pretrain'))!.settings, { width: 64, depth: 1 })
     t.not(await run.reading('Device memory'), memory)
   })
@@ -149,7 +149,7 @@ t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t)
       await chooseSmall(page)
       await run.button('Step').click()
       await run.reaches(1)
-      await run.state('paused')
+      await run.rests()
       t.same(await steps(page), [1])
     }
   })
@@ -169,7 +169,8 @@ t.test('acts are chosen by arrow keys, and none is wider than the window', only,
   await opened(page)
   const tabs = page.getByRole('tab')
   await tabs.first().focus()
-  for (let at = 0, count = await tabs.count(); at < count; at++) {
+  const count = await tabs.count()
+  for (let at = 0; at < count; at++) {
     const tab = tabs.nth(at)
     const title = (await tab.textContent())!.replace(/^\d+\s*/, '')
     t.equal(await tab.getAttribute('aria-selected'), 'true', title)
@@ -178,8 +179,12 @@ t.test('acts are chosen by arrow keys, and none is wider than the window', only,
     t.ok(await page.getByRole('tabpanel', { name: title }).isVisible())
     t.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'no wider than a phone')
     await page.keyboard.press('ArrowRight')
+    // After the last comes the first.
+    await tabs
+      .nth((at + 1) % count)
+      .and(page.getByRole('tab', { selected: true }))
+      .waitFor()
   }
-  t.equal(await tabs.first().getAttribute('aria-selected'), 'true', 'after the last comes the first')
   t.same(errors, [])
 })
 
@@ -199,6 +204,7 @@ t.test('a lost device is told', only, async (t) => {
   await chooseSmall(page)
   await panelOf(page).button('Step').click()
   await panelOf(page).reaches(1)
+  await panelOf(page).rests()
   const worker = page.workers().find((one) => one.url().endsWith('/worker.js'))!
   await worker.evaluate(() => {
     const { createCommandEncoder } = GPUDevice.prototype

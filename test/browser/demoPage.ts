@@ -30,11 +30,15 @@ export class Panel {
     await this.area.locator(`.readings[data-state=${state}]`).waitFor()
   }
 
-  /** Pauses, and waits until all of it is saved: the buttons can be pressed again. */
-  async pause(): Promise<void> {
-    await this.button('Pause').click()
+  /** Waits until it has stopped and all of it is saved: the buttons can be pressed again. */
+  async rests(): Promise<void> {
     await this.state('paused')
     await this.area.locator('button:enabled').getByText('Go on').waitFor()
+  }
+
+  async pause(): Promise<void> {
+    await this.button('Pause').click()
+    await this.rests()
   }
 
   async reading(label: string): Promise<string> {
