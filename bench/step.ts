@@ -115,24 +115,27 @@ function minimumOf({ kind, config }: StepCase, batch: number): number {
 /** One step as `trainLoop` does it, and what it cost the host. */
 function countingStep(run: TrainingRun, work: MicroBatches, batch: Batch) {
   const { counters } = run.runtime
-  const host: number[] = []
-  const before = { ...counters }
+  const each: { dispatches: number; submits: number; hostMs: number }[] = []
   return {
     step() {
+      const before = { ...counters }
       const start = performance.now()
       run.optimizer.prepare(1e-3)
       run.random.setStep(run.optimizer.stepCount)
       run.upload(batch)
       work.queue({ first: true, last: true }, () => undefined)
       run.runtime.flush()
-      host.push(performance.now() - start)
+      const hostMs = performance.now() - start
+      const dispatches = counters.dispatches - before.dispatches
+      each.push({ dispatches, submits: counters.submits - before.submits, hostMs })
     },
-    /** The median of host time; the first step, which compiles, hardly moves it. */
+    /** Medians: the first step compiles, and hands its kernels over one by one. */
     perStep() {
-      const steps = host.length
-      const dispatches = Math.round((counters.dispatches - before.dispatches) / steps)
-      const submits = Math.round((counters.submits - before.submits) / steps)
-      return { dispatches, submits, hostMs: median(host) }
+      return {
+        dispatches: median(each.map(({ dispatches }) => dispatches)),
+        submits: median(each.map(({ submits }) => submits)),
+        hostMs: median(each.map(({ hostMs }) => hostMs)),
+      }
     },
   }
 }

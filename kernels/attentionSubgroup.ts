@@ -71,13 +71,9 @@ fn main(
   let endRow = min(block.firstRow + rows, params.tokens);
 `
 
-/** The tokens this lane loads for all (row0, row1, …), and which pieces it has of every sum (piece0, …). */
-function owned(plan: AttentionPlan): string {
-  const { slots, lanes, rowVectors } = counts(plan)
-  return wgsl`
-  ${each(rowVectors, (v) => `let row${v} = min(block.firstRow + ${v * lanes}u + lane, lastToken);`)}
-  ${each(slots, (s) => `let piece${s} = min(lane + ${s * lanes}u, params.pieces - 1u);`)}
-`
+/** Which pieces this lane has of every sum: piece0, piece1, … */
+function owned({ slots, lanes }: AttentionPlan): string {
+  return each(slots, (s) => `let piece${s} = min(lane + ${s * lanes}u, params.pieces - 1u);`)
 }
 
 /** The others of this lane from \`first\` on: other0, other1, … and whether they exist. */
@@ -104,12 +100,20 @@ interface Product {
 /** WGSL that makes the products: \`name3_1\` is row 3 with group 1's other of this lane. Lanes without a row or an other load nothing. */
 function productsWgsl(plan: AttentionPlan, products: readonly Product[]): string {
   const { rows, lanes, groups, rowVectors } = counts(plan)
-  const starts = ({ name, row, other }: Product) =>
-    `${each(rowVectors, (v) => `let ${name}Row${v} = ${row}(block, row${v});`)}
-    ${each(groups, (g) => `let ${name}Other${g} = ${other}(block, other${g});`)}`
-  const loads = ({ name, load, loadOther }: Product) =>
-    `${each(rowVectors, (v) => maybeLoad(`${name}R${v}`, `${load}(${name}Row${v} + i)`, rows - v * lanes < lanes ? `lane < ${rows - v * lanes}u` : ''))}
-      ${each(groups, (g) => maybeLoad(`${name}O${g}`, `${loadOther}(${name}Other${g} + i)`, `exists${g}`))}`
+  const starts = ({ name, other }: Product) =>
+    each(groups, (g) => `let ${name}Other${g} = ${other}(block, other${g});`)
+  const noRows = ({ name }: Product) => each(rowVectors, (v) => `var ${name}R${v} = Piece();`)
+  // Vectors of rows move down by one, and the last is loaded.
+  const loadRows = ({ name, load, row }: Product) =>
+    `${each(rowVectors - 1, (v) => `${name}R${v} = ${name}R${v + 1};`)}
+        ${name}R${rowVectors - 1} = Piece();
+        if (token < endRow) { ${name}R${rowVectors - 1} = ${load}(${row}(block, token) + i); }`
+  const loadOthers = ({ name, loadOther }: Product) =>
+    each(
+      groups,
+      (g) =>
+        `var ${name}O${g} = Piece(); if (exists${g}) { ${name}O${g} = ${loadOther}(${name}Other${g} + i); }`,
+    )
   const row = ({ name }: Product, r: number) =>
     `{ let x = subgroupShuffle(${name}R${Math.floor(r / lanes)}, ${r % lanes}u);
         ${each(groups, (g) => `${name}${r}_${g} = dotAdd(x, ${name}O${g}, ${name}${r}_${g});`)} }`
@@ -117,16 +121,15 @@ function productsWgsl(plan: AttentionPlan, products: readonly Product[]): string
     ${products.map(starts).join('\n')}
     ${products.map(({ name }) => each(rows, (r) => each(groups, (g) => `var ${name}${r}_${g} = 0.0;`))).join('\n')}
     for (var i = 0u; i < params.pieces; i++) {
-      ${products.map(loads).join('\n')}
+      ${products.map(noRows).join('\n')}
+      for (var start = block.firstRow; start < block.firstRow + rows; start += ${lanes}u) {
+        let token = start + lane;
+        ${products.map(loadRows).join('\n')}
+      }
+      ${products.map(loadOthers).join('\n')}
       ${products.map((product) => each(rows, (r) => row(product, r))).join('\n')}
     }
 `
-}
-
-function maybeLoad(name: string, value: string, condition: string): string {
-  return condition
-    ? `var ${name} = Piece(); if (${condition}) { ${name} = ${value}; }`
-    : `let ${name} = ${value};`
 }
 
 /** A sum per row: what it is called, the weights, and how the others are loaded. */
@@ -144,8 +147,16 @@ function sumsStart(plan: AttentionPlan, sums: readonly string[]): string {
     .join('\n')
 }
 
-/** WGSL that adds weight · other to every sum, for the others from \`first\` on. The weights are used up. */
-function sumsWgsl(plan: AttentionPlan, sums: readonly WeightedSum[]): string {
+/**
+ * WGSL that adds weight · other to every sum, for the others from \`first\` on, a group after the other. The group at hand is always number 0:
+ * \`weigh\` makes its weights of its products, whose names are \`products\`, and then the next group moves up.
+ */
+function sumsWgsl(
+  plan: AttentionPlan,
+  products: readonly string[],
+  weigh: string,
+  sums: readonly WeightedSum[],
+): string {
   const { rows, slots, lanes, groups } = counts(plan)
   const load = ({ name, load, start }: WeightedSum) =>
     `let ${name}Start = ${start}(block, other);
@@ -153,17 +164,19 @@ function sumsWgsl(plan: AttentionPlan, sums: readonly WeightedSum[]): string {
   const add = ({ name, weight }: WeightedSum, r: number) =>
     `{ let weight = subgroupShuffle(${weight}${r}_0, j);
         ${each(slots, (s) => `${name}${r}_${s} += weight * ${name}Piece${s};`)} }`
-  const next = ({ weight }: WeightedSum) =>
-    each(rows, (r) => each(groups - 1, (g) => `${weight}${r}_${g} = ${weight}${r}_${g + 1};`))
+  const next = (name: string) =>
+    each(rows, (r) => each(groups - 1, (g) => `${name}${r}_${g} = ${name}${r}_${g + 1};`))
   return wgsl`
     let end = min(first + others, params.tokens);
     for (var group = first; group < end; group += ${lanes}u) {
+      let exists = group + lane < params.tokens;
+      ${weigh}
       for (var j = 0u; j < min(${lanes}u, end - group); j++) {
         let other = group + j;
         ${sums.map(load).join('\n')}
         ${sums.map((sum) => each(rows, (r) => add(sum, r))).join('\n')}
       }
-      ${sums.map(next).join('\n')}
+      ${products.map(next).join('\n')}
     }
 `
 }
@@ -219,8 +232,8 @@ fn sumOverLanes(value: f32) -> f32 {
 `
 }
 
-/** Online softmax of the scores in s: they become probabilities, relative to the row's largest score so far. */
-function softmaxRow({ slots }: AttentionPlan, groups: number, r: number): string {
+/** Online softmax, first half: scales the scores in s, and what was summed up so far to the row's new largest score. */
+function rescaleRow({ slots }: AttentionPlan, groups: number, r: number): string {
   const all = (text: (g: number) => string) => Array.from({ length: groups }, (_, g) => text(g))
   const largestOfLane = all((g) => `s${r}_${g}`).reduce((a, b) => `max(${a}, ${b})`)
   return `
@@ -228,13 +241,14 @@ function softmaxRow({ slots }: AttentionPlan, groups: number, r: number): string
     let largest${r}New = max(largest${r}, maxOverLanes(${largestOfLane}));
     let shrink${r} = exp2(largest${r} - largest${r}New);
     largest${r} = largest${r}New;
-    ${all((g) => `s${r}_${g} = exp2(s${r}_${g} - largest${r});`).join('\n')}
-    total${r} = total${r} * shrink${r} + (${all((g) => `s${r}_${g}`).join(' + ')});
+    total${r} *= shrink${r};
     ${each(slots, (s) => `sum${r}_${s} *= shrink${r};`)}`
 }
 
 export function forwardSubgroup(plan: AttentionPlan): string {
   const { rows, groups } = counts(plan)
+  // s becomes P, relative to the row's largest score so far.
+  const probability = (r: number) => `s${r}_0 = exp2(s${r}_0 - largest${r}); total${r} += s${r}_0;`
   const scores = { name: 's', load: 'loadQkv', row: 'queryStart', loadOther: 'loadQkv', other: 'keyStart' }
   const sums = { name: 'sum', weight: 's', load: 'loadQkv', start: 'valueStart' }
   const store = wgsl`
@@ -259,8 +273,8 @@ ${entryPoint}
   for (var first = 0u; first < params.tokens; first += others) {
     ${othersOfLane(plan)}
     ${productsWgsl(plan, [scores])}
-    ${each(rows, (r) => softmaxRow(plan, groups, r))}
-    ${sumsWgsl(plan, [sums])}
+    ${each(rows, (r) => rescaleRow(plan, groups, r))}
+    ${sumsWgsl(plan, ['s'], each(rows, probability), [sums])}
   }
   ${storeRows(plan, ['sum'], ['total', 'largest'], store)}
 }
@@ -268,7 +282,7 @@ ${entryPoint}
 }
 
 export function backwardQueriesSubgroup(plan: AttentionPlan): string {
-  const { rows, lanes, groups, rowVectors } = counts(plan)
+  const { rows, lanes, rowVectors } = counts(plan)
   const products = [
     { name: 's', load: 'loadQkv', row: 'queryStart', loadOther: 'loadQkv', other: 'keyStart' },
     { name: 'dP', load: 'loadDOut', row: 'outStart', loadOther: 'loadQkv', other: 'valueStart' },
@@ -277,7 +291,7 @@ export function backwardQueriesSubgroup(plan: AttentionPlan): string {
   const scoreGradient = (r: number) => `{
       let rowLogSumExp = log2e * subgroupShuffle(logSumExp${Math.floor(r / lanes)}, ${r % lanes}u);
       let rowDelta = subgroupShuffle(delta${Math.floor(r / lanes)}, ${r % lanes}u);
-      ${each(groups, (g) => `s${r}_${g} = select(0.0, exp2(scale * s${r}_${g} - rowLogSumExp) * (dP${r}_${g} - rowDelta), exists${g});`)}
+      s${r}_0 = select(0.0, exp2(scale * s${r}_0 - rowLogSumExp) * (dP${r}_0 - rowDelta), exists);
     }`
   const store = storePieces(plan, 'dqkv', 'queryStart', (s) => `params.scoreScale * dQuery0_${s}`)
   return wgsl`
@@ -297,6 +311,7 @@ ${entryPoint}
   ${each(
     rowVectors,
     (v) => `
+  let row${v} = min(block.firstRow + ${v * lanes}u + lane, lastToken);
   let logSumExp${v} = logSumExp[perToken(block, row${v})];
   let out${v} = outStart(block, row${v});
   var delta${v} = 0.0;
@@ -307,8 +322,7 @@ ${entryPoint}
   for (var first = 0u; first < params.tokens; first += others) {
     ${othersOfLane(plan)}
     ${productsWgsl(plan, products)}
-    ${each(rows, scoreGradient)}
-    ${sumsWgsl(plan, [{ name: 'dQuery', weight: 's', load: 'loadQkv', start: 'keyStart' }])}
+    ${sumsWgsl(plan, ['s', 'dP'], each(rows, scoreGradient), [{ name: 'dQuery', weight: 's', load: 'loadQkv', start: 'keyStart' }])}
   }
   ${storeRows(plan, ['dQuery'], [], store)}
 }
@@ -316,19 +330,23 @@ ${entryPoint}
 }
 
 export function backwardKeysSubgroup(plan: AttentionPlan): string {
-  const { rows, lanes, groups } = counts(plan)
+  const { rows, lanes } = counts(plan)
   const products = [
     { name: 's', load: 'loadQkv', row: 'keyStart', loadOther: 'loadQkv', other: 'queryStart' },
     { name: 'dP', load: 'loadQkv', row: 'valueStart', loadOther: 'loadDOut', other: 'outStart' },
   ]
   // s becomes P, dP becomes dS.
-  const scoreGradient = (r: number) =>
-    each(
-      groups,
-      (g) => `
-    s${r}_${g} = select(0.0, exp2(scale * s${r}_${g} - logSumExp${g}), exists${g});
-    dP${r}_${g} = s${r}_${g} * (dP${r}_${g} - delta${g});`,
-    )
+  const weigh = wgsl`
+      let at = perToken(block, min(group + lane, lastToken));
+      let otherLogSumExp = log2e * logSumExp[at];
+      let otherDelta = delta[at];
+      ${each(
+        rows,
+        (r) => `
+      s${r}_0 = select(0.0, exp2(scale * s${r}_0 - otherLogSumExp), exists);
+      dP${r}_0 = s${r}_0 * (dP${r}_0 - otherDelta);`,
+      )}
+`
   const sums = [
     { name: 'dKey', weight: 'dP', load: 'loadQkv', start: 'queryStart' },
     { name: 'dValue', weight: 's', load: 'loadDOut', start: 'outStart' },
@@ -353,16 +371,8 @@ ${entryPoint}
   ${sumsStart(plan, ['dKey', 'dValue'])}
   for (var first = 0u; first < params.tokens; first += others) {
     ${othersOfLane(plan)}
-    ${each(
-      groups,
-      (g) => `
-    let at${g} = perToken(block, other${g});
-    let logSumExp${g} = log2e * logSumExp[at${g}];
-    let delta${g} = delta[at${g}];`,
-    )}
     ${productsWgsl(plan, products)}
-    ${each(rows, scoreGradient)}
-    ${sumsWgsl(plan, sums)}
+    ${sumsWgsl(plan, ['s', 'dP'], weigh, sums)}
   }
   ${storeRows(plan, ['dKey', 'dValue'], [], store)}
 }

@@ -20,10 +20,12 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import type { KernelCaps } from './kernel.js'
 import {
+  linearEpilogues,
   type MatmulProduct,
   type MatmulSpec,
   type MatmulText,
   productPrelude,
+  type TextEpilogue,
   unroll,
 } from './matmulShared.js'
 
@@ -47,10 +49,16 @@ export function broadcastText(caps: KernelCaps, product: MatmulProduct): MatmulT
   return {
     variant: 'broadcast',
     key: String(lanes),
+    epilogue: textEpilogue(product),
     rows,
     columns,
     code: () => broadcastCode(product, lanes, groups),
   }
+}
+
+/** Forward products and gradients of inputs share a text. */
+function textEpilogue({ layout, epilogue }: MatmulProduct): TextEpilogue {
+  return layout === 'NN' && linearEpilogues.includes(epilogue) ? 'linear' : epilogue
 }
 
 function broadcastCode(product: MatmulProduct, lanes: number, groups: number): string {
@@ -58,7 +66,7 @@ function broadcastCode(product: MatmulProduct, lanes: number, groups: number): s
   const band = product.layout === 'TN' ? rows : 8
   const mainLoop = product.layout === 'TN' ? loopTN(product, lanes, groups) : loopNN(lanes, groups)
   return wgsl`
-${productPrelude(product, { a: 4, b: 4, c: 4 }, ['enable subgroups;'])}
+${productPrelude({ ...product, epilogue: textEpilogue(product) }, { a: 4, b: 4, c: 4 }, ['enable subgroups;'])}
 @compute @workgroup_size(${lanes})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,

@@ -27,6 +27,12 @@ export type MatmulLayout = 'NN' | 'NT' | 'TN'
  */
 export type MatmulEpilogue = 'none' | 'bias' | 'biasGelu' | 'residual' | 'accumulate' | 'rowSums'
 
+/**
+ * An epilogue as a text has it. `linear` does none, bias and residual, as the uniform `added` says: a CPU driver takes as long to compile a
+ * product's text as to run hundreds of products.
+ */
+export type TextEpilogue = MatmulEpilogue | 'linear'
+
 /** How A, B and C lie in memory. A bias and row sums are f32 always, a residual and a pre-activation are as C. */
 export interface StoredTypes {
   readonly a: StoredType
@@ -53,6 +59,8 @@ export interface MatmulProduct extends MatmulSpec {
 export interface MatmulText {
   readonly variant: string
   readonly key: string
+  /** Where it is not the product's own. */
+  readonly epilogue?: TextEpilogue
   readonly rows: number
   readonly columns: number
   readonly code: () => string
@@ -64,7 +72,10 @@ const partAlignment = 16
 /** Tile rows of a band. */
 const bandRows = 8
 
-/** The kernel of a product. Bindings: a, b, what the epilogue reads and writes besides (`bindingsOf`), c. */
+/**
+ * The kernel of a product. Bindings: a, b, what the epilogue reads and writes besides (`bindingsOf`), what the text binds and this epilogue
+ * leaves alone (any tensor of at least four f32 serves), c.
+ */
 export function productKernel(product: MatmulProduct, text: MatmulText): Kernel {
   const { batch, m, n, k, layout, epilogue, splits, stored } = product
   const tilesM = Math.ceil(m / text.rows)
@@ -72,21 +83,28 @@ export function productKernel(product: MatmulProduct, text: MatmulText): Kernel 
   const workgroups = tilesM * tilesN * batch * splits
   const kPerSplit = splits === 1 ? k : Math.ceil(k / splits / partAlignment) * partAlignment
   const types = Object.values(stored).includes('f16') ? `.${stored.a}-${stored.b}-${stored.c}` : ''
-  const name = `matmul${layout}.${text.variant}${epilogue === 'none' ? '' : `.${epilogue}`}${types}`
+  const name = (done: TextEpilogue) =>
+    `matmul${layout}.${text.variant}${done === 'none' ? '' : `.${done}`}${types}`
+  const { epilogue: inText = epilogue } = text
+  const sizes = [m, n, k, tilesM, tilesN, splits, kPerSplit, workgroups]
   return {
-    name,
-    key: `${name}/${text.key}`,
-    bindings: bindingsOf(epilogue),
-    params: [m, n, k, tilesM, tilesN, splits, kPerSplit, workgroups],
+    name: name(epilogue),
+    key: `${name(inText)}/${text.key}`,
+    bindings: bindingsOf(inText),
+    params: inText === 'linear' ? [...sizes, linearEpilogues.indexOf(epilogue)] : sizes,
     workgroups: flatGrid(workgroups, 1),
     cost: productCost(product),
     code: text.code,
   }
 }
 
+/** What the text epilogue `linear` can do; the place here is its uniform `added`. */
+export const linearEpilogues: readonly MatmulEpilogue[] = ['none', 'bias', 'residual']
+
 /** a, b; then bias, residual or pre-activation, row sums; then c. */
-function bindingsOf(epilogue: MatmulEpilogue): readonly Access[] {
-  const between: Record<MatmulEpilogue, readonly Access[]> = {
+function bindingsOf(epilogue: TextEpilogue): readonly Access[] {
+  const between: Record<TextEpilogue, readonly Access[]> = {
+    linear: ['read', 'read'],
     none: [],
     accumulate: [],
     bias: ['read'],
@@ -121,13 +139,14 @@ export interface Widths {
  * `widths.c` 4. Four f16 lie in memory as two words: a CPU driver loads and stores scalar by scalar.
  */
 export function productPrelude(
-  { epilogue, stored }: Pick<MatmulProduct, 'epilogue' | 'stored'>,
+  { epilogue, stored }: { readonly epilogue: TextEpilogue; readonly stored: StoredTypes },
   widths: Widths,
   directives: readonly string[] = [],
 ): string {
   const half = Object.values(stored).includes('f16')
-  const hasBias = epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
-  const hasResidual = epilogue === 'residual'
+  const isLinear = epilogue === 'linear'
+  const hasBias = isLinear || epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
+  const hasResidual = isLinear || epilogue === 'residual'
   const hasGelu = epilogue === 'biasGelu'
   const hasRowSums = epilogue === 'rowSums'
   const c = bindingsOf(epilogue).length - 1
@@ -162,6 +181,9 @@ struct Params {
   splits: u32,
   kPerSplit: u32,
   workgroups: u32,
+#if ${isLinear}
+  added: u32,
+#endif
 }
 @group(0) @binding(${c + 1}) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
@@ -175,6 +197,11 @@ fn storeResult(index: u32, column: u32, value: ValueC) {
   let z = value + bias[column];
   preActivation[index] = storedC(z);
   c[index] = storedC(${widths.c === 4 ? 'vec4f(geluExact(z.x), geluExact(z.y), geluExact(z.z), geluExact(z.w))' : 'geluExact(z)'});
+  #elif ${isLinear}
+  var sum = value;
+  if (params.added > 0u) { sum += bias[column]; }
+  if (params.added > 1u) { sum += valueC(residual[index]); }
+  c[index] = storedC(sum);
   #elif ${hasResidual}
   c[index] = storedC(valueC(residual[index]) + (value + bias[column]));
   #elif ${hasBias}

@@ -44,12 +44,15 @@ export class RecordedStep {
 
   /** Queues the step. */
   run(): readonly Tensor[] {
-    this.#ready ??= this.#makeReady()
-    this.runtime.replay(this.#ready)
+    if (this.#ready) this.runtime.replay(this.#ready)
+    else {
+      this.#takeMemory()
+      this.#ready = this.runtime.replayFirst(this.#commands)
+    }
     return this.results
   }
 
-  #makeReady(): ReadyCommand[] {
+  #takeMemory(): void {
     const buffers = this.memory.take()
     this.plan.buffers.forEach(({ tensors }, i) => {
       for (const { storage } of tensors) {
@@ -58,8 +61,5 @@ export class RecordedStep {
       }
     })
     for (const { storage } of this.results) storage.alive = true
-    return this.#commands.map((command) =>
-      command.kind === 'dispatch' ? this.runtime.prepare(command.kernel, command.storages) : command,
-    )
   }
 }

@@ -9,7 +9,7 @@ import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
 import { Readback } from './readback.js'
 import { type ReadyCommand, RecordedStep } from './recordedStep.js'
-import { Recording } from './recording.js'
+import { type Command, Recording } from './recording.js'
 import type { Sentinel } from './sentinel.js'
 import { StepMemory } from './stepMemory.js'
 import { elementCount, Tensor } from './tensor.js'
@@ -195,8 +195,21 @@ export class Runtime {
     }
   }
 
-  /** What `kernel` needs to run on `storages`, made once. */
-  prepare(kernel: Kernel, storages: readonly Storage[]): ReadyCommand {
+  /**
+   * Queues commands for the first time; returns what queueing them again needs. After each kernel that is new here all is handed to the
+   * device: some drivers compile a kernel when it first runs, and do so while the next one is translated.
+   */
+  replayFirst(commands: readonly Command[]): ReadyCommand[] {
+    return commands.map((command) => {
+      const known = this.#pipelines.size
+      const ready = command.kind === 'dispatch' ? this.#ready(command.kernel, command.storages) : command
+      this.replay([ready])
+      if (this.#pipelines.size > known) this.flush()
+      return ready
+    })
+  }
+
+  #ready(kernel: Kernel, storages: readonly Storage[]): ReadyCommand {
     const entry = this.#pipelines.get(kernel)
     return { kind: 'dispatch', kernel, pipeline: entry.pipeline, bindGroup: entry.createBindGroup(storages) }
   }

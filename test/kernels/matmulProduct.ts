@@ -76,7 +76,9 @@ export async function productError(
     residual: [bias, residual],
     biasGelu: [bias, z],
   }
-  runtime.dispatch(kernel, [a, b, ...between[epilogue]!, c])
+  const used = between[epilogue]!
+  const unused = Array<Tensor>(kernel.bindings.length - 3 - used.length).fill(b)
+  runtime.dispatch(kernel, [a, b, ...used, ...unused, c])
   const expected = operands.expected()
   const error = relativeError(addParts(await c.read(), splits), expected.c)
   const other = epilogue === 'biasGelu' ? relativeError(await z.read(), expected.z) : 0

@@ -1,4 +1,5 @@
 /** Matrix products as ops use them: a variant is chosen, operands are transposed for it, long sums are split. Not tape ops. */
+import type { Kernel } from '../../../kernels/kernel.js'
 import {
   type MatmulLayout,
   type MatmulSpec,
@@ -119,15 +120,23 @@ function splitProduct(
   const { runtime } = c
   const splits = matmulSplits(runtime.caps, spec, variant)
   if (splits === 1) {
-    const kernel = matmulKernel(runtime.caps, { ...spec, splits }, variant)
-    runtime.dispatch(kernel, [a, b, ...extraTensors(epilogue), c])
+    dispatchProduct(matmulKernel(runtime.caps, { ...spec, splits }, variant), a, b, c, epilogue)
     return
   }
   const stored = { ...spec.stored, c: 'f32' } as const
   const parts = runtime.empty([splits, spec.m, spec.n])
-  runtime.dispatch(matmulKernel(runtime.caps, { ...spec, stored, splits }, variant), [a, b, parts])
+  dispatchProduct(matmulKernel(runtime.caps, { ...spec, stored, splits }, variant), a, b, parts, {
+    kind: 'none',
+  })
   sumRows(parts, splits, c)
   parts.dispose()
+}
+
+/** What the kernel binds and this epilogue leaves alone is given b. */
+function dispatchProduct(kernel: Kernel, a: Tensor, b: Tensor, c: Tensor, epilogue: Epilogue): void {
+  const used = extraTensors(epilogue)
+  const unused = Array<Tensor>(kernel.bindings.length - 3 - used.length).fill(b)
+  c.runtime.dispatch(kernel, [a, b, ...used, ...unused, c])
 }
 
 function extraTensors(epilogue: Epilogue): Tensor[] {
