@@ -1,0 +1,333 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Locator, Page } from 'playwright-core'
+import sharp from 'sharp'
+import t, { type Test } from 'tap'
+import { openDevice } from '../../src/engine/device.js'
+import { attentionMap } from '../../src/model/attentionMap.js'
+import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
+import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
+import { standardise } from '../../src/train/data/standardise.js'
+import { loadClassifier } from '../../src/train/loop/pretrainedFeatures.js'
+import { root, runProgram } from '../train/cli/program.js'
+import { tinyAus, tinyEncoder, tinyMembers, writeFaces } from '../train/cli/tinyFaces.js'
+import { launchChromium } from './chromium.js'
+import { opened, serveDemo } from './demoPage.js'
+
+// Act 3: photographs and the camera through a model that Node trained, and models to and fro between Node and the page.
+
+const SIDE = 32
+const london = join(root, '..', 'shared', 'data', 'london')
+const noPhotos = existsSync(london)
+  ? false
+  : `no photographs: ${join('..', 'shared', 'data', 'london')} is not there`
+
+const folder = await mkdtemp(join(tmpdir(), 'fmae-try-it-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+const at = (name: string) => join(folder, name)
+
+const film = noPhotos ? null : await filmOf(['001_smiling.jpg', '001_neutral.jpg'])
+const camera = [
+  '--use-fake-device-for-media-stream',
+  ...(film ? [`--use-file-for-fake-video-capture=${film}`] : []),
+]
+const chromium = await launchChromium({ args: camera })
+const url = chromium.skip ? '' : await serveDemo()
+const only = { skip: chromium.skip }
+const withPhotos = { skip: chromium.skip || noPhotos }
+
+/** Motion JPEG, which is one picture after the other: what the browser takes for its camera. */
+async function filmOf(names: readonly string[]): Promise<string> {
+  const pictures = names.flatMap((name) => Array<Buffer>(15).fill(readFileSync(join(london, name))))
+  await writeFile(at('film.mjpeg'), Buffer.concat(pictures))
+  return at('film.mjpeg')
+}
+
+/** Trains with the command line; the path of the checkpoint. */
+async function train(name: string, args: readonly string[]): Promise<string> {
+  const { code, stderr } = await runProgram([
+    ...args,
+    '--data',
+    faces,
+    ...sizes,
+    '--out',
+    at(name),
+    '--no-tune',
+  ])
+  if (code !== 0) throw new Error(stderr)
+  return join(at(name), 'checkpoint.safetensors')
+}
+
+const faces = await writeFaces(at('faces'), await tinyMembers())
+const sizes = '--batch-size 4 --epochs 2 --warmup-epochs 1'.split(' ')
+const classifier = await train('classifier', ['finetune', ...tinyEncoder, '--lambda', '1'])
+/** As act 1 has them: 64 px, heads of 16, the decoder of FMAE-nano. */
+const pageSizes = '--image-size 64 --width 32 --heads 2 --depth 1'.split(' ')
+const pretrained = await train('pretrained', ['pretrain', ...pageSizes])
+
+interface Act {
+  readonly page: Page
+  readonly area: Locator
+  readonly errors: readonly string[]
+  /** Where the page's requests went that did not go to its own folder. */
+  readonly elsewhere: readonly string[]
+}
+
+async function openAct(options?: Parameters<typeof chromium.open>[1]): Promise<Act> {
+  const { page, errors } = await chromium.open(`${url}#tryIt`, options)
+  const elsewhere: string[] = []
+  page.context().on('request', (request) => {
+    const own = request.url().startsWith(url) && request.method() === 'GET'
+    if (!own && !request.url().startsWith('blob:')) elsewhere.push(`${request.method()} ${request.url()}`)
+  })
+  await opened(page)
+  return { page, area: page.getByRole('tabpanel', { name: 'Try it' }), errors, elsewhere }
+}
+
+async function openModel({ area }: Act, path: string): Promise<void> {
+  await area.getByLabel('Open a model file').setInputFiles(path)
+}
+
+async function choosePhoto({ area }: Act, name: string, bytes: Uint8Array): Promise<void> {
+  await area.getByLabel('Choose a photo').setInputFiles({ name, mimeType: '', buffer: Buffer.from(bytes) })
+}
+
+/** AU number → probability, once all are there. */
+async function unitsOf({ area }: Act): Promise<Map<number, number>> {
+  await area
+    .locator('.au-bars li:not([data-probability=""])')
+    .nth(tinyAus.length - 1)
+    .waitFor()
+  const rows = await area
+    .locator('.au-bars li')
+    .evaluateAll((items) =>
+      items.map(
+        (item) =>
+          [
+            Number((item as HTMLElement).dataset.au),
+            Number((item as HTMLElement).dataset.probability),
+          ] as const,
+      ),
+    )
+  return new Map(rows)
+}
+
+/** The cut-out face as the page shows it: RGB bytes. */
+async function cropOf({ area }: Act): Promise<Uint8Array> {
+  const rgba = await area
+    .locator('.attention canvas')
+    .first()
+    .evaluate((element) => {
+      const canvas = element as HTMLCanvasElement
+      return [...canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data]
+    })
+  return Uint8Array.from(rgba.filter((_, i) => i % 4 !== 3))
+}
+
+/** The same picture through the same file in Node. */
+async function inNode(crop: Uint8Array) {
+  const file = await readSafetensors(classifier)
+  const info = readInfo(file, classifier)
+  if (info.kind !== 'iat') throw new Error(`a classifier was trained, not ${info.kind}`)
+  const runtime = await openDevice()
+  const model = loadClassifier(runtime, info.config, file, classifier)
+  const images = runtime.tensor(standardise(crop, SIDE, info.standardise), [1, 3, SIDE, SIDE])
+  const logits = (await model.forward(images).auLogits.read()) as Float32Array
+  const attention = await attentionMap(model, images)
+  runtime.close()
+  return { probabilities: Array.from(logits, (x) => 1 / (1 + Math.exp(-x))), attention }
+}
+
+async function sameAsNode(t: Test, act: Act): Promise<void> {
+  const units = await unitsOf(act)
+  t.same([...units.keys()], tinyAus)
+  const { probabilities, attention } = await inNode(await cropOf(act))
+  probabilities.forEach((probability, i) => {
+    const ours = units.get(tinyAus[i]!)!
+    t.ok(Math.abs(ours - probability) < 1e-4, `AU ${tinyAus[i]}: ${ours} in the page, ${probability} in Node`)
+  })
+  const brightest = await act.area.getByText('Brightest patch').textContent()
+  const share = Math.max(...attention)
+  t.ok(
+    Math.abs(Number.parseFloat(brightest!.split(':')[1]!) - 100 * share) <= 0.51,
+    `${brightest}; in Node ${share}`,
+  )
+}
+
+t.test('a photograph gives AU values', withPhotos, async (t) => {
+  const act = await openAct()
+  await choosePhoto(act, '001_smiling.jpg', await readFile(join(london, '001_smiling.jpg')))
+  await act.area.getByText('What the encoder sees').waitFor()
+  t.ok(
+    await act.area.getByText('This page has no AU classifier yet.').isVisible(),
+    'without a model it says so',
+  )
+  await openModel(act, classifier)
+  await sameAsNode(t, act)
+  t.notOk(await act.area.getByText('No face was found').isVisible())
+  t.same(act.errors, [])
+  t.same(act.elsewhere, [], 'nothing left the page')
+})
+
+t.test('a pasted photograph is taken', withPhotos, async (t) => {
+  const act = await openAct()
+  const bytes = [...(await readFile(join(london, '002_neutral.jpg')))]
+  await act.page.evaluate((values) => {
+    const data = new DataTransfer()
+    data.items.add(new File([Uint8Array.from(values)], 'pasted.jpg', { type: 'image/jpeg' }))
+    document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, cancelable: true }))
+  }, bytes)
+  await act.area.getByText('What the encoder sees').waitFor()
+  t.same(act.errors, [])
+})
+
+t.test('the camera gives AU values over time', withPhotos, async (t) => {
+  const act = await openAct({ permissions: ['camera'] })
+  await openModel(act, classifier)
+  await act.area.getByRole('button', { name: 'Use the camera' }).click()
+  await act.area.getByText('The highest action units, over time').waitFor()
+  const [first] = await unitsOf(act)
+  await act.page.waitForFunction(
+    ([au, value]) =>
+      Number(document.querySelector<HTMLElement>(`[data-au="${au}"]`)!.dataset.probability) !== value,
+    first!,
+  )
+  t.pass('the values change as the face does')
+  await act.page.getByRole('tab', { name: 'Pretrain' }).click()
+  await act.page.getByRole('tab', { name: 'Try it' }).click()
+  t.ok(
+    await act.area.getByRole('button', { name: 'Use the camera' }).isVisible(),
+    'it stops behind another act',
+  )
+  t.same(act.errors, [])
+  t.same(act.elsewhere, [], 'nothing left the page')
+})
+
+t.test('a camera that is refused is told of', only, async (t) => {
+  const act = await openAct({ permissions: [] })
+  await act.area.getByRole('button', { name: 'Use the camera' }).click()
+  t.match(await act.area.getByRole('alert').textContent(), /^The camera was refused\. Allow it for this page/)
+  t.same(act.errors, [])
+})
+
+t.test('a picture without a face: it says so, and takes the whole picture on request', only, async (t) => {
+  const act = await openAct()
+  await openModel(act, classifier)
+  const gradient = Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (i * 7) % 256)
+  const raw = { width: SIDE, height: SIDE, channels: 3 } as const
+  await choosePhoto(act, 'stripes.png', await sharp(gradient, { raw }).png().toBuffer())
+  await act.area.getByText('No face was found in this picture.').waitFor()
+  await act.area.getByRole('button', { name: 'Use the whole picture' }).click()
+  await sameAsNode(t, act)
+  t.same(await cropOf(act), gradient, 'a picture of the right size comes through as it is')
+  t.same(act.errors, [])
+})
+
+t.test('files that are neither get their sentence', only, async (t) => {
+  const act = await openAct()
+  const problem = async (name: string, bytes: Uint8Array) => {
+    await act.area
+      .getByLabel(/Choose|Open a model/)
+      .first()
+      .setInputFiles({ name, mimeType: '', buffer: Buffer.from(bytes) })
+    return act.area.getByRole('alert').filter({ hasText: name }).textContent()
+  }
+  const text = new TextEncoder().encode('not a picture')
+  t.equal(await problem('notes.jpg', text), 'notes.jpg is not a picture that this browser can read.')
+  t.match(await problem('text.safetensors', text), /^text\.safetensors: not a safetensors file: /)
+  const whole = await readFile(classifier)
+  t.match(
+    await problem('cut.safetensors', whole.subarray(0, -100)),
+    /^cut\.safetensors: truncated: its tensors end at /,
+  )
+  t.match(
+    await problem('short.safetensors', whole.subarray(0, 3)),
+    /3 bytes; the header length alone takes 8$/,
+  )
+  const other = await readFile(join(root, 'test', 'golden', 'iat.safetensors'))
+  t.match(
+    await problem('other.safetensors', other),
+    /^other\.safetensors: no checkpoint of ours: metadata field format/,
+  )
+  t.ok(
+    await act.area.getByText('This page has no AU classifier yet.').isVisible(),
+    'none of them became a model',
+  )
+  t.same(act.errors, [])
+})
+
+async function download(act: Act, name: string): Promise<SafetensorsFile> {
+  const downloading = act.page.waitForEvent('download')
+  await act.area.getByRole('button', { name: 'Download this model' }).click()
+  await (await downloading).saveAs(at(name))
+  return readSafetensors(at(name))
+}
+
+function sameTensors(t: Test, ours: SafetensorsFile, theirs: SafetensorsFile): void {
+  t.same([...ours.tensors.keys()].sort(), [...theirs.tensors.keys()].sort())
+  const bits = ({ tensors }: SafetensorsFile, name: string) => {
+    const { data } = tensors.get(name)!
+    return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  }
+  const different = [...theirs.tensors.keys()].filter((name) => !bits(ours, name).equals(bits(theirs, name)))
+  t.same(different, [], 'tensors whose bits differ')
+  for (const field of ['kind', 'step', 'standardise'])
+    t.equal(ours.metadata[field], theirs.metadata[field], field)
+  t.same(JSON.parse(ours.metadata.config!), JSON.parse(theirs.metadata.config!))
+}
+
+t.test('a classifier goes from Node into the page and back, bit for bit', only, async (t) => {
+  const act = await openAct()
+  await openModel(act, classifier)
+  const back = await download(act, 'back.safetensors')
+  sameTensors(t, back, await readSafetensors(classifier))
+  const scores = await Promise.all(
+    [classifier, at('back.safetensors')].map(async (checkpoint, i) => {
+      const json = at(`scores${i}.json`)
+      const { code, stderr } = await runProgram([
+        'evaluate',
+        '--checkpoint',
+        checkpoint,
+        '--data',
+        faces,
+        '--json',
+        json,
+      ])
+      t.equal(code, 0, stderr)
+      return JSON.parse(readFileSync(json, 'utf8'))
+    }),
+  )
+  t.equal(scores[1].images, 24)
+  t.same(scores[1], scores[0], 'evaluate finds the same in both files')
+  t.same(act.errors, [])
+})
+
+t.test('a masked autoencoder becomes the run of act 1, and comes back bit for bit', only, async (t) => {
+  const act = await openAct()
+  await openModel(act, pretrained)
+  const theirs = await readSafetensors(pretrained)
+  await act.area.getByText(`no AUs, 64 px, step ${theirs.metadata.step}`).waitFor()
+  sameTensors(t, await download(act, 'fmae.safetensors'), theirs)
+  await act.page.getByRole('tab', { name: 'Pretrain' }).click()
+  const readings = act.page.locator('#act-pretrain .readings')
+  t.match(await readings.textContent(), new RegExp(`Step\\s*${theirs.metadata.step}`))
+  await t.resolves(train('from-page', ['finetune', ...pageSizes, '--from', at('fmae.safetensors')]))
+  t.same(act.errors, [])
+})
+
+t.test(
+  'a masked autoencoder that act 1 cannot go on with is refused by name of the field',
+  only,
+  async (t) => {
+    const act = await openAct()
+    const other = await train('other', ['pretrain', ...tinyEncoder])
+    await openModel(act, other)
+    t.match(
+      await act.area.getByRole('alert').textContent(),
+      /imageSize is 32; this page pretrains with 64 only/,
+    )
+  },
+)
