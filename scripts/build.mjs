@@ -1,8 +1,9 @@
 import './nodeVersion.mjs'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { main, root, SetupError } from './process.mjs'
+import { gzipSync } from 'node:zlib'
+import { main, root, run, SetupError } from './process.mjs'
 
 // Each becomes one ES module of its own in dist/: the program, the library, the doctor (which must run even where the program does
 // not build), the adapter probe of the set-up, the benchmark and the face renderer.
@@ -17,12 +18,23 @@ const ENTRIES = {
 }
 /** Programs that another one starts, built along with it. */
 const HELPERS = { bench: ['benchOurs'] }
-const SOURCES = ['src', 'kernels', 'bench', 'tools', 'package.json', 'scripts/build.mjs']
+const SOURCES = [
+  'src',
+  'kernels',
+  'bench',
+  'tools',
+  'package.json',
+  'tsconfig.types.json',
+  'scripts/build.mjs',
+]
+/** The library for browsers, and its types. */
+const BROWSER = 'dist/browser/fmae-webgpu.js'
+const TYPES = 'dist/types'
 
 /** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages stay outside. */
 export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
   const wanted = names.flatMap((name) => [name, ...(HELPERS[name] ?? [])])
-  const stale = wanted.filter((name) => !isCurrent(name))
+  const stale = wanted.filter((name) => !isCurrent(`dist/${name}.js`))
   if (stale.length === 0) return
   await bundle({
     entryPoints: Object.fromEntries(stale.map((name) => [name, ENTRIES[name]])),
@@ -58,8 +70,32 @@ async function bundle(options) {
   }
 }
 
-function isCurrent(name) {
-  const output = join(root, 'dist', `${name}.js`)
+/** Builds the library for browsers unless it is newer than every source. Returns its path from the root. */
+export async function buildBrowser() {
+  if (!isCurrent(BROWSER)) await bundleForBrowsers('src/index.ts', BROWSER, { minify: true })
+  return BROWSER
+}
+
+/** Writes the library's types. Takes seconds, so only `npm run build` does it. */
+export async function buildTypes() {
+  if (isCurrent(`${TYPES}/src/index.d.ts`)) return
+  rmSync(join(root, TYPES), { recursive: true, force: true })
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const { code, output } = await run(process.execPath, [tsc, '-p', 'tsconfig.types.json'])
+  if (code !== 0) throw new SetupError(`${output}build: types could not be made, see above`)
+}
+
+async function buildAll() {
+  await build()
+  const bytes = readFileSync(join(root, await buildBrowser()))
+  await buildTypes()
+  const kilobytes = (count) => `${Math.round(count / 1000)} kB`
+  const gzip = kilobytes(gzipSync(bytes, { level: 9 }).length)
+  console.log(`browser bundle: ${kilobytes(bytes.length)} (${gzip} gzip), types in ${TYPES}`)
+}
+
+function isCurrent(path) {
+  const output = join(root, path)
   if (!existsSync(output)) return false
   const built = statSync(output).mtimeMs
   return SOURCES.every((path) => newestChange(join(root, path)) < built)
@@ -74,4 +110,4 @@ function newestChange(path) {
     .reduce((newest, name) => Math.max(newest, newestChange(join(path, name))), stat.mtimeMs)
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) await main(() => build())
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await main(buildAll)

@@ -1,5 +1,10 @@
-/** The library: engine, models and the pieces of training that run in Node and in a browser alike. */
+/**
+ * The library: engine, models and training, in Node and in a browser alike. What only the command line needs (folders, label files, logs) is
+ * not in it. Guide for pages: docs/browser.md.
+ */
+export { NoAdapterError } from './engine/adapterInfo.js'
 export { backward, needsGrad, record, withTape } from './engine/autograd.js'
+export type { Capabilities } from './engine/capabilities.js'
 export { type OpenOptions, openDevice } from './engine/device.js'
 export { DeviceError, LimitError, ShapeError } from './engine/errors.js'
 export { add } from './engine/ops/add.js'
@@ -23,9 +28,51 @@ export { AuClassifier, type ClassifierOutput, classifierParameters } from './mod
 export type { ClassifierConfig, FmaeConfig, IdentityLoss, VitConfig } from './model/config.js'
 export { Fmae, type FmaeOutput, fmaeParameters } from './model/fmae.js'
 export { type PresetName, presets } from './model/presets.js'
-export { decodeSafetensors, encodeSafetensors } from './train/checkpoint/safetensors.js'
-export { loadAll, loadMatching } from './train/checkpoint/trainingState.js'
-export { standardise } from './train/data/standardise.js'
+export {
+  type CheckpointInfo,
+  encodeCheckpoint,
+  type ReadInfo,
+  readInfo,
+  restoreCheckpoint,
+} from './train/checkpoint/checkpoint.js'
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafeTensor,
+  type SafetensorsFile,
+} from './train/checkpoint/safetensors.js'
+export { type LoadReport, loadAll, loadMatching } from './train/checkpoint/trainingState.js'
+export {
+  type Fold,
+  type FoldSplit,
+  indicesOfSplit,
+  indicesOfSubjects,
+  makeFolds,
+  splitByFold,
+  splitPerSubject,
+  subjectsOf,
+} from './train/data/folds.js'
+export { imageDecoder } from './train/data/imageDecoder.js'
+export type { ImageDecoder, ImageRecord, ImageSet } from './train/data/imageSet.js'
+export { PictureLoader, type PictureLoaderOptions } from './train/data/pictureLoader.js'
+export { type Standardisation, standardise } from './train/data/standardise.js'
+export { fetchWebDataset } from './train/data/webDataset.browser.js'
+export { UserError } from './train/errors.js'
+export { type ClassifierOutputs, classify } from './train/loop/evaluation.js'
+export { FineTuning } from './train/loop/fineTuning.js'
+export { loadClassifier, loadEncoder } from './train/loop/pretrainedFeatures.js'
+export { Pretraining } from './train/loop/pretraining.js'
+export { settleVariants, type VariantSettings } from './train/loop/settleVariants.js'
+export type { TrainingRun } from './train/loop/trainingRun.js'
+export { type StepRecord, type TrainLoopOptions, trainLoop } from './train/loop/trainLoop.js'
+export { type ActionUnitMetrics, actionUnitMetrics, sigmoid } from './train/metrics/actionUnitMetrics.js'
 export { AdamW } from './train/optim/adamw.js'
 export { fineTuningRules, pretrainingRules } from './train/optim/parameterGroups.js'
 export { learningRateAt } from './train/optim/schedule.js'
+export {
+  type FinetuneOptions,
+  fineTuneDefaults,
+  type PretrainOptions,
+  pretrainDefaults,
+} from './train/options.js'
+export { finetuneRecipes, pretrainRecipes } from './train/recipes.js'

@@ -1,9 +1,9 @@
 import type { ImageDecoder } from './imageSet.js'
 
 /**
- * Decodes by `createImageBitmap`; the twin of decodeImage.node.ts. Straight resize to size×size, transparent pictures on black. A picture
- * that has the right size already comes out as in Node, but for the rounding of the JPEG decoder; the browser's own scaling
- * differs from sharp's where it has not.
+ * Decodes by `createImageBitmap`; the twin of decodeImage.node.ts. Straight resize to size×size; colours in sRGB, turned as EXIF says,
+ * transparent pictures on black. A picture of the right size comes out in Chromium as in Node (a transparent one may differ by
+ * 1 of 255); where it is scaled, the browser's filter differs from sharp's.
  */
 export const imageDecoder: ImageDecoder = {
   async decode(bytes, size) {

@@ -6,11 +6,12 @@ sharp.concurrency(1)
 
 /**
  * Decodes with sharp: straight resize to size×size (bilinear, antialiased, aspect not kept), as the reference does
- * for pretraining and evaluation; grey, palette and alpha pictures become RGB.
+ * for pretraining and evaluation; grey, palette and alpha pictures become RGB. Turned as EXIF says, unlike the reference, since browsers
+ * cannot leave that out.
  */
 export const imageDecoder: ImageDecoder = {
   async decode(bytes, size) {
-    const { data, info } = await sharp(bytes, { failOn: 'truncated' })
+    const { data, info } = await sharp(bytes, { failOn: 'truncated', autoOrient: true })
       .flatten()
       .toColourspace('srgb')
       .resize(size, size, { fit: 'fill', kernel: 'linear' })
