@@ -8,6 +8,7 @@ import { describeLoad, loadMatching } from '../checkpoint/trainingState.js'
 import { auTargets, type Fold, makeFolds, splitByFold, splitPerSubject, subjectsOf } from '../data/folds.js'
 import type { ImageSet } from '../data/imageSet.js'
 import { openImageSet } from '../data/openImageSet.node.js'
+import { picturesDigest } from '../data/picturesDigest.js'
 import { UserError } from '../errors.js'
 import { classify } from '../loop/evaluation.js'
 import { FineTuning } from '../loop/fineTuning.js'
@@ -22,7 +23,6 @@ import {
   openAnnouncedDevice,
   openLog,
   pictureLoader,
-  picturesDigest,
   prepareOut,
   runManaged,
   StopSignal,
@@ -65,7 +65,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
       options,
       aus,
       standardise: options.standardise,
-      pictures: picturesDigest(set, parts.train),
+      pictures: await picturesDigest(set, parts.train),
     },
     out: options.out,
     label: 'finetune',

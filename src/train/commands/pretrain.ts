@@ -1,5 +1,6 @@
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { openImageSet } from '../data/openImageSet.node.js'
+import { picturesDigest } from '../data/picturesDigest.js'
 import { UserError } from '../errors.js'
 import { Pretraining } from '../loop/pretraining.js'
 import { fmaeConfig } from '../modelConfig.js'
@@ -9,7 +10,6 @@ import {
   fittedBatch,
   openAnnouncedDevice,
   pictureLoader,
-  picturesDigest,
   prepareOut,
   runManaged,
   StopSignal,
@@ -43,7 +43,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
       config,
       options,
       standardise: options.standardise,
-      pictures: picturesDigest(set, indices),
+      pictures: await picturesDigest(set, indices),
     },
     out: options.out,
     label: 'pretrain',

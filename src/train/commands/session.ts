@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StoredType } from '../../../kernels/stored.js'
@@ -104,16 +103,6 @@ export function openLog(out: string, name: string, resume: boolean): RunLog {
   const path = join(out, name)
   if (!resume) rmSync(path, { force: true })
   return new RunLog(path)
-}
-
-/** Tells the pictures of a run from others: their number, names, people and labels. */
-export function picturesDigest(set: ImageSet, indices: ArrayLike<number>): string {
-  const hash = createHash('sha256')
-  for (const index of Array.from(indices)) {
-    const { id, subject, aus } = set.record(index)
-    hash.update(JSON.stringify([id, subject, aus]))
-  }
-  return `${indices.length} pictures, sha256 ${hash.digest('hex').slice(0, 16)}`
 }
 
 /** Ctrl-C asks a run to stop after its step; a second one ends the process at once. */

@@ -6,7 +6,8 @@ import { openImageFolder } from './imageFolder.node.js'
 import type { ImageSet } from './imageSet.js'
 import { openJsonLines } from './jsonLines.node.js'
 import { subjectRule } from './subjectRules.js'
-import { isShard, openWebDataset } from './webDataset.node.js'
+import { openWebDataset } from './webDataset.node.js'
+import { isShard } from './webDatasetIndex.js'
 
 export interface OpenOptions {
   /** The action units that labels may name; default: what the set declares, else any FACS unit. */

@@ -31,7 +31,7 @@ export async function fetchWebDataset(
 }
 
 async function fetchShard(url: URL, entry: ShardEntry, aus: readonly number[] | null) {
-  const tar = await unpacked(url, await bytes(url))
+  const tar = await unpacked(url.href, await bytes(url))
   return samplesOfEntry(url.href, entry, samplesInMemory(url.href, tar, entry.split ?? null, aus))
 }
 
@@ -49,13 +49,13 @@ async function text(url: URL): Promise<string> {
   return new TextDecoder().decode(await bytes(url))
 }
 
-/** Some servers unpack .gz files on the way; the first two bytes tell. */
-async function unpacked(url: URL, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+/** A shard's tar. Some servers unpack .gz files on the way; the first two bytes tell. */
+export async function unpacked(file: string, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   if (data[0] !== 0x1f || data[1] !== 0x8b) return data
   const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream('gzip'))
   try {
     return new Uint8Array(await new Response(stream).arrayBuffer())
   } catch (error) {
-    throw new UserError(`${url}: truncated or damaged gzip file (${(error as Error).message})`)
+    throw new UserError(`${file}: truncated or damaged gzip file (${(error as Error).message})`)
   }
 }

@@ -6,17 +6,13 @@ import type { ImageSet } from './imageSet.js'
 import { datasetSchema, parseJson } from './schemas.js'
 import {
   indexShard,
+  isShard,
   type LoadedSample,
   type ShardEntry,
   sampleSet,
   samplesInMemory,
   samplesOfEntry,
 } from './webDatasetIndex.js'
-
-/** True for the file names of shards. */
-export function isShard(path: string): boolean {
-  return /\.(tar|tar\.gz|tgz)$/i.test(path)
-}
 
 function loadShard(file: string, split: string | null, aus: readonly number[] | null): LoadedSample[] {
   if (/\.tar$/i.test(file))

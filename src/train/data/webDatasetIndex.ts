@@ -17,6 +17,11 @@ interface Pair {
   labels?: TarMember
 }
 
+/** True for the file names of shards. */
+export function isShard(path: string): boolean {
+  return /\.(tar|tar\.gz|tgz)$/i.test(path)
+}
+
 const pictureExtensions = new Set(['jpg', 'jpeg', 'png', 'webp'])
 
 /** WebDataset's rule: members of one sample share the path up to the first dot of the file name. */
