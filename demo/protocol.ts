@@ -68,6 +68,12 @@ export type StudioEvent =
   /** What both classifiers know so far, at each step where they were examined. */
   | { readonly type: 'exams'; readonly facts: ExamFacts; readonly exams: readonly FineTuneExam[] }
   | { readonly type: 'featureMaps'; readonly maps: FeatureMaps }
+  /** How a classifier did so far, after each epoch. */
+  | { readonly type: 'evaluations'; readonly job: JobName; readonly evaluations: readonly Evaluation[] }
+  /** The pictures of a visitor's folder on their way, 0 … 1. */
+  | { readonly type: 'reading'; readonly share: number }
+  /** Runs on a visitor's folder that go on when that folder is picked again: pictures are not kept. */
+  | { readonly type: 'waiting'; readonly runs: readonly WaitingRun[] }
   /** A run ended by an error; what was saved before it is kept. */
   | { readonly type: 'failed'; readonly job: JobName; readonly text: string }
   /** The device is gone: nothing runs until the page is loaded again. */
@@ -105,9 +111,24 @@ export const pretrainDefaultSettings: PretrainSettings = {
   epochs: 8,
 }
 
+const share = z.number().min(0).max(1)
+
+const evaluationSchema = z.object({
+  epoch: count,
+  step: count,
+  f1At05: share,
+  f1PerAu: z.array(share),
+  auc: share.nullable(),
+  /** Null where all pictures have the unit, or none. */
+  aucPerAu: z.array(share.nullable()),
+})
+/** Action unit metrics on people who are never trained on. */
+export type Evaluation = z.output<typeof evaluationSchema>
+
 export const storedHistorySchema = z.object({
   settings: z.unknown(),
   steps: z.array(z.object({ step: count, losses: z.record(z.string(), z.number()) })),
+  evaluations: z.array(evaluationSchema).default([]),
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
 })
@@ -145,8 +166,6 @@ export const fineTunePlanSchema = fineTuneSettingsSchema.extend({
   pretrainStep: z.int().nonnegative().nullable(),
 })
 export type FineTunePlan = z.output<typeof fineTunePlanSchema>
-
-const share = z.number().min(0).max(1)
 
 const scoresSchema = z.object({
   /** Mean F1 over the AUs, "present" from probability 0.5 on. */
@@ -201,3 +220,53 @@ export const storedPairSchema = z.object({
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
 })
+
+/** Which folder a run was made with: its pictures are not kept, so it must be picked again. */
+const folderMarkSchema = z.object({
+  name: z.string(),
+  /** Number, and a hash of names, people and labels. */
+  pictures: z.string(),
+})
+export type FolderMark = z.output<typeof folderMarkSchema>
+
+/** A run that waits for its folder. */
+export interface WaitingRun {
+  readonly job: JobName
+  readonly step: number
+  readonly folder: FolderMark
+}
+
+/** What the page shows of a folder. */
+export interface FolderSummary {
+  readonly name: string
+  readonly pictures: number
+  readonly people: number
+  /** Pictures with AU labels. */
+  readonly labelled: number
+  readonly aus: readonly { readonly unit: number; readonly pictures: number }[]
+  readonly folds: readonly { readonly name: string; readonly people: number; readonly pictures: number }[]
+  /** Pretraining uses this many pictures, and leaves the others out to show what was learnt. */
+  readonly pretrainPictures: number
+  /** Null where classifiers cannot be trained; `noFineTune` says why. */
+  readonly fineTune: { readonly train: number; readonly test: number } | null
+  readonly noFineTune: string | null
+  /** The first pictures: RGB bytes, size·size·3. */
+  readonly size: number
+  readonly thumbnails: readonly Uint8Array[]
+}
+
+export const ownPretrainSettingsSchema = pretrainSettingsSchema.extend({ folder: folderMarkSchema })
+export type OwnPretrainSettings = z.output<typeof ownPretrainSettingsSchema>
+
+const ownLambda = { lambda: z.number().min(0).max(4) }
+/** As in act 2, but with one classifier, which may have λ = 0. */
+export const ownFineTuneSettingsSchema = fineTuneSettingsSchema.extend(ownLambda)
+export type OwnFineTuneSettings = z.output<typeof ownFineTuneSettingsSchema>
+
+export const ownFineTunePlanSchema = fineTunePlanSchema.extend({
+  ...ownLambda,
+  folder: folderMarkSchema,
+  /** Where the encoder comes from. */
+  from: z.enum(['ownPretrain', 'pretrain', 'scratch']),
+})
+export type OwnFineTunePlan = z.output<typeof ownFineTunePlanSchema>

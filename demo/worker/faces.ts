@@ -1,4 +1,5 @@
 import { imageDecoder } from '../../src/train/data/decodeImage.browser.js'
+import type { ImageSet } from '../../src/train/data/imageSet.js'
 import { PictureLoader } from '../../src/train/data/pictureLoader.js'
 import { fetchWebDataset } from '../../src/train/data/webDataset.browser.js'
 import { type MainJobData, mainJobData } from '../../src/train/quickstart/faces.js'
@@ -26,11 +27,18 @@ export async function fetchFaces(onLoaded: (share: number) => void): Promise<Fac
 
 /** One picture each of the first people whom nothing was trained on. */
 export function shownFaces({ data }: Faces, people: number): number[] {
-  const seen = new Set<string | null>()
-  return Array.from(data.unseen).filter((index) => {
-    const { subject } = data.set.record(index)
-    if (seen.has(subject) || seen.size === people) return false
+  return onePerPerson(data.set, data.unseen, people)
+}
+
+/** The first picture of each person, so many at most; pictures of nobody known are taken as they come. */
+export function onePerPerson(set: ImageSet, indices: ArrayLike<number>, count: number): number[] {
+  const seen = new Set<string>()
+  const first = Array.from(indices).filter((index) => {
+    const { subject } = set.record(index)
+    if (subject === null) return true
+    const known = seen.has(subject)
     seen.add(subject)
-    return true
+    return !known
   })
+  return first.slice(0, count)
 }

@@ -2,58 +2,72 @@ import type { Runtime } from '../../src/engine/runtime.js'
 import type { ClassifierConfig } from '../../src/model/config.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { loadMatching } from '../../src/train/checkpoint/trainingState.js'
+import type { PictureLoader } from '../../src/train/data/pictureLoader.js'
 import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { type FinetuneOptions, fineTuneDefaults } from '../../src/train/options.js'
 import { finetuneRecipes } from '../../src/train/recipes.js'
 import type { FineTunePlan, JobName } from '../protocol.js'
-import type { Faces } from './faces.js'
 import { type JobHooks, TrainingJob } from './trainingJob.js'
 
-interface Hooks extends Pick<JobHooks<FineTunePlan>, 'tell'> {
-  readonly faces: () => Promise<Faces>
-  /** A checkpoint of act 1 whose encoder a run starts from that is made now; null for a start at random. */
+/** Pictures to train a classifier on. */
+export interface FineTuneData {
+  readonly loader: PictureLoader
+  readonly train: ArrayLike<number>
+  readonly aus: readonly number[]
+  /** Identity classes. */
+  readonly subjects: readonly string[]
+  /** What tells them from other pictures, where runs must not go on with others. */
+  readonly pictures?: string
+}
+
+/** What a run is made by: settings, and the sizes of its encoder. */
+type Plan = Omit<FineTunePlan, 'pretrainStep'>
+
+interface Hooks<P> extends Pick<JobHooks<P>, 'tell' | 'takeTurn' | 'evaluate'> {
+  readonly data: () => Promise<FineTuneData>
+  /** A checkpoint of FMAE whose encoder a run starts from that is made now; null for a start at random. */
   readonly encoder: () => SafetensorsFile | null
 }
 
-/** One classifier of act 2, trained on people of folds 1 and 2. `lambda`: from the settings, or 0. */
-export function fineTuneJob(
+/** A classifier for AUs, with IAT where `lambdaOf` its plan is not 0. */
+export function fineTuneJob<P extends Plan>(
   name: JobName,
   runtime: Runtime,
-  { tell, faces, encoder }: Hooks,
-  lambdaOf: (plan: FineTunePlan) => number,
-): TrainingJob<FineTunePlan> {
-  return new TrainingJob<FineTunePlan>({
+  { data, encoder, ...hooks }: Hooks<P>,
+  lambdaOf: (plan: P) => number,
+): TrainingJob<P> {
+  return new TrainingJob<P>({
+    ...hooks,
     name,
-    tell,
-    // The two share one turn.
-    takeTurn: async () => {},
     make: async (plan) => {
-      const { data, loader } = await faces()
+      const { loader, train, aus, subjects, pictures } = await data()
       const options = optionsOf(plan, lambdaOf(plan))
-      const config = configOf(plan, options, data.aus.length, data.subjects.length)
+      const config = configOf(plan, options, aus.length, subjects.length)
       const { made: run, release } = runtime.own(
-        () => new FineTuning(runtime, config, options, loader, data.train, data.aus, data.subjects),
+        () => new FineTuning(runtime, config, options, loader, train, aus, subjects),
       )
       const from = encoder()
       if (from) {
-        loadMatching(run.parameters, from, 'the run of act 1')
+        loadMatching(run.parameters, from, 'the pretraining run')
         run.resetAuHead()
       }
-      return { run, info: { config, options, aus: data.aus, standardise: options.standardise }, release }
+      const { standardise } = options
+      const info = { config, options, aus, standardise, ...(pictures ? { pictures } : {}) }
+      return { run, info, release }
     },
-    // Both classifiers are examined together, between their turns.
+    // Classifiers are examined, not shown.
     show: async () => {},
   })
 }
 
-function optionsOf({ batchSize, epochs, baseLearningRate }: FineTunePlan, lambda: number): FinetuneOptions {
+function optionsOf({ batchSize, epochs, baseLearningRate }: Plan, lambda: number): FinetuneOptions {
   const warmupEpochs = epochs / 10
   const defaults = fineTuneDefaults(finetuneRecipes.nano)
   return { ...defaults, batchSize, epochs, warmupEpochs, baseLearningRate, lambda }
 }
 
 function configOf(
-  { encoder }: FineTunePlan,
+  { encoder }: Plan,
   { lambda, idLoss, idHeadLayers, dropPath }: FinetuneOptions,
   aus: number,
   subjects: number,

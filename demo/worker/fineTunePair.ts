@@ -37,7 +37,7 @@ interface Hooks {
 }
 
 /** A turn of one classifier takes about so long, so that both curves grow together. */
-const TURN_MS = 2_000
+const TURN_MS = 3_000
 const STEPS_PER_TURN = { first: 5, least: 5, most: 50 }
 /** Training between two exams takes so many times as long as an exam did: exams get a quarter of the time at most. */
 const TRAINING_PER_EXAM = 3
@@ -70,7 +70,16 @@ export class FineTunePair {
     readonly hooks: Hooks,
   ) {
     const { tell, faces } = hooks
-    const each = { tell, faces, encoder: () => this.#encoder }
+    const each = {
+      tell,
+      // The two share one turn.
+      takeTurn: async () => {},
+      data: async () => {
+        const { data, loader } = await faces()
+        return { loader, train: data.train, aus: data.aus, subjects: data.subjects }
+      },
+      encoder: () => this.#encoder,
+    }
     this.plain = fineTuneJob('fineTunePlain', runtime, each, () => 0)
     this.iat = fineTuneJob('fineTuneIat', runtime, each, ({ lambda }) => lambda)
   }

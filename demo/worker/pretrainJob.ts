@@ -14,27 +14,30 @@ export interface PretrainData {
   readonly loader: PictureLoader
   readonly train: ArrayLike<number>
   readonly shown: ArrayLike<number>
+  /** What tells them from other pictures, where runs must not go on with others. */
+  readonly pictures?: string
 }
 
 /** FMAE pretraining in the page. */
-export function pretrainJob(
+export function pretrainJob<Settings extends PretrainSettings>(
   name: JobName,
   runtime: Runtime,
   data: () => Promise<PretrainData>,
-  { tell, takeTurn }: Pick<JobHooks<PretrainSettings>, 'tell' | 'takeTurn'>,
-): TrainingJob<PretrainSettings> {
-  return new TrainingJob<PretrainSettings>({
+  { tell, takeTurn }: Pick<JobHooks<Settings>, 'tell' | 'takeTurn'>,
+): TrainingJob<Settings> {
+  return new TrainingJob<Settings>({
     name,
     tell,
     takeTurn,
     make: async (settings) => {
-      const { loader, train } = await data()
+      const { loader, train, pictures } = await data()
       const config = fmaeConfigOf(settings)
       const options = pretrainOptionsOf(settings)
       const { made: run, release } = runtime.own(
         () => new Pretraining(runtime, config, options, loader, train),
       )
-      return { run, info: { config, options, standardise: options.standardise }, release }
+      const info = { config, options, standardise: options.standardise, ...(pictures ? { pictures } : {}) }
+      return { run, info, release }
     },
     show: async (run, step) => {
       const { loader, shown } = await data()

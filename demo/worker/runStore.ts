@@ -33,10 +33,14 @@ export class RunStore {
    * @throws UserError where a file is damaged
    */
   async load(): Promise<{ checkpoint: SafetensorsFile; history: StoredHistory } | null> {
-    const [checkpoint, history] = [await this.#read(CHECKPOINT), await this.#read(HISTORY)]
-    if (!checkpoint || !history) return null
-    const parsed = parseJson(new TextDecoder().decode(history), storedHistorySchema, HISTORY)
-    return { checkpoint: decodeSafetensors(checkpoint, CHECKPOINT), history: parsed }
+    const [checkpoint, history] = [await this.#read(CHECKPOINT), await this.loadHistory()]
+    return checkpoint && history ? { checkpoint: decodeSafetensors(checkpoint, CHECKPOINT), history } : null
+  }
+
+  /** The curve and the settings alone; null if there are none. @throws UserError where the file is damaged */
+  async loadHistory(): Promise<StoredHistory | null> {
+    const history = await this.#read(HISTORY)
+    return history && parseJson(new TextDecoder().decode(history), storedHistorySchema, HISTORY)
   }
 
   async clear(): Promise<void> {

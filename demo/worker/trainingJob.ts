@@ -10,8 +10,8 @@ import { describeError } from '../../src/train/errors.js'
 import { settleVariants } from '../../src/train/loop/settleVariants.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { type StepRecord, stepsPerEpoch, trainLoop } from '../../src/train/loop/trainLoop.js'
-import type { JobName, JobState, JobStatus, StepPoint, StudioEvent } from '../protocol.js'
-import { RunStore } from './runStore.js'
+import type { Evaluation, JobName, JobState, JobStatus, StepPoint, StudioEvent } from '../protocol.js'
+import { RunStore, type StoredHistory } from './runStore.js'
 
 /** What a run under the user's hand is made of. */
 export interface JobRun {
@@ -35,7 +35,13 @@ export interface JobHooks<Settings> {
   readonly make: (settings: Settings) => Promise<JobRun>
   /** Shows how far it is; training waits for it. */
   readonly show: (run: TrainingRun, step: number) => Promise<void>
+  /** Examines a classifier after each epoch; training waits for it. */
+  readonly evaluate?: (run: TrainingRun, epoch: number) => Promise<Evaluation>
 }
+
+/** What a run did before it was saved. */
+type Past = Pick<StoredHistory, 'steps' | 'evaluations'>
+const NO_PAST: Past = { steps: [], evaluations: [] }
 
 /**
  * One training of the page: starts, pauses, does single steps, and is kept in the browser's storage, from where it goes on after a
@@ -46,6 +52,7 @@ export class TrainingJob<Settings> {
   readonly [proxyMarker] = true
   #current: { made: JobRun; settings: Settings } | null = null
   #steps: StepPoint[] = []
+  #evaluations: Evaluation[] = []
   #state: JobState = 'empty'
   #loop: Promise<void> | null = null
   #stopAt = 0
@@ -89,23 +96,25 @@ export class TrainingJob<Settings> {
     const saved = await this.#store?.load()
     if (!saved) return false
     const { checkpoint, history } = saved
-    await this.take(read(history.settings), checkpoint, history.steps)
+    await this.take(read(history.settings), checkpoint, history)
     return history.running
+  }
+
+  /** What storage tells of this run, which is not taken up by that; null if there is none. @throws UserError where it is damaged */
+  async stored(): Promise<StoredHistory | null> {
+    this.#store = await this.#openStore()
+    return (await this.#store?.loadHistory()) ?? null
   }
 
   /** Makes a run from the start, without a step yet, and saves it. */
   async prepare(settings: Settings): Promise<void> {
-    await this.#begin(settings, null, [])
+    await this.#begin(settings, null, NO_PAST)
     await this.#save(false)
   }
 
   /** Replaces the run by one from a checkpoint. */
-  async take(
-    settings: Settings,
-    checkpoint: SafetensorsFile,
-    steps: readonly StepPoint[] = [],
-  ): Promise<void> {
-    await this.#begin(settings, checkpoint, steps)
+  async take(settings: Settings, checkpoint: SafetensorsFile, past: Past = NO_PAST): Promise<void> {
+    await this.#begin(settings, checkpoint, past)
     await this.#save(false)
     await this.#show()
   }
@@ -137,7 +146,7 @@ export class TrainingJob<Settings> {
   async #ready(settings: Settings): Promise<void> {
     await this.hooks.takeTurn()
     await this.pause()
-    if (!this.#current) await this.#begin(settings, null, [])
+    if (!this.#current) await this.#begin(settings, null, NO_PAST)
   }
 
   #run(stopAt: number): Promise<void> {
@@ -154,6 +163,7 @@ export class TrainingJob<Settings> {
     this.#drop()
     await this.#store?.clear()
     this.#steps = []
+    this.#evaluations = []
     this.#setState('empty')
   }
 
@@ -169,11 +179,7 @@ export class TrainingJob<Settings> {
     }
   }
 
-  async #begin(
-    settings: Settings,
-    checkpoint: SafetensorsFile | null,
-    steps: readonly StepPoint[],
-  ): Promise<void> {
+  async #begin(settings: Settings, checkpoint: SafetensorsFile | null, past: Past): Promise<void> {
     await this.pause()
     const made = await this.hooks.make(settings)
     let pinned: Choices | null = null
@@ -192,8 +198,10 @@ export class TrainingJob<Settings> {
       say: (text) => this.hooks.tell({ type: 'note', text }),
     })
     const done = made.run.optimizer.stepCount
-    this.#steps = steps.filter(({ step }) => step <= done)
+    this.#steps = past.steps.filter(({ step }) => step <= done)
+    this.#evaluations = past.evaluations.filter(({ step }) => step <= done)
     this.hooks.tell({ type: 'history', job: this.hooks.name, settings, steps: this.#steps })
+    this.#tellEvaluations()
     this.#setState(done >= this.#total ? 'finished' : 'paused')
   }
 
@@ -212,7 +220,7 @@ export class TrainingJob<Settings> {
         run,
         stopRequested: () => run.optimizer.stepCount >= this.#stopAt,
         onSteps: (records, imagesPerSecond) => this.#afterSteps(records, imagesPerSecond),
-        onEpoch: async () => {},
+        onEpoch: (epoch) => this.#evaluate(epoch),
       })
       this.#setState(outcome === 'finished' ? 'finished' : 'paused')
       await this.#show()
@@ -243,6 +251,16 @@ export class TrainingJob<Settings> {
     if (performance.now() - this.#lastSave > SAVE_EVERY_MS) await this.#save(true)
   }
 
+  async #evaluate(epoch: number): Promise<void> {
+    if (!this.hooks.evaluate) return
+    this.#evaluations.push(await this.hooks.evaluate(this.run!, epoch))
+    this.#tellEvaluations()
+  }
+
+  #tellEvaluations(): void {
+    this.hooks.tell({ type: 'evaluations', job: this.hooks.name, evaluations: this.#evaluations })
+  }
+
   async #show(): Promise<void> {
     const { run } = this.#current!.made
     await this.hooks.show(run, run.optimizer.stepCount)
@@ -254,7 +272,12 @@ export class TrainingJob<Settings> {
     const { name, tell } = this.hooks
     try {
       const checkpoint = await encodeCheckpoint(`${name} in the browser's storage`, made.run, made.info)
-      await this.#store?.save(checkpoint, { settings, steps: this.#steps, running })
+      await this.#store?.save(checkpoint, {
+        settings,
+        steps: this.#steps,
+        evaluations: this.#evaluations,
+        running,
+      })
     } catch (error) {
       if (!(error instanceof DOMException)) throw error
       tell({ type: 'note', text: `The run could not be saved (${error.message}): a reload would lose it.` })
