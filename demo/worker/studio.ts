@@ -10,6 +10,7 @@ import {
 import { type Faces, fetchFaces, shownFaces } from './faces.js'
 import { FineTunePair } from './fineTunePair.js'
 import { startingEncoder } from './fineTuneStart.js'
+import { OwnData } from './ownData.js'
 import { adopted, settingsOfFile } from './pretrainedFile.js'
 import { type PretrainData, pretrainJob } from './pretrainJob.js'
 import type { TrainingJob } from './trainingJob.js'
@@ -33,6 +34,7 @@ export class Studio {
   readonly pretrain: TrainingJob<PretrainSettings>
   readonly fineTune: FineTunePair
   readonly tryIt: TryIt
+  readonly ownData: OwnData
   readonly #trainees: ReadonlyMap<string, Trainee>
   #faces: Promise<Faces> | null = null
 
@@ -47,16 +49,25 @@ export class Studio {
       faces: () => this.faces(),
       encoder: () => startingEncoder(this.pretrain),
     })
+    this.ownData = new OwnData(runtime, {
+      tell,
+      takeTurn: (name) => this.#pauseOthers(name),
+      act1: this.pretrain,
+    })
     this.#trainees = new Map<string, Trainee>([
       ['pretrain', this.pretrain],
       ['fineTune', this.fineTune],
+      ['ownPretrain', this.ownData.pretrain],
+      ['ownFineTune', this.ownData.fineTune],
     ])
     this.tryIt = new TryIt(runtime, {
       sources: () =>
         new Map<JobName, ModelSource>([
           ['fineTuneIat', this.fineTune.iat],
           ['fineTunePlain', this.fineTune.plain],
+          ['ownFineTune', this.ownData.fineTune],
           ['pretrain', this.pretrain],
+          ['ownPretrain', this.ownData.pretrain],
         ]),
       takePretrained: async (file, info, name) => {
         const settings = settingsOfFile(info, name)
@@ -81,6 +92,7 @@ export class Studio {
   async restore(): Promise<void> {
     await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings))
     await this.fineTune.restore()
+    await this.ownData.restore()
   }
 
   /** Pauses whatever trains and tells what it was, so that it can go on when the page is in sight again. */

@@ -1,0 +1,190 @@
+import { proxyMarker } from 'comlink'
+import type { Runtime } from '../../src/engine/runtime.js'
+import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { auTargets } from '../../src/train/data/folds.js'
+import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
+import { describeError, UserError } from '../../src/train/errors.js'
+import { classify } from '../../src/train/loop/evaluation.js'
+import type { FineTuning } from '../../src/train/loop/fineTuning.js'
+import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
+import { stepsPerEpoch } from '../../src/train/loop/trainLoop.js'
+import { actionUnitMetrics } from '../../src/train/metrics/actionUnitMetrics.js'
+import {
+  type Evaluation,
+  type FolderMark,
+  type FolderSummary,
+  type OwnFineTunePlan,
+  type OwnFineTuneSettings,
+  type OwnPretrainSettings,
+  ownFineTunePlanSchema,
+  ownPretrainSettingsSchema,
+  type PretrainSettings,
+  type StudioEvent,
+  type WaitingRun,
+} from '../protocol.js'
+import { fineTuneJob } from './fineTuneJob.js'
+import { type Pretrained, startingEncoder } from './fineTuneStart.js'
+import { OwnFolder } from './ownFolder.js'
+import { pretrainJob } from './pretrainJob.js'
+import type { TrainingJob } from './trainingJob.js'
+
+interface Hooks {
+  readonly tell: (event: StudioEvent) => void
+  /** Asks whatever else trains to stop. */
+  readonly takeTurn: (name: 'ownPretrain' | 'ownFineTune') => Promise<void>
+  /** Act 1, whose encoder a classifier starts from where there is no better one. */
+  readonly act1: Pretrained
+}
+
+const EVALUATION_BATCH = 64
+
+/**
+ * Act 4: the trainings of acts 1 and 2 on a folder of the visitor's. Runs are kept in the browser's storage, pictures are not: after a
+ * reload a run waits until its folder is picked again.
+ */
+export class OwnData {
+  /** The page calls it where it is. */
+  readonly [proxyMarker] = true
+  readonly pretrain: TrainingJob<OwnPretrainSettings>
+  readonly fineTune: TrainingJob<OwnFineTunePlan>
+  #folder: OwnFolder | null = null
+  /** While a classifier is made. */
+  #encoder: SafetensorsFile | null = null
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly hooks: Hooks,
+  ) {
+    const { tell, takeTurn } = hooks
+    this.pretrain = pretrainJob<OwnPretrainSettings>(
+      'ownPretrain',
+      runtime,
+      async () => (await this.#decodedFolder()).pretrainData(),
+      { tell, takeTurn: () => takeTurn('ownPretrain') },
+    )
+    this.fineTune = fineTuneJob<OwnFineTunePlan>(
+      'ownFineTune',
+      runtime,
+      {
+        tell,
+        takeTurn: () => takeTurn('ownFineTune'),
+        data: async () => (await this.#decodedFolder()).classifierData(),
+        encoder: () => this.#encoder,
+        evaluate: (run, epoch) => this.#evaluate(run as FineTuning, epoch),
+      },
+      ({ lambda }) => lambda,
+    )
+  }
+
+  /** Tells which runs storage holds; they go on when their folder is opened. */
+  async restore(): Promise<void> {
+    this.hooks.tell({ type: 'waiting', runs: await this.#stored() })
+  }
+
+  /**
+   * Opens a folder. Runs that storage holds of it are taken up, and go on if they were running when the page was left.
+   * @throws UserError that says what is wrong with it, or that the runs were made with another folder
+   */
+  async open(files: readonly PickedFile[]): Promise<FolderSummary> {
+    const folder = await OwnFolder.open(files)
+    const summary = await folder.summary()
+    refuseOther(folder.mark, await this.#stored())
+    await this.pretrain.pause()
+    await this.fineTune.pause()
+    this.#folder = folder
+    this.hooks.tell({ type: 'waiting', runs: [] })
+    await this.pretrain.restore((settings) => ownPretrainSettingsSchema.parse(settings))
+    await this.fineTune.restore((plan) => ownFineTunePlanSchema.parse(plan))
+    return summary
+  }
+
+  /** Throws the runs away, so that another folder can be opened. */
+  async forget(): Promise<void> {
+    await this.pretrain.reset()
+    await this.fineTune.reset()
+    this.hooks.tell({ type: 'waiting', runs: [] })
+  }
+
+  /** Pretrains on the folder, or does one step of it. @throws UserError where the pictures do not do */
+  async startPretrain(settings: PretrainSettings, oneStep: boolean): Promise<void> {
+    await start(this.pretrain, { ...settings, folder: this.#opened().mark }, oneStep)
+  }
+
+  /** Fine-tunes on the folder: from its own pretraining if there is one, else from act 1, else from random weights. */
+  async startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
+    const { mark } = this.#opened()
+    const from = this.#bestStart()
+    const job = from === 'pretrain' ? this.hooks.act1 : this.pretrain
+    const { config, pretrained } = await startingEncoder(job)
+    const { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps } = config
+    const encoder = { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps }
+    const pretrainStep = pretrained?.step ?? null
+    this.#encoder = pretrained?.file ?? null
+    try {
+      await start(this.fineTune, { ...settings, folder: mark, from, encoder, pretrainStep }, oneStep)
+    } finally {
+      this.#encoder = null
+    }
+  }
+
+  #bestStart(): OwnFineTunePlan['from'] {
+    const trained = ({ run }: Pretrained) => (run?.optimizer.stepCount ?? 0) > 0
+    if (trained(this.pretrain)) return 'ownPretrain'
+    return trained(this.hooks.act1) ? 'pretrain' : 'scratch'
+  }
+
+  #opened(): OwnFolder {
+    if (!this.#folder) throw new UserError('Pick a folder of pictures first.')
+    return this.#folder
+  }
+
+  async #decodedFolder(): Promise<OwnFolder> {
+    const folder = this.#opened()
+    await folder.decoded((share) => this.hooks.tell({ type: 'reading', share }))
+    return folder
+  }
+
+  async #evaluate(run: FineTuning, epoch: number): Promise<Evaluation> {
+    const { loader, set } = this.#opened()
+    const { test, aus } = await this.#opened().classifierData()
+    const { auLogits } = await classify(this.runtime, run.model, loader, test, EVALUATION_BATCH)
+    const measured = actionUnitMetrics(auLogits, auTargets(set, test, aus), aus.length)
+    const { f1At05, f1PerAu, auc, aucPerAu } = measured
+    return { epoch, step: stepOf(run, epoch), f1At05, f1PerAu: [...f1PerAu], auc, aucPerAu: [...aucPerAu] }
+  }
+
+  async #stored(): Promise<WaitingRun[]> {
+    const runs: WaitingRun[] = []
+    for (const job of [this.pretrain, this.fineTune]) {
+      const { name } = job.hooks
+      try {
+        const stored = await job.stored()
+        if (!stored) continue
+        const { folder } = ownPretrainSettingsSchema.pick({ folder: true }).parse(stored.settings)
+        runs.push({ job: name, step: stored.steps.at(-1)?.step ?? 0, folder })
+      } catch (error) {
+        const text = `The saved run ${name} cannot be taken up: ${describeError(error)}`
+        this.hooks.tell({ type: 'failed', job: name, text })
+      }
+    }
+    return runs
+  }
+}
+
+async function start<S>(job: TrainingJob<S>, settings: S, oneStep: boolean): Promise<void> {
+  if (oneStep) await job.advance(1, settings)
+  else await job.begin(settings)
+}
+
+function stepOf(run: TrainingRun, epoch: number): number {
+  return epoch * stepsPerEpoch(run.batches, run.settings.accumulation)
+}
+
+function refuseOther({ name, pictures }: FolderMark, runs: readonly WaitingRun[]): void {
+  const other = runs.find(({ folder }) => folder.pictures !== pictures)
+  if (!other) return
+  const { folder, step } = other
+  throw new UserError(
+    `${name}: not the folder of the run that is kept here, which is at step ${step} (${folder.name}: ${folder.pictures}; now ${pictures}). Pick that folder to go on, or throw the run away first`,
+  )
+}

@@ -1,0 +1,172 @@
+import { PhiloxStream } from '../../src/engine/random.js'
+import { imageDecoder } from '../../src/train/data/decodeImage.browser.js'
+import {
+  auTargets,
+  type Fold,
+  indicesOfSubjects,
+  makeFolds,
+  splitByFold,
+  subjectsOf,
+} from '../../src/train/data/folds.js'
+import type { ImageSet } from '../../src/train/data/imageSet.js'
+import { openFiles, type PickedFile } from '../../src/train/data/openFiles.browser.js'
+import { PictureLoader } from '../../src/train/data/pictureLoader.js'
+import { picturesDigest } from '../../src/train/data/picturesDigest.js'
+import { dataStreams } from '../../src/train/data/streams.js'
+import { UserError } from '../../src/train/errors.js'
+import type { FolderMark, FolderSummary } from '../protocol.js'
+import { FACE_SIZE, onePerPerson } from './faces.js'
+import type { FineTuneData } from './fineTuneJob.js'
+import type { PretrainData } from './pretrainJob.js'
+
+const SEED = 0
+/** As many folds as the command line deals people out to. */
+const FOLDS = 3
+const SHOWN = 6
+const THUMBNAILS = 12
+/** Of pictures of nobody known, so large a share shows what was learnt and is not trained on. */
+const HELD_OUT_SHARE = 0.1
+/** Pictures decoded at the same time. */
+const AT_ONCE = 16
+
+/** Who is trained on and who is tested, for classifiers. */
+export interface ClassifierData extends FineTuneData {
+  readonly test: Uint32Array
+}
+
+/** A visitor's folder of pictures, and how it is dealt out. */
+export class OwnFolder {
+  readonly loader: PictureLoader
+  readonly #folds: readonly Fold[]
+  /** Never trained on: people of the last fold, or a share of the pictures. */
+  readonly #heldOut: Uint32Array
+  #decoded: Promise<void> | null = null
+  #pretrain: Promise<PretrainData> | null = null
+
+  private constructor(
+    readonly set: ImageSet,
+    readonly mark: FolderMark,
+  ) {
+    this.loader = new PictureLoader({
+      set,
+      decoder: imageDecoder,
+      size: FACE_SIZE,
+      standardisation: 'highpass',
+    })
+    this.#folds = set.folds ?? dealtOut(subjectsOf(set))
+    const testPeople = indicesOfSubjects(set, this.#folds.at(-1)?.subjects ?? [])
+    this.#heldOut = testPeople.length > 0 ? testPeople : someOf(set.length)
+  }
+
+  /** @throws UserError naming file and line of what is wrong */
+  static async open(files: readonly PickedFile[]): Promise<OwnFolder> {
+    const set = await openFiles(files)
+    const all = Uint32Array.from({ length: set.length }, (_, index) => index)
+    return new OwnFolder(set, { name: set.name, pictures: await picturesDigest(set, all) })
+  }
+
+  async summary(): Promise<FolderSummary> {
+    const { set, loader } = this
+    const records = Array.from({ length: set.length }, (_, index) => set.record(index))
+    const classifier = this.#classifierOrReason()
+    return {
+      name: set.name,
+      pictures: set.length,
+      people: subjectsOf(set).length,
+      labelled: records.filter(({ aus }) => aus).length,
+      aus: (set.aus ?? []).map((unit) => ({
+        unit,
+        pictures: records.filter(({ aus }) => aus?.includes(unit)).length,
+      })),
+      folds: this.#folds.map(({ name, subjects }) => ({
+        name,
+        people: subjects.length,
+        pictures: indicesOfSubjects(set, subjects).length,
+      })),
+      pretrainPictures: set.length - this.#heldOut.length,
+      fineTune:
+        typeof classifier === 'string'
+          ? null
+          : { train: classifier.train.length, test: classifier.test.length },
+      noFineTune: typeof classifier === 'string' ? classifier : null,
+      size: FACE_SIZE,
+      thumbnails: await Promise.all(
+        Array.from({ length: Math.min(THUMBNAILS, set.length) }, (_, index) => loader.decode(index)),
+      ),
+    }
+  }
+
+  /**
+   * Reads every picture once, before the first step: one that cannot be read is told now, not in the middle of an epoch.
+   * @throws UserError naming it
+   */
+  decoded(onRead: (share: number) => void): Promise<void> {
+    this.#decoded ??= this.#decodeAll(onRead)
+    // A mended file may be read the next time.
+    this.#decoded.catch(() => {
+      this.#decoded = null
+    })
+    return this.#decoded
+  }
+
+  pretrainData(): Promise<PretrainData> {
+    this.#pretrain ??= this.#makePretrainData()
+    return this.#pretrain
+  }
+
+  async #makePretrainData(): Promise<PretrainData> {
+    const { set, loader } = this
+    const out = new Set(this.#heldOut)
+    const train = Uint32Array.from({ length: set.length }, (_, index) => index).filter(
+      (index) => !out.has(index),
+    )
+    const shown = onePerPerson(set, this.#heldOut, SHOWN)
+    return { loader, train, shown, pictures: await picturesDigest(set, train) }
+  }
+
+  /** @throws UserError that says why classifiers cannot be trained on these pictures */
+  async classifierData(): Promise<ClassifierData> {
+    const found = this.#classifierOrReason()
+    if (typeof found === 'string') throw new UserError(found)
+    return { ...found, pictures: await picturesDigest(this.set, found.train) }
+  }
+
+  #classifierOrReason(): ClassifierData | string {
+    const { set, loader } = this
+    const { name, aus } = set
+    if (!aus) return `${name}: no AU labels; fine-tuning needs a set with labels`
+    if (aus.length === 0) return `${name}: no picture has an action unit; there is nothing to tell apart`
+    const people = subjectsOf(set)
+    if (people.length < 2)
+      return `${name}: the labels name ${people.length === 0 ? 'no people' : 'one person only'}; people must be apart in training and test: expected "subject" in each label, of two people or more`
+    try {
+      const { train, test } = splitByFold(set, this.#folds, this.#folds.at(-1)!.name)
+      auTargets(set, [...train, ...test], aus)
+      const inFolds = new Set(this.#folds.flatMap(({ subjects }) => subjects))
+      return { loader, train, test, aus, subjects: people.filter((subject) => inFolds.has(subject)) }
+    } catch (error) {
+      if (error instanceof UserError) return error.message
+      throw error
+    }
+  }
+
+  async #decodeAll(onRead: (share: number) => void): Promise<void> {
+    const { length } = this.set
+    for (let start = 0; start < length; start += AT_ONCE) {
+      const count = Math.min(AT_ONCE, length - start)
+      await Promise.all(Array.from({ length: count }, (_, i) => this.loader.load(start + i)))
+      onRead((start + count) / length)
+    }
+  }
+}
+
+function dealtOut(people: readonly string[]): readonly Fold[] {
+  return people.length < 2 ? [] : makeFolds(people, Math.min(FOLDS, people.length), SEED)
+}
+
+/** A tenth of the pictures, drawn at random, one at least; none if there is but one. */
+function someOf(length: number): Uint32Array {
+  const all = Array.from({ length }, (_, index) => index)
+  const count = Math.min(length - 1, Math.max(1, Math.floor(HELD_OUT_SHARE * length)))
+  return Uint32Array.from(new PhiloxStream(SEED, dataStreams.holdOut).shuffle(all).slice(0, count)).sort()
+}
