@@ -21,17 +21,19 @@ export const GET_CHROMIUM =
 /**
  * Starts the first Chromium that offers a WebGPU adapter: that of FMAE_CHROMIUM (a path, or "packaged"), else one that is
  * installed, else the headless one of an npm package. playwright ends it when this process ends, by Ctrl-C too.
- * `args`: further switches. Returns { browser (playwright's), version, place, adapter }.
- * @param {{ args?: string[] }} [options]
+ * `args`: further switches. `webgpu: false` starts it without those that software adapters need, as a visitor's browser starts.
+ * Returns { browser (playwright's), version, place, adapter (its name, or null) }.
+ * @param {{ args?: string[], webgpu?: boolean }} [options]
  */
-export async function launchChromium({ args = [] } = {}) {
+export async function launchChromium({ args = [], webgpu = true } = {}) {
   const tried = []
   for (const { place, prepare } of candidates()) {
     try {
       const { flags = [], ...options } = await prepare()
-      const browser = await launch({ ...options, args: ['--enable-unsafe-webgpu', ...flags, ...args] })
+      const switches = webgpu ? ['--enable-unsafe-webgpu', ...flags, ...args] : args
+      const browser = await launch({ ...options, args: switches })
       const adapter = await adapterOf(browser).catch(() => null)
-      if (adapter) return { browser, version: browser.version(), place, adapter }
+      if (adapter || !webgpu) return { browser, version: browser.version(), place, adapter }
       await browser.close()
       tried.push(`${place} (${browser.version()}) offers no WebGPU adapter`)
     } catch (error) {

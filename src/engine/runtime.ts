@@ -15,6 +15,8 @@ import { StepMemory } from './stepMemory.js'
 import { elementCount, Tensor } from './tensor.js'
 import { VariantTable } from './tuner.js'
 
+/** How long the device's own word on a failed read is waited for. */
+const TELLING_MS = 100
 /** After this many queued dispatches the encoder is submitted, so that the device does not wait for the host. */
 const DISPATCHES_PER_SUBMIT = 256
 
@@ -258,7 +260,7 @@ export class Runtime {
     this.#throwFailure()
     const { dispatches } = this.counters
     await this.#patience.wait(dispatches, tensor.storage)
-    const bytes = await this.#readback.read(staging, byteLength)
+    const bytes = await this.#readback.read(staging, byteLength).catch((error) => this.#throwReason(error))
     const idle = this.counters.dispatches === dispatches
     this.#patience.done(dispatches, this.#pipelines.size, tensor.storage, idle)
     this.#throwFailure()
@@ -279,6 +281,13 @@ export class Runtime {
   close(): void {
     this.#closed = true
     this.device.destroy()
+  }
+
+  /** A map that fails says little. Why it failed, such as the loss of the device, is told at about the same time. */
+  async #throwReason(error: Error): Promise<never> {
+    await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, TELLING_MS))])
+    this.#throwFailure()
+    throw error
   }
 
   #throwFailure(): void {

@@ -16,8 +16,8 @@ export interface Chromium {
   readonly skip: string | false
   /** "156.0.8078.79" */
   readonly version: string
-  /** Vendor and architecture of the WebGPU adapter, as pages get it. */
-  readonly adapter: string
+  /** Vendor and architecture of the WebGPU adapter, as pages get it; null if there is none. */
+  readonly adapter: string | null
   /** @throws Error where there is no Chromium. */
   readonly browser: Browser
   /** Opens a page in a fresh profile (storage of its own) and waits for its load event. */
@@ -25,10 +25,11 @@ export interface Chromium {
 }
 
 /**
- * Starts one Chromium for the test file and closes it after the last test. `args`: further switches.
+ * Starts one Chromium for the test file and closes it after the last test. `args`: further switches. `webgpu: false`: without the
+ * switches that software adapters need.
  * Usage: `const chromium = await launchChromium(); t.test('…', { skip: chromium.skip }, async (t) => …)`.
  */
-export async function launchChromium(options: { args?: string[] } = {}): Promise<Chromium> {
+export async function launchChromium(options: { args?: string[]; webgpu?: boolean } = {}): Promise<Chromium> {
   try {
     const { browser, version, adapter } = await scripts.launchChromium(options)
     t.teardown(() => browser.close())
@@ -46,7 +47,7 @@ function without(reason: string): Chromium {
   return {
     skip: reason,
     version: '',
-    adapter: '',
+    adapter: null,
     get browser() {
       return refuse()
     },
