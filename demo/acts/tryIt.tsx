@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import type { Point } from '../face/align.js'
 import { Attention } from '../parts/attention.js'
 import { AuBars } from '../parts/auBars.js'
 import { auName } from '../parts/auNames.js'
@@ -15,7 +16,7 @@ import type { ModelId, ModelSummary } from '../worker/tryIt.js'
 export function TryIt() {
   const models = useModels()
   const viewing = useViewing(models.chosen)
-  const open = useOpenFile(models, viewing)
+  const { open, question } = useOpenFile(models, viewing)
   const root = useRef<HTMLDivElement>(null)
   const over = useDropAndPaste(root, open)
   useCameraOnlyInSight(root, viewing)
@@ -31,6 +32,7 @@ export function TryIt() {
       </div>
       <Controls models={models} viewing={viewing} open={open} />
       <div class="views">
+        {question && <Replace {...question} />}
         {(!chosen || chosen.aus.length === 0) && <NoClassifier encoder={chosen !== null} />}
         <Seen view={viewing.view} viewing={viewing} />
         {chosen && chosen.aus.length > 0 && <Units model={chosen} view={viewing.view} />}
@@ -40,20 +42,53 @@ export function TryIt() {
   )
 }
 
-/** A picture is looked at, a model file is taken; what it is, is told by its name and type. */
-function useOpenFile(models: Models, viewing: Viewing): (file: File) => Promise<void> {
+interface Question {
+  readonly file: string
+  /** Of the run that would be lost. */
+  readonly step: number
+  readonly replace: () => void
+  readonly keep: () => void
+}
+
+/** Takes pictures and model files, told apart by their names. Asks before the visitor's own run is replaced. */
+function useOpenFile(models: Models, viewing: Viewing) {
   const { studio } = useStudio()
-  return async (file) => {
-    if (!file.name.endsWith('.safetensors')) return viewing.showPhoto(file, file.name)
+  const [question, ask] = useState<Question | null>(null)
+  const openModel = async (file: File, replace: boolean) => {
+    ask(null)
     viewing.setProblem(null)
     try {
-      const kind = await studio.tryIt.open(file)
+      const opened = await studio.tryIt.open(file, replace)
       await models.refresh()
-      models.choose(kind === 'iat' ? 'dropped' : 'pretrain')
+      if (opened.model) return models.choose(opened.model)
+      const answers = { replace: () => openModel(file, true), keep: () => ask(null) }
+      ask({ file: file.name, step: opened.wouldReplaceStep, ...answers })
     } catch (error) {
       viewing.setProblem((error as Error).message)
     }
   }
+  const open = (file: File) =>
+    file.name.endsWith('.safetensors') ? openModel(file, false) : viewing.showPhoto(file, file.name)
+  return { open, question }
+}
+
+function Replace({ file, step, replace, keep }: Question) {
+  return (
+    <div class="notice" role="alert">
+      <p>
+        {file} holds a masked autoencoder, which belongs into act 1. The run that is there, now at step {step}
+        , would be lost.
+      </p>
+      <div class="buttons">
+        <button type="button" onClick={replace}>
+          Replace it
+        </button>
+        <button type="button" onClick={keep}>
+          Keep mine
+        </button>
+      </div>
+    </div>
+  )
 }
 
 /** Files dropped on the act, and pictures pasted while it is in sight. Returns whether a file hovers over it. */
@@ -206,17 +241,13 @@ function Seen({ view, viewing }: { readonly view: View | null; readonly viewing:
       <figure>
         <figcaption>{live ? 'The camera' : 'The picture'}</figcaption>
         <Photo picture={picture} face={face} mirrored={live} />
-        {face && face.faces > 1 && <p class="hint">{face.faces} faces; the largest is read.</p>}
-        {whole && <p class="hint">The whole picture is read, squeezed into a square.</p>}
-        {!face && !whole && (
-          <div class="no-face" role="status">
-            <p>No face was found in this picture.</p>
-            {!live && (
-              <button type="button" onClick={viewing.useWhole}>
-                Use the whole picture
-              </button>
-            )}
-          </div>
+        <p class={face || whole ? 'hint' : 'no-face'} role="status">
+          {framing(view)}
+        </p>
+        {!live && (
+          <button type="button" class="quiet" onClick={() => viewing.frame(!whole)}>
+            {whole ? 'Find the face' : 'Use the whole picture'}
+          </button>
         )}
       </figure>
       {crop && (
@@ -233,6 +264,17 @@ function Seen({ view, viewing }: { readonly view: View | null; readonly viewing:
       )}
     </div>
   )
+}
+
+/** What was done to the picture, in words. */
+function framing({ face, whole, crop }: View): string {
+  if (whole) return 'The whole picture is read, squeezed into a square.'
+  if (!face) return 'No face was found in this picture.'
+  const [[x, y], [u, v]] = face.corners as readonly [Point, Point]
+  const side = Math.round(Math.hypot(u - x, v - y))
+  const others = face.faces > 1 ? `${face.faces} faces; the largest is read. ` : ''
+  const small = side < crop!.size ? `The face is only ${side} pixels wide: it is read blurred. ` : ''
+  return `${others}${small}The square is placed by the eyes and the base of the nose.`
 }
 
 function Units({ model, view }: { readonly model: ModelSummary; readonly view: View | null }) {

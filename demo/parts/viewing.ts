@@ -56,8 +56,8 @@ export interface Viewing {
   readonly history: readonly Moment[]
   readonly cameraOn: boolean
   readonly showPhoto: (photo: Blob, name: string) => Promise<void>
-  /** Gives the model the picture as it is, face or not. */
-  readonly useWhole: () => void
+  /** Cuts the face out, or gives the model the whole picture. */
+  readonly frame: (whole: boolean) => void
   readonly startCamera: () => Promise<void>
   readonly stopCamera: () => void
   readonly setProblem: (problem: string | null) => void
@@ -139,7 +139,7 @@ export function useViewing(model: ModelSummary | null): Viewing {
       setProblem((error as Error).message)
     }
   }
-  const useWhole = () => view && setWish({ picture: view.picture, whole: true })
+  const frame = (whole: boolean) => view && setWish({ picture: view.picture, whole })
   const stopCamera = () => {
     if (!camera) return
     // The last picture stays in sight.
@@ -153,7 +153,7 @@ export function useViewing(model: ModelSummary | null): Viewing {
     history,
     cameraOn: camera !== null,
     showPhoto,
-    useWhole,
+    frame,
     startCamera,
     stopCamera,
     setProblem,

@@ -10,9 +10,9 @@ import {
   encodeSafetensors,
   type SafetensorsFile,
 } from '../../src/train/checkpoint/safetensors.js'
+import { loadAll } from '../../src/train/checkpoint/trainingState.js'
 import { type Standardisation, standardise } from '../../src/train/data/standardise.js'
 import { UserError } from '../../src/train/errors.js'
-import { loadClassifier } from '../../src/train/loop/pretrainedFeatures.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import type { JobName } from '../protocol.js'
 
@@ -40,6 +40,9 @@ export interface Look {
   /** Attention of the pooled tokens over the patches, row by row; adds up to 1. */
   readonly attention: Float32Array
 }
+
+/** Where a file's model is to be found, or the step of act 1's run that it would replace. */
+export type Opened = { readonly model: ModelId } | { readonly model: null; readonly wouldReplaceStep: number }
 
 /** A run whose model can be looked through. */
 export interface ModelSource {
@@ -109,21 +112,21 @@ export class TryIt {
   }
 
   /**
-   * Takes a checkpoint of the command line: an AU classifier to look through, a masked autoencoder as act 1's run. Returns what it is.
+   * Takes a checkpoint of the command line: an AU classifier to look through, a masked autoencoder as act 1's run. If that has a run
+   * already, it is only replaced with `replace`.
    * @throws UserError that says what is wrong with the file
    */
-  async open(file: File): Promise<ReadInfo['kind']> {
+  async open(file: File, replace: boolean): Promise<Opened> {
     const tensors = decodeSafetensors(new Uint8Array(await file.arrayBuffer()), file.name)
     const info = readInfo(tensors, file.name)
-    if (info.kind === 'fmae') await this.hooks.takePretrained(tensors, info, file.name)
-    else this.#drop(tensors, info, file.name)
-    return info.kind
-  }
-
-  /** Gives the dropped model back. */
-  forget(): void {
-    this.#dropped?.release()
-    this.#dropped = null
+    if (info.kind === 'iat') {
+      this.#drop(tensors, info, file.name)
+      return { model: 'dropped' }
+    }
+    const { run } = this.hooks.sources().get('pretrain')!
+    if (run && !replace) return { model: null, wouldReplaceStep: run.optimizer.stepCount }
+    await this.hooks.takePretrained(tensors, info, file.name)
+    return { model: 'pretrain' }
   }
 
   /** A model as a file that the command line reads. @throws UserError if the model is gone */
@@ -145,8 +148,14 @@ export class TryIt {
 
   #drop(file: SafetensorsFile, info: Extract<ReadInfo, { kind: 'iat' }>, name: string): void {
     const { runtime } = this
-    const { made: model, release } = runtime.own(() => loadClassifier(runtime, info.config, file, name))
-    this.forget()
+    const { made: model, release } = runtime.own(() => new AuClassifier(runtime, info.config, 0))
+    try {
+      loadAll(model.parameters, file, name)
+    } catch (error) {
+      release()
+      throw error
+    }
+    this.#dropped?.release()
     const { imageSize, lambda } = info.config
     const step = Number(file.metadata.step ?? 0)
     const summary: ModelSummary = { id: 'dropped', imageSize, aus: info.aus, step, lambda, file: name }
