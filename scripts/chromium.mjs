@@ -11,6 +11,7 @@ export class NoChromiumError extends Error {
   constructor(tried) {
     super(`no Chromium with WebGPU: ${tried.join('; ')}`)
     this.name = 'NoChromiumError'
+    this.tried = tried
   }
 }
 

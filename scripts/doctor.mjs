@@ -1,9 +1,10 @@
 import './nodeVersion.mjs'
 import { build } from './build.mjs'
+import { GET_CHROMIUM, launchChromium, NoChromiumError } from './chromium.mjs'
 import { packagesAreCurrent } from './packages.mjs'
 import { main } from './process.mjs'
 
-// Looks, tells, changes nothing (but for building itself).
+// Looks, tells, changes nothing (but for building itself and unpacking the browser that npm brought).
 await main(async () => {
   if (!packagesAreCurrent()) {
     console.log(`Node         ${process.version} ${process.platform}-${process.arch}`)
@@ -14,5 +15,20 @@ await main(async () => {
   await build(['doctor'])
   const { doctor } = await import('../dist/doctor.js')
   // Exits at once: Dawn keeps the event loop alive.
-  process.exit(await doctor())
+  process.exit(await doctor(chromiumRows))
 })
+
+/** The browser of the tests: which one, or how to get one. Training needs none. */
+async function chromiumRows() {
+  try {
+    const { browser, version, place, adapter } = await launchChromium()
+    await browser.close()
+    return [['Chromium', `${version} (${place}), WebGPU on ${adapter}`]]
+  } catch (error) {
+    if (!(error instanceof NoChromiumError)) throw error
+    return [
+      ['Chromium', `none with WebGPU, so tests in a browser are skipped: ${error.tried.join('; ')}`],
+      ['', GET_CHROMIUM],
+    ]
+  }
+}

@@ -17,12 +17,16 @@ const DOUBLE = `
 @compute @workgroup_size(4) fn main(@builtin(global_invocation_id) id: vec3u) { values[id.x] *= 2.0; }`
 
 /**
- * Prints what this machine offers: Node, packages, adapter, features, limits, a four-number computation; and, when
- * something is missing, the one command that mends it. Returns the exit code: 0 when training can run.
+ * Prints what this machine offers: Node, packages, adapter, features, limits, a four-number computation, then `more` (what only
+ * tests need, looked for by the caller); and, when something is missing that training needs, the one command that mends it. Returns
+ * the exit code: 0 when training can run.
  */
-export async function doctor(): Promise<number> {
+export async function doctor(
+  more: () => Promise<[name: string, value: string][]> = async () => [],
+): Promise<number> {
   row('Node', `${process.version} ${process.platform}-${process.arch}`)
   const problems = [await checkPictures(), await checkAdapter()].filter((problem) => problem !== null)
+  for (const [name, value] of await more()) row(name, value)
   if (problems.length === 0) console.log('\nAll is well.')
   for (const problem of problems) console.log(`\n${problem}`)
   return problems.length === 0 ? 0 : 1
