@@ -61,6 +61,34 @@ export function adamwScalars(s: AdamwStep): Float32Array {
   )
 }
 
+/** WGSL `Scalars`: what `adamwScalars` gives, by name. */
+export const adamwScalarsWgsl = /* wgsl */ `
+struct Scalars {
+  learningRate: f32,
+  beta1: f32,
+  oneMinusBeta1: f32,
+  beta2: f32,
+  oneMinusBeta2: f32,
+  epsilon: f32,
+  correction1: f32,
+  correction2: f32,
+  gradientMultiplier: f32,
+  maxNorm: f32,
+  step: f32,
+  logBeta1: f32,
+  logBeta2: f32,
+}
+`
+
+/** WGSL `Clip`: what `clipFactorKernel` (norm.ts) finds out about the gradient before it is used. */
+export const clipWgsl = /* wgsl */ `
+struct Clip {
+  norm: f32,
+  factor: f32,
+  nonFinite: f32,
+}
+`
+
 /**
  * Bindings: param, grad, m, v f32 [count]; groupOfBlock u32 [count / 64]; groups f32 [groups, 4] = (learning-rate
  * multiplier, weight decay, 0, 0); scalars f32 [13] of `adamwScalars`; clip f32 [3] of `clipFactorKernel`, or (0, 1, 0)
@@ -81,25 +109,8 @@ export function adamwKernel(_caps: KernelCaps, count: number): Kernel {
 }
 
 const code = () => wgsl`
-struct Scalars {
-  learningRate: f32,
-  beta1: f32,
-  oneMinusBeta1: f32,
-  beta2: f32,
-  oneMinusBeta2: f32,
-  epsilon: f32,
-  correction1: f32,
-  correction2: f32,
-  gradientMultiplier: f32,
-  maxNorm: f32,
-}
-
-struct Clip {
-  norm: f32,
-  factor: f32,
-  nonFinite: f32,
-}
-
+${adamwScalarsWgsl}
+${clipWgsl}
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
 @group(0) @binding(1) var<storage, read> grad: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> firstMoment: array<vec4f>;

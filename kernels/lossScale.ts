@@ -14,6 +14,7 @@
  * Mapping  one invocation.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { adamwScalarsWgsl, clipWgsl } from './adamw.js'
 import type { Kernel, KernelCaps } from './kernel.js'
 
 /** The first scale: large, as a scale too large costs one step each halving, one too small costs accuracy unseen. */
@@ -42,23 +43,8 @@ export function lossScaleKernel(_caps: KernelCaps): Kernel {
 
 const code = () => wgsl`
 struct State { scale: f32, goodSteps: f32, skippedSteps: f32 }
-struct Clip { norm: f32, factor: f32, nonFinite: f32 }
-struct Scalars {
-  learningRate: f32,
-  beta1: f32,
-  oneMinusBeta1: f32,
-  beta2: f32,
-  oneMinusBeta2: f32,
-  epsilon: f32,
-  correction1: f32,
-  correction2: f32,
-  gradientMultiplier: f32,
-  maxNorm: f32,
-  step: f32,
-  logBeta1: f32,
-  logBeta2: f32,
-}
-
+${clipWgsl}
+${adamwScalarsWgsl}
 @group(0) @binding(0) var<storage, read_write> state: State;
 @group(0) @binding(1) var<storage, read_write> clip: Clip;
 @group(0) @binding(2) var<storage, read_write> scalars: Scalars;

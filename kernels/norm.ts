@@ -10,6 +10,7 @@
  * compilers may drop x != x): `adamw` then leaves everything as it is for this step.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { adamwScalarsWgsl, clipWgsl } from './adamw.js'
 import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { lanesWgsl } from './lanes.js'
 
@@ -82,15 +83,15 @@ export function clipFactorKernel(_caps: KernelCaps, count: number): Kernel {
 }
 
 const clipFactorCode = () => wgsl`
+${adamwScalarsWgsl}
+${clipWgsl}
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
-@group(0) @binding(1) var<storage, read> scalars: array<f32>;
-@group(0) @binding(2) var<storage, read_write> clip: array<f32>;
+@group(0) @binding(1) var<storage, read> scalars: Scalars;
+@group(0) @binding(2) var<storage, read_write> clip: Clip;
 
 struct Params { count: u32 }
 @group(0) @binding(3) var<uniform> params: Params;
 
-const gradientMultiplier = 8u;
-const maxNorm = 9u;
 const exponent = 0x7f800000u;
 ${lanesWgsl(finishLanes, 1)}
 @compute @workgroup_size(${finishLanes})
@@ -99,13 +100,13 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   for (var index = lane; index < params.count; index += ${finishLanes}u) {
     laneSum += partials[index];
   }
-  let norm = scalars[gradientMultiplier] * sqrt(sumLanes(0u, lane, laneSum));
+  let norm = scalars.gradientMultiplier * sqrt(sumLanes(0u, lane, laneSum));
   if (lane == 0u) {
-    let limit = scalars[maxNorm];
+    let limit = scalars.maxNorm;
     let finite = (bitcast<u32>(norm) & exponent) != exponent;
-    clip[0] = norm;
-    clip[1] = select(1.0, min(1.0, limit / (norm + 1e-6)), limit > 0.0);
-    clip[2] = select(1.0, 0.0, finite);
+    clip.norm = norm;
+    clip.factor = select(1.0, min(1.0, limit / (norm + 1e-6)), limit > 0.0);
+    clip.nonFinite = select(1.0, 0.0, finite);
   }
 }
 `
