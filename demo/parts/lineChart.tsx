@@ -36,12 +36,15 @@ function colour(property: string): string {
 export function LineChart({ title, x, y, series, data, height = 220, dots = false }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
+  // A chart that is made anew, in other colours, shows what it showed.
+  const latest = useRef(data)
+  latest.current = data
   const shape = JSON.stringify([series, x, y, height, dots])
   useEffect(() => {
     const parent = box.current!
     const make = () => {
       plot.current?.destroy()
-      plot.current = new uPlot(options(), data as uPlot.AlignedData, parent)
+      plot.current = new uPlot(options(), latest.current as uPlot.AlignedData, parent)
     }
     const axis = (label: string): uPlot.Axis => ({
       label,

@@ -52,10 +52,10 @@ export function stepsPerEpoch(batches: BatchSource, accumulation: number): numbe
  * alone, so a run continued from a checkpoint does what the uninterrupted one would have done.
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<'finished' | 'stopped'> {
-  const { optimizer, schedule, batches, settings } = options.run
+  const { runtime, optimizer, schedule, batches, settings } = options.run
   const perEpoch = stepsPerEpoch(batches, settings.accumulation)
   const total = perEpoch * schedule.epochs
-  const report = new StepReporter(options, perEpoch)
+  const { made: report, release } = runtime.own(() => new StepReporter(options, perEpoch))
   const microBatches = new MicroBatches(options.run)
   options.onPlanned?.(microBatches)
   const giveTurn = eventLoopTurns()
@@ -73,6 +73,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<'finished' |
     return 'finished'
   } finally {
     microBatches.release()
+    release()
   }
 }
 
