@@ -157,54 +157,74 @@ async function sameAsNode(t: Test, act: Act): Promise<void> {
   )
 }
 
-t.test('a photograph gives AU values', withPhotos, async (t) => {
-  const act = await openAct()
-  await choosePhoto(act, '001_smiling.jpg', await readFile(join(london, '001_smiling.jpg')))
-  await act.area.getByText('What the encoder sees').waitFor()
-  t.ok(
-    await act.area.getByText('This page has no AU classifier yet.').isVisible(),
-    'without a model it says so',
-  )
-  await openModel(act, classifier)
-  await sameAsNode(t, act)
-  t.notOk(await act.area.getByText('No face was found').isVisible())
+t.test('photographs, dropped, pasted and from the camera', withPhotos, async (t) => {
+  const act = await openAct({ permissions: ['camera'] })
+  const { area } = act
+
+  await t.test('a photograph gives AU values', async (t) => {
+    await choosePhoto(act, '001_smiling.jpg', await readFile(join(london, '001_smiling.jpg')))
+    await area.getByText('What the encoder sees').waitFor()
+    t.ok(await area.getByText('This page has no AU classifier yet.').isVisible(), 'no model: it says so')
+    await openModel(act, classifier)
+    await sameAsNode(t, act)
+    t.ok(await area.getByText('The square is placed by the eyes').isVisible(), 'the face was found')
+  })
+
+  for (const [how, name] of [
+    ['paste', '002_neutral.jpg'],
+    ['drop', '003_smiling.jpg'],
+  ] as const)
+    await t.test(`so does one by ${how}`, async (t) => {
+      const before = await unitsOf(act)
+      await give(act, how, name)
+      await changed(act, before)
+      await sameAsNode(t, act)
+    })
+
+  await t.test('the camera gives AU values over time', async (t) => {
+    await area.getByRole('button', { name: 'Use the camera' }).click()
+    await area.getByText('The highest action units, over time').waitFor()
+    await changed(act, await unitsOf(act))
+    await act.page.getByRole('tab', { name: 'Pretrain' }).click()
+    await act.page.getByRole('tab', { name: 'Try it' }).click()
+    t.ok(
+      await area.getByRole('button', { name: 'Use the camera' }).isVisible(),
+      'it stops behind another act',
+    )
+  })
+
   t.same(act.errors, [])
   t.same(act.elsewhere, [], 'nothing left the page')
 })
 
-t.test('a pasted photograph is taken', withPhotos, async (t) => {
-  const act = await openAct()
-  const bytes = [...(await readFile(join(london, '002_neutral.jpg')))]
-  await act.page.evaluate((values) => {
-    const data = new DataTransfer()
-    data.items.add(new File([Uint8Array.from(values)], 'pasted.jpg', { type: 'image/jpeg' }))
-    document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, cancelable: true }))
-  }, bytes)
-  await act.area.getByText('What the encoder sees').waitFor()
-  t.same(act.errors, [])
-})
+/** Hands the page a photograph as the clipboard or a dragged file does. */
+async function give({ page }: Act, how: 'paste' | 'drop', name: string): Promise<void> {
+  const bytes = [...(await readFile(join(london, name)))]
+  await page.evaluate(
+    ({ how, name, bytes }) => {
+      const data = new DataTransfer()
+      data.items.add(new File([Uint8Array.from(bytes)], name, { type: 'image/jpeg' }))
+      const init = { bubbles: true, cancelable: true }
+      const event =
+        how === 'paste'
+          ? new ClipboardEvent(how, { ...init, clipboardData: data })
+          : new DragEvent(how, { ...init, dataTransfer: data })
+      document.querySelector('h1')!.dispatchEvent(event)
+    },
+    { how, name, bytes },
+  )
+}
 
-t.test('the camera gives AU values over time', withPhotos, async (t) => {
-  const act = await openAct({ permissions: ['camera'] })
-  await openModel(act, classifier)
-  await act.area.getByRole('button', { name: 'Use the camera' }).click()
-  await act.area.getByText('The highest action units, over time').waitFor()
-  const [first] = await unitsOf(act)
-  await act.page.waitForFunction(
+/** Waits until the page shows other values. */
+async function changed({ page, area }: Act, before: ReadonlyMap<number, number>): Promise<void> {
+  const [first] = before
+  await page.waitForFunction(
     ([au, value]) =>
       Number(document.querySelector<HTMLElement>(`[data-au="${au}"]`)!.dataset.probability) !== value,
     first!,
   )
-  t.pass('the values change as the face does')
-  await act.page.getByRole('tab', { name: 'Pretrain' }).click()
-  await act.page.getByRole('tab', { name: 'Try it' }).click()
-  t.ok(
-    await act.area.getByRole('button', { name: 'Use the camera' }).isVisible(),
-    'it stops behind another act',
-  )
-  t.same(act.errors, [])
-  t.same(act.elsewhere, [], 'nothing left the page')
-})
+  await area.locator('.seen').waitFor()
+}
 
 t.test('a camera that is refused is told of', only, async (t) => {
   const act = await openAct({ permissions: [] })
@@ -221,6 +241,7 @@ t.test('a picture without a face: it says so, and takes the whole picture on req
   await choosePhoto(act, 'stripes.png', await sharp(gradient, { raw }).png().toBuffer())
   await act.area.getByText('No face was found in this picture.').waitFor()
   await act.area.getByRole('button', { name: 'Use the whole picture' }).click()
+  await act.area.getByText('The whole picture is read').waitFor()
   await sameAsNode(t, act)
   t.same(await cropOf(act), gradient, 'a picture of the right size comes through as it is')
   t.same(act.errors, [])
@@ -315,6 +336,54 @@ t.test('a masked autoencoder becomes the run of act 1, and comes back bit for bi
   const readings = act.page.locator('#act-pretrain .readings')
   t.match(await readings.textContent(), new RegExp(`Step\\s*${theirs.metadata.step}`))
   await t.resolves(train('from-page', ['finetune', ...pageSizes, '--from', at('fmae.safetensors')]))
+  t.same(act.errors, [])
+})
+
+t.test('a file does not replace the run of act 1 unasked', only, async (t) => {
+  const act = await openAct()
+  await openModel(act, pretrained)
+  const details = act.area.getByText(/^no AUs, 64 px, step/)
+  await details.waitFor()
+  await openModel(act, pretrained)
+  const question = act.area.getByRole('alert').filter({ hasText: 'would be lost' })
+  const { step } = (await readSafetensors(pretrained)).metadata
+  t.match(await question.textContent(), `now at step ${step}`)
+  await act.area.getByRole('button', { name: 'Keep mine' }).click()
+  await question.waitFor({ state: 'detached' })
+  await openModel(act, pretrained)
+  await act.area.getByRole('button', { name: 'Replace it' }).click()
+  await question.waitFor({ state: 'detached' })
+  t.ok(await details.isVisible())
+  t.same(act.errors, [])
+})
+
+t.test('the classifiers of act 2 are offered, and Node evaluates what is downloaded', only, async (t) => {
+  const act = await openAct()
+  await openModel(act, pretrained)
+  await act.area.getByText(/^no AUs, 64 px, step/).waitFor()
+  await act.page.getByRole('tab', { name: 'Fine-tune' }).click()
+  const fineTune = act.page.getByRole('tabpanel', { name: 'Fine-tune' })
+  await fineTune.getByRole('button', { name: 'Step', exact: true }).click()
+  await fineTune.locator('.readings[data-state=paused]').waitFor({ timeout: 40_000 })
+  await act.page.getByRole('tab', { name: 'Try it' }).click()
+  const choice = act.area.getByRole('combobox', { name: 'Model' })
+  t.same(await choice.locator('option').allTextContents(), [
+    'Act 2, λ = 1',
+    'Act 2, λ = 0',
+    'Act 1, encoder only',
+  ])
+  await choice.selectOption({ label: 'Act 2, λ = 0' })
+  await act.area.getByText('12 AUs, λ = 0, 64 px, step 1').waitFor()
+  await download(act, 'act2.safetensors')
+  const data = ['--data', join(root, 'data', 'faces'), '--test-fold', 'fold3']
+  const { code, stdout, stderr } = await runProgram([
+    'evaluate',
+    '--checkpoint',
+    at('act2.safetensors'),
+    ...data,
+  ])
+  t.equal(code, 0, stderr)
+  t.match(stdout, '1344 pictures of')
   t.same(act.errors, [])
 })
 

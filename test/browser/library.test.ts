@@ -1,0 +1,150 @@
+import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { buildBrowser, buildTypes, bundleForBrowsers } from '../../scripts/build.mjs'
+import { root, run } from '../../scripts/process.mjs'
+import { openDevice, type Runtime, sigmoid, standardise } from '../../src/index.js'
+import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
+import { saveCheckpoint } from '../../src/train/checkpoint/checkpointFile.node.js'
+import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
+import { imageDecoder } from '../../src/train/data/decodeImage.node.js'
+import { openImageSet } from '../../src/train/data/openImageSet.node.js'
+import { loadClassifier } from '../../src/train/loop/pretrainedFeatures.js'
+import { noiseAus } from '../train/noiseImages.js'
+import { noiseFineTuning, tinyClassifier } from '../train/noiseRuns.js'
+import { launchChromium, serveFolder } from './chromium.js'
+
+// The library as web developers get it: one file, its types, and the pages of docs/browser.md.
+
+const folder = await mkdtemp(join(tmpdir(), 'fmae-library-'))
+const bundle = await buildBrowser()
+const guide = await readFile(join(root, 'docs', 'browser.md'), 'utf8')
+const chromium = await launchChromium()
+const { skip } = chromium
+await copyFile(join(root, bundle), join(folder, 'fmae-webgpu.js'))
+await symlink(join(root, 'data', 'faces'), join(folder, 'faces'))
+const { url, close } = await serveFolder(folder, { basePath: '/somewhere/else/' })
+t.teardown(async () => {
+  await close()
+  await rm(folder, { recursive: true })
+})
+
+/** Puts a page of the document into the folder and opens it. */
+async function openExample(name: string) {
+  const [, page] = new RegExp(`<!-- example: ${name} -->\n\`\`\`html\n(.*?)\`\`\``, 's').exec(guide) ?? []
+  if (!page) throw new Error(`docs/browser.md has no example ${name}`)
+  await writeFile(join(folder, `${name}.html`), page)
+  return chromium.open(`${url}${name}.html`)
+}
+
+/** A classifier after a few steps; returns its file. */
+async function trainedClassifier(runtime: Runtime): Promise<string> {
+  const run = noiseFineTuning(runtime, tinyClassifier, { batchSize: 4 })
+  const file = join(folder, 'checkpoint.safetensors')
+  await saveCheckpoint(file, run, {
+    config: tinyClassifier,
+    options: run.settings,
+    aus: noiseAus,
+    standardise: 'highpass',
+  })
+  return file
+}
+
+/** What Node says of a picture: pairs of AU and probability. */
+async function inNode(runtime: Runtime, file: string, picture: Uint8Array): Promise<[number, number][]> {
+  const checkpoint = await readSafetensors(file)
+  const info = readInfo(checkpoint, file)
+  if (info.kind !== 'iat') throw new Error(`${file} is no classifier`)
+  const size = info.config.imageSize
+  const model = loadClassifier(runtime, info.config, checkpoint, file)
+  const input = standardise(await imageDecoder.decode(picture, size), size, info.standardise)
+  const logits = await model.forward(runtime.tensor(input, [1, 3, size, size])).auLogits.read()
+  return info.aus.map((au, i) => [au, sigmoid(logits[i]!)])
+}
+
+t.test('a page shows the action units of a picture', { skip }, async (t) => {
+  const runtime = await openDevice()
+  t.teardown(() => runtime.close())
+  const file = await trainedClassifier(runtime)
+  const set = openImageSet('data/faces')
+  const { page, errors } = await openExample('classify')
+  const picture = await sizedPicture(await set.bytes(3))
+  await page.waitForFunction(() => document.querySelector('input')!.onchange)
+  await page.setInputFiles('input', { name: 'face.png', mimeType: 'image/png', buffer: picture })
+  await page.waitForFunction(() => document.querySelector('pre')!.textContent)
+  const lines = (await page.textContent('pre'))!.split('\n')
+  const expected = await inNode(runtime, file, picture)
+  t.equal(lines.length, expected.length)
+  for (const [i, [au, probability]] of expected.entries()) {
+    t.match(lines[i], new RegExp(`^AU ${au}: 0\\.\\d{4}$`))
+    const error = Math.abs(Number(lines[i]!.split(': ')[1]) - probability)
+    t.ok(error < 1e-4, `${lines[i]}, in Node ${probability}`)
+  }
+  t.same(errors, [])
+})
+
+/** The picture in the tiny model's size, so that no browser has to scale it. */
+async function sizedPicture(bytes: Uint8Array): Promise<Buffer> {
+  const { default: sharp } = await import('sharp')
+  return sharp(bytes).resize(tinyClassifier.imageSize).png().toBuffer()
+}
+
+t.test('a page trains', { skip }, async (t) => {
+  const { page, errors } = await openExample('train')
+  await page.waitForFunction(() => document.querySelector('pre')!.textContent!.includes('20: '), null, {
+    timeout: 120_000,
+  })
+  const lines = (await page.textContent('pre'))!.trim().split('\n')
+  const losses = lines.map((line) => Number(line.split(': ')[1]))
+  t.equal(losses.length, 20)
+  t.ok(losses[19]! < losses[0]!, `${losses[0]} … ${losses[19]}`)
+  t.same(errors, [])
+})
+
+t.test('the file has a source map, and needs nothing of Node', async (t) => {
+  const text = await readFile(join(root, bundle), 'utf8')
+  t.match(text, /\/\/# sourceMappingURL=fmae-webgpu\.js\.map\n$/)
+  const { sources } = JSON.parse(await readFile(join(root, `${bundle}.map`), 'utf8'))
+  t.ok(sources.includes('../../src/engine/runtime.ts'))
+  const strangers = ['process.', 'Buffer.', 'require(', 'node:'].filter((word) => text.includes(word))
+  t.same(strangers, [])
+})
+
+t.test('a Node module in it fails the build', async (t) => {
+  const entry = join(folder, 'entry.ts')
+  for (const name of ['node:fs', 'fs']) {
+    await writeFile(entry, `import { statSync } from '${name}'\nconsole.log(statSync)\n`)
+    const building = bundleForBrowsers(entry, join(folder, 'out.js'), { logLevel: 'silent' })
+    await t.rejects(building, { message: /build: 1 error/ }, name)
+  }
+})
+
+const consumer = `
+import { decodeSafetensors, loadClassifier, openDevice, pretrainDefaults, readInfo, type Tensor } from 'fmae-webgpu'
+const runtime = await openDevice()
+const file = decodeSafetensors(new Uint8Array(8), 'x')
+const info = readInfo(file, 'x')
+if (info.kind === 'iat') {
+  const logits: Tensor = loadClassifier(runtime, info.config, file, 'x').forward(runtime.zeros([1])).auLogits
+  const values: ArrayLike<number> = await logits.read()
+  console.log(values)
+}
+const preset: string = pretrainDefaults({}).preset
+// @ts-expect-error a recipe has no such setting
+pretrainDefaults({ nothing: 1 })
+export { preset }
+`
+
+t.test('its types do for a strict program without Node', async (t) => {
+  await buildTypes()
+  // In the repository, where the package's own name leads to its exports.
+  const file = join(root, 'dist', 'browserTests', 'consumer.ts')
+  await writeFile(file, consumer)
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options =
+    '--ignoreConfig --noEmit --strict --target es2022 --module esnext --moduleResolution bundler'
+  const libraries = ['--lib', 'ES2023,DOM,DOM.Iterable']
+  const { code, output } = await run(process.execPath, [tsc, ...options.split(' '), ...libraries, file])
+  t.equal(code, 0, output)
+})
