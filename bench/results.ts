@@ -150,7 +150,17 @@ function means(peers: readonly PeerRow[]): string[] {
 function stepSection({ step }: BenchResults): Section {
   const rows = Object.values(step)
   const overview: Table = {
-    head: ['step', 'batch', 'ms', 'min–max', 'images/s', 'kernels ms', 'host ms', 'waiting ms'],
+    head: [
+      'step',
+      'batch',
+      'ms',
+      'min–max',
+      'images/s',
+      'kernels ms',
+      'host ms',
+      'of it upload',
+      'waiting ms',
+    ],
     rows: rows.map((row) => [
       row.title,
       String(row.batch),
@@ -159,6 +169,7 @@ function stepSection({ step }: BenchResults): Section {
       figure(row.imagesPerSecond),
       row.kernelMs === null ? '–' : figure(row.kernelMs),
       figure(row.hostMs),
+      figure(row.uploadMs),
       figure(row.waitMs),
     ]),
   }

@@ -56,9 +56,12 @@ const stepRow = z.object({
   kernelMs: milliseconds.nullable(),
   /** Time in which the host queues the step, and the rest, in which it waits. */
   hostMs: z.number().nonnegative(),
+  /** Part of the host's time in which the batch is handed over. */
+  uploadMs: z.number().nonnegative(),
   waitMs: z.number().nonnegative(),
   dispatches: z.number().positive(),
   submits: z.number().positive(),
+  /** Without the upload, which does not depend on the number of dispatches. */
   hostMicrosecondsPerDispatch: z.number().nonnegative(),
   memory,
   /** Where the kernels' time goes, most first. */

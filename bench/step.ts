@@ -85,7 +85,7 @@ async function measureStep(
   const work = new MicroBatches(run)
   const counted = countingStep(run, work, batch)
   const timing = summary(await timeWork(runtime, counted.step, effort))
-  const { dispatches, submits, hostMs } = counted.perStep()
+  const { dispatches, submits, hostMs, uploadMs } = counted.perStep()
   const kernels = runtime.caps.timestampQuery ? await profile(runtime, counted.step, ceilings, effort) : null
   return {
     title: `${title}, ${kind === 'pretraining' ? 'pretraining' : 'fine-tuning'}`,
@@ -94,10 +94,11 @@ async function measureStep(
     imagesPerSecond: (1000 * run.settings.batchSize) / timing.ms,
     kernelMs: kernels ? kernels.reduce((sum, { ms }) => sum + ms, 0) : null,
     hostMs,
+    uploadMs,
     waitMs: Math.max(0, timing.ms - hostMs),
     dispatches,
     submits,
-    hostMicrosecondsPerDispatch: (1000 * hostMs) / dispatches,
+    hostMicrosecondsPerDispatch: (1000 * (hostMs - uploadMs)) / dispatches,
     memory: {
       peakBytes: runtime.memory.usage.peakBufferBytes,
       minimumBytes: minimumOf(stepCase, run.settings.batchSize),
@@ -115,19 +116,21 @@ function minimumOf({ kind, config }: StepCase, batch: number): number {
 /** One step as `trainLoop` does it, and what it cost the host. */
 function countingStep(run: TrainingRun, work: MicroBatches, batch: Batch) {
   const { counters } = run.runtime
-  const each: { dispatches: number; submits: number; hostMs: number }[] = []
+  const each: { dispatches: number; submits: number; hostMs: number; uploadMs: number }[] = []
   return {
     step() {
       const before = { ...counters }
       const start = performance.now()
       run.optimizer.prepare(1e-3)
       run.random.setStep(run.optimizer.stepCount)
+      const uploadStart = performance.now()
       run.upload(batch)
+      const uploadMs = performance.now() - uploadStart
       work.queue({ first: true, last: true }, () => undefined)
       run.runtime.flush()
       const hostMs = performance.now() - start
       const dispatches = counters.dispatches - before.dispatches
-      each.push({ dispatches, submits: counters.submits - before.submits, hostMs })
+      each.push({ dispatches, submits: counters.submits - before.submits, hostMs, uploadMs })
     },
     /** Medians: the first step compiles, and hands its kernels over one by one. */
     perStep() {
@@ -135,6 +138,7 @@ function countingStep(run: TrainingRun, work: MicroBatches, batch: Batch) {
         dispatches: median(each.map(({ dispatches }) => dispatches)),
         submits: median(each.map(({ submits }) => submits)),
         hostMs: median(each.map(({ hostMs }) => hostMs)),
+        uploadMs: median(each.map(({ uploadMs }) => uploadMs)),
       }
     },
   }

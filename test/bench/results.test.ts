@@ -50,6 +50,7 @@ const results = benchSchema.parse({
       imagesPerSecond: 1600,
       kernelMs: null,
       hostMs: 2,
+      uploadMs: 0.5,
       waitMs: 38,
       dispatches: 200,
       submits: 1,
