@@ -26,7 +26,7 @@ export function FineTune() {
   }, [pair.plan])
   const lambda = `λ = ${settings.lambda.toFixed(1)}`
   return (
-    <div class="act">
+    <div class="act fine-tune">
       <div class="intro">
         <h2>Fine-tune: learn expressions, forget the person</h2>
         <p>
@@ -55,10 +55,12 @@ export function FineTune() {
       <div class="views">
         <Maps pair={pair} lambda={lambda} />
         <ExamTable exams={pair.exams} lambda={lambda} />
+        <Readings pair={pair} />
+      </div>
+      <div class="views more">
+        <GradientReversalFigure lambda={settings.lambda} />
         <ExamCharts exams={pair.exams} lambda={lambda} />
         <LossCharts pair={pair} lambda={lambda} />
-        <Readings pair={pair} />
-        <GradientReversalFigure lambda={settings.lambda} />
       </div>
     </div>
   )
@@ -208,7 +210,7 @@ function Readings({ pair: { status, plain, iat } }: { readonly pair: PairView })
     <dl class="readings" data-state={status.state}>
       <Figure
         label="Step"
-        value={String(status.step)}
+        value={String(Math.min(plain.status.step, iat.status.step))}
         unit={status.totalSteps ? `of ${status.totalSteps}` : ''}
       />
       <Figure label="Epochs" value={status.epochs ? String(status.epochs) : '–'} />

@@ -4,6 +4,9 @@ const description =
 
 /** Gradient reversal as two forces on the features (Ganin and Lempitsky 2015). */
 export function GradientReversalFigure({ lambda }: { readonly lambda: number }) {
+  // As long as the push is strong: away from the identity head.
+  const length = 14 + 24 * lambda
+  const pushed = [169 - 0.82 * length, 102 - 0.57 * length].map((value) => value.toFixed(1))
   return (
     <figure class="reversal">
       <figcaption>Two forces on the features</figcaption>
@@ -17,24 +20,25 @@ export function GradientReversalFigure({ lambda }: { readonly lambda: number }) 
         <Box x={298} y={16} label="AU head" />
         <Box x={298} y={184} label="Identity head" />
         <g class="thin">
-          <path d="M108 184 L172 143" marker-end="url(#tip-soft)" />
-          <path d="M298 204 L262 180 M234 162 L214 149" />
+          <path d="M112 188 166 144" marker-end="url(#tip-soft)" />
+          <path d="M226 100 296 48" />
+          <path d="M226 144 296 194" />
         </g>
-        <path class="force au" d="M217 106 L292 56" marker-end="url(#tip-au)" />
-        <path class="force id" d="M175 106 L96 54" marker-end="url(#tip-id)" />
-        <circle class="features" cx="196" cy="122" r="30" />
-        <text x="196" y="127" text-anchor="middle">
+        <path class="force au" d="M226 100 268 69" marker-end="url(#tip-au)" />
+        <path class="force id" d={`M169 102 ${pushed.join(' ')}`} marker-end="url(#tip-id)" />
+        <circle class="features" cx="197" cy="122" r="35" />
+        <text x="197" y="127" text-anchor="middle">
           features
         </text>
-        <rect class="gate" x="222" y="156" width="52" height="30" rx="15" />
-        <text class="id" x="248" y="176" text-anchor="middle">
+        <rect class="gate" x="234" y="155" width="54" height="28" rx="14" />
+        <text class="id" x="261" y="174" text-anchor="middle">
           × −λ
         </text>
-        <text class="au" x="246" y="100">
+        <text class="au" x="246" y="66" text-anchor="end">
           pull
         </text>
-        <text class="id" x="18" y="40">
-          push, {lambda.toFixed(1)} times as hard
+        <text class="id" x="12" y="26">
+          push, × {lambda.toFixed(1)}
         </text>
       </svg>
       <p>

@@ -9,11 +9,12 @@ import type { ClassifierScores, ExamFacts } from '../protocol.js'
 import type { Faces } from './faces.js'
 
 /** People in the identity probe: so many who are trained on, and so many who never are. All pictures of the latter score the AUs. */
-const KNOWN = 12
-const NEW = 12
+const KNOWN = 16
+const NEW = 16
 /** Of each kind on the map. */
 const MAPPED = 6
-const SEED = 0
+/** The probe is the mean over so many splits into pictures to fit on and to score: it costs little and halves the noise. */
+const SPLITS = [0, 1, 2]
 const BATCH = 64
 
 /** What an exam finds out about one classifier. */
@@ -29,7 +30,9 @@ export class Examiner {
   /** Person of each picture on the map; those who are trained on come first. */
   readonly mapPeople: readonly number[]
   readonly mapKnown = MAPPED
-  readonly #people: ProbePeople
+  /** The same people and pictures, split differently. */
+  readonly #splits: readonly ProbePeople[]
+  readonly #indices: Uint32Array
   /** Rows of the probe's pictures that show people who are never trained on. */
   readonly #unseen: readonly number[]
   readonly #mapRows: readonly number[]
@@ -38,45 +41,56 @@ export class Examiner {
     const { set } = faces.data
     const known = peopleOf(faces, faces.data.train).slice(0, KNOWN)
     const fresh = peopleOf(faces, faces.data.unseen).slice(0, NEW)
-    this.#people = probePeople(set, SEED, indicesOfSubjects(set, [...known, ...fresh]))
-    const subjects = Array.from(this.#people.indices, (index) => set.record(index).subject!)
+    const among = indicesOfSubjects(set, [...known, ...fresh])
+    this.#splits = SPLITS.map((seed) => probePeople(set, seed, among))
+    this.#indices = this.#splits[0]!.indices
+    const subjects = Array.from(this.#indices, (index) => set.record(index).subject!)
     const rowsOf = (subject: string) => subjects.flatMap((other, row) => (other === subject ? [row] : []))
     this.#unseen = fresh.flatMap(rowsOf)
     const mapped = [...known.slice(0, MAPPED), ...fresh.slice(0, MAPPED)].map(rowsOf)
     this.#mapRows = mapped.flat()
     this.mapPeople = mapped.flatMap((rows, person) => rows.map(() => person))
-    const { chance, labelsOnly } = probeFloors(set, this.#people)
+    const floors = this.#splits.map((people) => probeFloors(set, people))
     this.facts = {
       unseenPictures: this.#unseen.length,
       unseenPeople: fresh.length,
       probePictures: subjects.length,
-      probePeople: this.#people.subjects.length,
-      chance,
-      labelsOnly: labelsOnly!,
+      probePeople: known.length + fresh.length,
+      chance: floors[0]!.chance,
+      labelsOnly: mean(floors.map(({ labelsOnly }) => labelsOnly!)),
     }
   }
 
   async examine(runtime: Runtime, model: AuClassifier): Promise<ExamResult> {
-    const { loader, data } = this.faces
-    const { indices } = this.#people
-    const { auLogits, features } = await classify(runtime, model, loader, indices, BATCH)
     const { aus, width } = model.config
-    const logits = this.#unseen.flatMap((row) => [...auLogits.subarray(row * aus, (row + 1) * aus)])
-    const unseen = this.#unseen.map((row) => indices[row]!)
-    const { f1At05, f1Best, threshold, auc } = actionUnitMetrics(
-      logits,
-      auTargets(data.set, unseen, data.aus),
-      aus,
-    )
-    const { subjects, train, test } = this.#people
-    const people = subjectTargets(data.set, indices, subjects)
-    const classes = subjects.length
-    const probe = identityProbe({ features, width, subjects: people, classes, train, test })
+    const { auLogits, features } = await classify(runtime, model, this.faces.loader, this.#indices, BATCH)
     const mapped = this.#mapRows.map((row) => features.subarray(row * width, (row + 1) * width))
-    return { scores: { f1At05, f1Best, threshold, auc, probe }, mapped }
+    const scores = { ...this.#auScores(auLogits, aus), probe: this.#probe(features, width) }
+    return { scores, mapped }
+  }
+
+  #auScores(auLogits: Float32Array, aus: number): Omit<ClassifierScores, 'probe'> {
+    const { data } = this.faces
+    const logits = this.#unseen.flatMap((row) => [...auLogits.subarray(row * aus, (row + 1) * aus)])
+    const pictures = this.#unseen.map((row) => this.#indices[row]!)
+    const targets = auTargets(data.set, pictures, data.aus)
+    const { f1At05, f1Best, threshold, auc } = actionUnitMetrics(logits, targets, aus)
+    return { f1At05, f1Best, threshold, auc }
+  }
+
+  #probe(features: Float32Array, width: number): number {
+    const accuracies = this.#splits.map(({ subjects: people, train, test }) => {
+      const subjects = subjectTargets(this.faces.data.set, this.#indices, people)
+      return identityProbe({ features, width, subjects, classes: people.length, train, test })
+    })
+    return mean(accuracies)
   }
 }
 
 function peopleOf({ data }: Faces, indices: ArrayLike<number>): string[] {
   return [...new Set(Array.from(indices, (index) => data.set.record(index).subject!))]
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }

@@ -1,0 +1,152 @@
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { launchChromium } from './chromium.js'
+import { opened, Panel, serveDemo } from './demoPage.js'
+
+// Act 2 in a real Chromium: two classifiers from the encoder of act 1, with and without gradient reversal.
+
+const chromium = await launchChromium()
+const url = chromium.skip ? '' : await serveDemo()
+
+interface Scores {
+  readonly auc: number
+  readonly probe: number
+}
+interface StoredPair {
+  readonly plan: { readonly lambda: number; readonly pretrainStep: number | null }
+  readonly exams: { readonly step: number; readonly plain: Scores; readonly iat: Scores }[]
+  readonly running: boolean
+}
+
+/** What the browser's storage holds of act 2 beside its runs; null if nothing. */
+function storedPair(page: Page): Promise<StoredPair | null> {
+  return page.evaluate(async () => {
+    try {
+      const root = await navigator.storage.getDirectory()
+      return JSON.parse(await (await (await root.getFileHandle('fineTune.json')).getFile()).text())
+    } catch (error) {
+      if ((error as DOMException).name === 'NotFoundError') return null
+      throw error
+    }
+  })
+}
+
+/** Fractions of a second a step on SwiftShader. */
+async function pretrainOneStep(page: Page): Promise<void> {
+  const run = new Panel(page.getByRole('tabpanel', { name: 'Pretrain' }))
+  for (const [label, value] of [
+    ['Width', '32'],
+    ['Depth, blocks', '1'],
+    ['Batch', '16'],
+    ['Epochs', '2'],
+  ] as const)
+    await run.area.getByLabel(label).selectOption(value)
+  await run.button('Step').click()
+  await run.reaches(1)
+  await run.state('paused')
+}
+
+const total = 140
+
+t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, async (t) => {
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  await pretrainOneStep(page)
+  await page.getByRole('tab', { name: 'Fine-tune' }).click()
+  const pair = new Panel(page.getByRole('tabpanel', { name: 'Fine-tune' }))
+  const lambda = pair.area.getByLabel('λ, strength of forgetting')
+  const table = pair.area.getByRole('table', { name: 'Scores after step' })
+  let memory = ''
+
+  await t.test('they start as one, from the encoder of act 1', async (t) => {
+    t.match(await pair.area.textContent(), /Both will start from the encoder of act 1 after step 1\./)
+    await lambda.fill('4')
+    await pair.area.getByLabel('Learning rate').fill('-1')
+    await pair.area.getByLabel('Epochs').selectOption('1')
+    await pair.button('Step').click()
+    await pair.reaches(1)
+    await pair.state('paused')
+    const { plan, exams, running } = (await storedPair(page))!
+    t.match(plan, { lambda: 4, pretrainStep: 1, encoder: { width: 32, depth: 1 } })
+    t.equal(running, false)
+    t.same(
+      exams.map(({ step }) => step),
+      [0, 1],
+      'examined before and after the step',
+    )
+    t.same(exams[0]!.plain, exams[0]!.iat, 'nothing tells them apart at the start')
+    t.equal(await pair.area.locator('.feature-map .mark').count(), 2 * 12 * 24, '24 pictures of 12 people')
+    t.equal(await lambda.isDisabled(), true, 'what has begun keeps its settings')
+    memory = await pair.reading('Device memory')
+  })
+
+  await t.test('a reload keeps both, their scores and maps', async (t) => {
+    const scores = await table.textContent()
+    const places = await marks(page)
+    await page.reload()
+    await opened(page)
+    await pair.state('paused')
+    t.equal(await pair.step(), 1)
+    t.equal(await table.textContent({ timeout: 5000 }), scores)
+    t.same(await marks(page), places)
+    t.equal(await lambda.inputValue(), '4')
+    t.equal(await pair.area.getByLabel('Epochs').inputValue(), '1')
+  })
+
+  await t.test('they take turns, and go on by themselves after a reload', async (t) => {
+    await pair.button('Go on').click()
+    const before = await pair.reaches(6)
+    await page.reload()
+    await opened(page)
+    await pair.state('running')
+    await pair.reaches(before + 1)
+    await pair.button('Pause').click()
+    await pair.state('paused')
+    const paused = await pair.step()
+    await page.waitForTimeout(400)
+    t.equal(await pair.step(), paused, 'a pause holds')
+  })
+
+  await t.test('λ changes what the features tell of the person', async (t) => {
+    await pair.button('Go on').click()
+    await pair.state('finished')
+    t.equal(await pair.step(), total)
+    const { exams } = (await storedPair(page))!
+    const { step, plain, iat } = exams.at(-1)!
+    t.equal(step, total)
+    t.not(plain.probe, iat.probe, `identity probe ${plain.probe} with λ = 0, ${iat.probe} with λ = 4`)
+    for (const { probe, auc } of [plain, iat]) {
+      t.ok(probe > 1 / 32 && probe < 1)
+      t.ok(auc > 0.4 && auc < 1)
+    }
+    const row = table.getByRole('row', { name: 'identity probe' })
+    t.same(
+      (await row.getByRole('cell').allTextContents()).map((text) => text.trim()),
+      [plain, iat].map(({ probe }) => `${(100 * probe).toFixed(1)} %`),
+      'the table shows the last exam',
+    )
+    t.ok(
+      Number.parseFloat(await pair.reading('Device memory')) < Number.parseFloat(memory) + 0.3,
+      'turns and exams give their memory back',
+    )
+  })
+
+  await t.test('Reset throws both away', async (t) => {
+    await pair.button('Reset').click()
+    await pair.state('empty')
+    t.equal(await storedPair(page), null)
+    t.equal(await table.count(), 0)
+    await page.reload()
+    await opened(page)
+    await pair.state('empty')
+    t.equal(await lambda.isDisabled(), false)
+  })
+  t.same(errors, [])
+})
+
+/** Where the marks of the maps are. */
+function marks(page: Page): Promise<(string | null)[]> {
+  return page
+    .locator('.feature-map .mark')
+    .evaluateAll((all) => all.map((mark) => (mark as SVGElement).style.transform))
+}
