@@ -1,6 +1,7 @@
 import { type ComponentType, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { FineTune } from './acts/fineTune.js'
+import { OwnData } from './acts/ownData.js'
 import { Pretrain } from './acts/pretrain.js'
 import { TryIt } from './acts/tryIt.js'
 import { useHiddenPause } from './hiddenPause.js'
@@ -21,6 +22,7 @@ const acts: readonly Act[] = [
   { id: 'pretrain', title: 'Pretrain', view: Pretrain },
   { id: 'fineTune', title: 'Fine-tune', view: FineTune },
   { id: 'tryIt', title: 'Try it', view: TryIt },
+  { id: 'ownData', title: 'Your own data', view: OwnData },
 ]
 
 function App() {

@@ -1,10 +1,9 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
-import { Choice, Figure, RunButtons, Slider } from '../parts/controls.js'
-import { type JobView, useJob } from '../parts/jobState.js'
-import { LineChart } from '../parts/lineChart.js'
-import { Pixels } from '../parts/pixels.js'
-import { type PretrainSettings, pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
+import { RunButtons } from '../parts/controls.js'
+import { useJob } from '../parts/jobState.js'
+import { PretrainCurve, PretrainForm, Readings, Reconstructions } from '../parts/pretraining.js'
+import { pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
 import { useStudio, useStudioEvents } from '../studioLink.js'
 
 /** Act 1: a masked autoencoder learns the bundled faces, live. */
@@ -41,11 +40,17 @@ export function Pretrain() {
           </p>
         )}
         <Loading />
-        <SettingsForm settings={settings} fixed={job.status.state !== 'empty'} change={setSettings} />
+        <PretrainForm
+          settings={settings}
+          fixed={job.status.state !== 'empty'}
+          batches={[16, 32, 64, 128]}
+          epochs={[2, 4, 8, 16, 32]}
+          change={setSettings}
+        />
       </div>
       <div class="views">
-        <Faces job={job} />
-        <Curve job={job} />
+        <Reconstructions title="People it never trains on" job={job} />
+        <PretrainCurve job={job} />
         <Readings job={job} />
       </div>
     </div>
@@ -63,139 +68,5 @@ function Loading() {
     <label class="loading">
       Fetching faces <progress value={share} />
     </label>
-  )
-}
-
-interface FormProps {
-  readonly settings: PretrainSettings
-  /** A run that has begun keeps its sizes. */
-  readonly fixed: boolean
-  readonly change: (settings: PretrainSettings) => void
-}
-
-function SettingsForm({ settings, fixed, change }: FormProps) {
-  const set = (part: Partial<PretrainSettings>) => change({ ...settings, ...part })
-  const patch = (value: number) => set({ patchSize: value as PretrainSettings['patchSize'] })
-  return (
-    <fieldset disabled={fixed}>
-      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
-      <Slider
-        label="Hidden share of a face"
-        value={settings.maskRatio}
-        min={0.25}
-        max={0.9}
-        step={0.05}
-        text={(value) => `${Math.round(100 * value)} %`}
-        change={(maskRatio) => set({ maskRatio })}
-      />
-      <Choice label="Patch size, px" value={settings.patchSize} among={[8, 16, 32]} change={patch} />
-      <Choice
-        label="Width"
-        value={settings.width}
-        among={[32, 64, 96, 128, 192]}
-        change={(width) => set({ width })}
-      />
-      <Choice
-        label="Depth, blocks"
-        value={settings.depth}
-        among={[1, 2, 4, 6, 8]}
-        change={(depth) => set({ depth })}
-      />
-      <Choice
-        label="Batch"
-        value={settings.batchSize}
-        among={[16, 32, 64, 128]}
-        change={(batchSize) => set({ batchSize })}
-      />
-      <Slider
-        label="Learning rate"
-        value={Math.log10(settings.baseLearningRate)}
-        min={-4}
-        max={-1.5}
-        step={0.1}
-        text={(value) => (10 ** value).toPrecision(2)}
-        change={(value) => set({ baseLearningRate: 10 ** value })}
-      />
-      <Choice
-        label="Epochs"
-        value={settings.epochs}
-        among={[2, 4, 8, 16, 32]}
-        change={(epochs) => set({ epochs })}
-      />
-    </fieldset>
-  )
-}
-
-const rows = [
-  { key: 'original', title: 'Original' },
-  { key: 'masked', title: 'What it sees' },
-  { key: 'reconstruction', title: 'Its guess' },
-] as const
-
-function Faces({ job: { reconstructions } }: { readonly job: JobView }) {
-  return (
-    <figure class="faces">
-      <figcaption>
-        People it never trains on{reconstructions ? `, after step ${reconstructions.step}` : ''}
-      </figcaption>
-      {reconstructions ? (
-        rows.map(({ key, title }) => (
-          <div class="face-row" key={key}>
-            <p>{title}</p>
-            {reconstructions.samples.map((sample, person) => (
-              <Pixels
-                key={person}
-                rgb={sample[key]}
-                size={reconstructions.size}
-                label={`${title}, person ${person + 1}`}
-              />
-            ))}
-          </div>
-        ))
-      ) : (
-        <p class="placeholder">Faces appear here after the first steps.</p>
-      )}
-    </figure>
-  )
-}
-
-function Curve({ job: { steps } }: { readonly job: JobView }) {
-  const data = useMemo(
-    () => [steps.map(({ step }) => step), steps.map(({ losses }) => losses.loss ?? null)],
-    [steps],
-  )
-  return (
-    <LineChart
-      title="Loss on the hidden patches"
-      x="step"
-      y="mean square error"
-      series={[{ label: 'loss', tone: '--tone-training' }]}
-      data={data}
-    />
-  )
-}
-
-function Readings({ job: { status, speed, steps } }: { readonly job: JobView }) {
-  const loss = steps.at(-1)?.losses.loss
-  return (
-    <dl class="readings" data-state={status.state}>
-      <Figure
-        label="Step"
-        value={String(status.step)}
-        unit={status.totalSteps ? `of ${status.totalSteps}` : ''}
-      />
-      <Figure label="Loss" value={loss?.toFixed(4) ?? '–'} />
-      <Figure label="Pictures a second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
-      <Figure
-        label="Time of a step"
-        value={speed ? speed.millisecondsPerStep.toFixed(0) : '–'}
-        unit={speed ? 'ms' : ''}
-      />
-      <Figure
-        label="Device memory"
-        value={speed ? (speed.deviceBytes / 2 ** 20).toFixed(1) : '–'}
-        unit={speed ? 'MiB' : ''}
-      />
-    </dl>
   )
 }

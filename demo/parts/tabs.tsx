@@ -24,6 +24,10 @@ interface Props {
 
 /** Arrow keys move between tabs, as the ARIA pattern for tabs wants it. */
 export function Tabs({ acts, current, choose }: Props) {
+  // On a phone not all have room.
+  useEffect(() => {
+    document.getElementById(`tab-${current}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [current])
   const move = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
     if (!by) return

@@ -120,7 +120,9 @@ export class OwnFolder {
     const train = Uint32Array.from({ length: set.length }, (_, index) => index).filter(
       (index) => !out.has(index),
     )
-    const shown = onePerPerson(set, this.#heldOut, SHOWN)
+    const people = onePerPerson(set, this.#heldOut, SHOWN)
+    const others = this.#heldOut.filter((index) => !people.includes(index))
+    const shown = [...people, ...others].slice(0, SHOWN)
     return { loader, train, shown, pictures: await picturesDigest(set, train) }
   }
 

@@ -1,11 +1,17 @@
+import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
 import t from 'tap'
 import { buildDemo } from '../../scripts/buildDemo.mjs'
 import { serveFolder } from './chromium.js'
 
+/** A folder that is there until the test file ends. */
+export const scratch = t.testdir()
+
 /** The demo, built and served from a sub-path until the test file ends. Returns its address. */
 export async function serveDemo(): Promise<string> {
-  const { url, close } = await serveFolder(await buildDemo(t.testdir()), { basePath: '/some/where/' })
+  const { url, close } = await serveFolder(await buildDemo(join(scratch, 'demo')), {
+    basePath: '/some/where/',
+  })
   t.teardown(close)
   return url
 }

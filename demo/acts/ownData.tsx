@@ -1,0 +1,113 @@
+import { useRef, useState } from 'preact/hooks'
+import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
+import { useCommands } from '../parts/commands.js'
+import { FolderButtons, useDroppedFiles } from '../parts/folderPicker.js'
+import { FolderView } from '../parts/folderView.js'
+import { type JobView, useJob } from '../parts/jobState.js'
+import { OwnFineTune } from '../parts/ownFineTune.js'
+import { OwnPretrain } from '../parts/ownPretrain.js'
+import type { FolderSummary, WaitingRun } from '../protocol.js'
+import { useStudio, useStudioEvents } from '../studioLink.js'
+
+/** Act 4: pretraining and fine-tuning on a folder of the visitor's. */
+export function OwnData() {
+  const { studio } = useStudio()
+  const [folder, setFolder] = useState<FolderSummary | null>(null)
+  const [waiting, setWaiting] = useState<readonly WaitingRun[]>([])
+  const pretrain = useJob('ownPretrain')
+  const fineTune = useJob('ownFineTune')
+  const { busy, problem, run } = useCommands()
+  useStudioEvents((event) => {
+    if (event.type === 'waiting') setWaiting(event.runs)
+  })
+  const open = (files: readonly PickedFile[]) =>
+    run(async () => setFolder(await studio.ownData.open([...files])))
+  const root = useRef<HTMLDivElement>(null)
+  const over = useDroppedFiles(root, open)
+  const kept = waiting.length > 0 || begun(pretrain) || begun(fineTune)
+  return (
+    <div ref={root} class={over ? 'own over' : 'own'}>
+      <div class="act folder">
+        <div class="intro">
+          <h2>Your own data: train on a folder of faces</h2>
+          <p>
+            Choose a folder of face pictures, or drop one here. It is read in this page: no picture leaves it,
+            and none is kept.
+          </p>
+        </div>
+        <div class="panel controls">
+          <FolderButtons disabled={busy} open={open} />
+          {problem && (
+            <p class="problem" role="alert">
+              {problem}
+            </p>
+          )}
+          {busy && <p class="hint">Reading …</p>}
+          <Waiting runs={waiting} />
+          {kept && (
+            <button
+              type="button"
+              class="quiet"
+              disabled={busy}
+              onClick={() => run(() => studio.ownData.forget())}
+            >
+              Throw the kept runs away
+            </button>
+          )}
+        </div>
+        <div class="views">{folder ? <FolderView folder={folder} /> : <Format />}</div>
+      </div>
+      {folder && <OwnPretrain job={pretrain} folder={folder} />}
+      {folder && <OwnFineTune job={fineTune} pretrain={pretrain} folder={folder} />}
+    </div>
+  )
+}
+
+function begun({ status }: JobView): boolean {
+  return status.state !== 'empty'
+}
+
+const titles = { ownPretrain: 'pretraining', ownFineTune: 'fine-tuning' } as const
+
+/** Runs whose pictures are gone with the page that was left. */
+function Waiting({ runs }: { readonly runs: readonly WaitingRun[] }) {
+  if (runs.length === 0) return null
+  return (
+    <div class="waiting" role="status">
+      {runs.map(({ job, step, folder }) => (
+        <p key={job}>
+          The {titles[job as keyof typeof titles]} of “{folder.name}” waits at step {step}. Pictures are not
+          kept: choose that folder again and it goes on.
+        </p>
+      ))}
+    </div>
+  )
+}
+
+/** What a folder may hold, for whoever has none yet. */
+function Format() {
+  return (
+    <div class="format">
+      <h3>What a folder may hold</h3>
+      <ul>
+        <li>
+          Pictures (.jpg, .png, .webp), in folders of any depth: enough for pretraining. Each should show one
+          face, cut out roughly square, as act 3 does it.
+        </li>
+        <li>
+          With them a <code>labels.jsonl</code>, one line a picture: enough for fine-tuning too.{' '}
+          <code>AUs</code> are the action units that are present. Pictures without a <code>subject</code> are
+          left out of it.
+        </li>
+        <li>Or WebDataset shards (.tar, .tar.gz), with the same fields in a .json beside each picture.</li>
+      </ul>
+      <pre>
+        <code>
+          {'{"img_path": "anna/0001.jpg", "AUs": [6, 12], "subject": "anna"}\n'}
+          {'{"img_path": "ben/0001.jpg", "AUs": [], "subject": "ben"}'}
+        </code>
+      </pre>
+      <p class="hint">The same folder works in the command line: pretrain or finetune with --data FOLDER.</p>
+    </div>
+  )
+}

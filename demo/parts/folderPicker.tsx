@@ -1,0 +1,80 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
+import { droppedFiles, pickedFiles } from './droppedFiles.js'
+
+interface Props {
+  readonly disabled: boolean
+  readonly open: (files: readonly PickedFile[]) => void
+}
+
+/** Buttons that ask for a folder, or for single files where a browser has no folders to give. */
+export function FolderButtons({ disabled, open }: Props) {
+  return (
+    <div class="buttons stacked">
+      <FilesButton label="Choose a folder" folder disabled={disabled} open={open} />
+      <FilesButton label="Choose single pictures" disabled={disabled} open={open} />
+    </div>
+  )
+}
+
+function FilesButton({
+  label,
+  folder = false,
+  disabled,
+  open,
+}: Props & { readonly label: string; readonly folder?: boolean }) {
+  const input = useRef<HTMLInputElement>(null)
+  const picked = () => {
+    const files = pickedFiles(input.current!.files!)
+    // Choosing the same folder again shall count too.
+    input.current!.value = ''
+    if (files.length > 0) open(files)
+  }
+  return (
+    <>
+      <button
+        type="button"
+        class={folder ? 'primary' : ''}
+        disabled={disabled}
+        onClick={() => input.current!.click()}
+      >
+        {label}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        {...{ webkitdirectory: folder }}
+        aria-label={label}
+        hidden
+        onChange={picked}
+      />
+    </>
+  )
+}
+
+/** Folders and files dropped on an element. Returns whether something hovers over it. */
+export function useDroppedFiles(
+  target: { readonly current: HTMLElement | null },
+  open: (files: readonly PickedFile[]) => void,
+): boolean {
+  const [over, setOver] = useState(false)
+  const latest = useRef(open)
+  latest.current = open
+  useEffect(() => {
+    const element = target.current!
+    const drag = (event: DragEvent) => {
+      event.preventDefault()
+      setOver(event.type === 'dragover')
+    }
+    const drop = async (event: DragEvent) => {
+      drag(event)
+      const files = await droppedFiles(event.dataTransfer!)
+      if (files.length > 0) latest.current(files)
+    }
+    element.addEventListener('dragover', drag)
+    element.addEventListener('dragleave', drag)
+    element.addEventListener('drop', drop)
+  }, [])
+  return over
+}

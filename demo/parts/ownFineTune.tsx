@@ -1,0 +1,225 @@
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import {
+  type Evaluation,
+  type FolderSummary,
+  fineTuneDefaultSettings,
+  type OwnFineTunePlan,
+  type OwnFineTuneSettings,
+  ownFineTunePlanSchema,
+  ownFineTuneSettingsSchema,
+} from '../protocol.js'
+import { useStudio } from '../studioLink.js'
+import { auName } from './auNames.js'
+import { Choice, Slider } from './controls.js'
+import { type JobView, useJob } from './jobState.js'
+import { LineChart } from './lineChart.js'
+import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
+import { Readings } from './pretraining.js'
+import { TrainingPanel } from './trainingPanel.js'
+
+interface Props {
+  readonly job: JobView
+  /** The pretraining on the same folder. */
+  readonly pretrain: JobView
+  readonly folder: FolderSummary
+}
+
+/** Act 2 on a visitor's folder, with one classifier. */
+export function OwnFineTune({ job, pretrain, folder }: Props) {
+  const { fineTune, noFineTune } = folder
+  return (
+    <section class="act" aria-label="Fine-tune for AUs">
+      <div class="intro">
+        <h2>Fine-tune for AUs</h2>
+        <p>
+          {fineTune
+            ? `A classifier learns the ${folder.aus.length} action units from ${fineTune.train} pictures. After each epoch it is tested on ${fineTune.test} pictures of people whom it never trains on.`
+            : `Not with this folder. ${noFineTune}.`}
+        </p>
+      </div>
+      {fineTune && <Training job={job} pretrain={pretrain} folder={folder} train={fineTune.train} />}
+    </section>
+  )
+}
+
+function Training({ job, pretrain, folder, train }: Props & { readonly train: number }) {
+  const { ownData } = useStudio().studio
+  const [settings, setSettings] = useState<OwnFineTuneSettings>(() => fitting(train))
+  useEffect(() => {
+    const read = ownFineTuneSettingsSchema.safeParse(job.settings)
+    setSettings(read.success ? read.data : fitting(train))
+  }, [job.settings, train])
+  return (
+    <>
+      <TrainingPanel
+        job={job}
+        fileName="ownFineTune.safetensors"
+        start={(oneStep) => ownData.startFineTune(settings, oneStep)}
+        pause={() => ownData.fineTune.pause()}
+        reset={() => ownData.fineTune.reset()}
+        download={() => ownData.fineTune.download()}
+      >
+        <Start plan={job.settings} pretrain={pretrain} />
+        <Form settings={settings} fixed={job.status.state !== 'empty'} change={setSettings} />
+      </TrainingPanel>
+      <div class="views">
+        <div class="columns">
+          <Losses job={job} />
+          <Scores evaluations={job.evaluations} />
+        </div>
+        <Units folder={folder} last={job.evaluations.at(-1)} />
+        <Readings job={job} />
+      </div>
+    </>
+  )
+}
+
+const origins: Readonly<Record<OwnFineTunePlan['from'], string>> = {
+  ownPretrain: 'the encoder pretrained on these pictures',
+  pretrain: 'the encoder of act 1',
+  scratch: 'random weights',
+}
+
+/** What the classifier starts from. */
+function Start({ plan, pretrain }: { readonly plan: unknown; readonly pretrain: JobView }) {
+  const act1 = useJob('pretrain')
+  const begun = ownFineTunePlanSchema.safeParse(plan)
+  if (begun.success) {
+    const { from, pretrainStep } = begun.data
+    return <p class="hint">It started from {origin(from, pretrainStep)}.</p>
+  }
+  const [own, other] = [pretrain.status.step, act1.status.step]
+  const from = own > 0 ? 'ownPretrain' : other > 0 ? 'pretrain' : 'scratch'
+  return <p class="hint">It will start from {origin(from, own || other)}.</p>
+}
+
+function origin(from: OwnFineTunePlan['from'], step: number | null): string {
+  return from === 'scratch' ? origins.scratch : `${origins[from]}, after step ${step}`
+}
+
+interface FormProps {
+  readonly settings: OwnFineTuneSettings
+  /** What has begun keeps its settings. */
+  readonly fixed: boolean
+  readonly change: (settings: OwnFineTuneSettings) => void
+}
+
+function Form({ settings, fixed, change }: FormProps) {
+  const set = (part: Partial<OwnFineTuneSettings>) => change({ ...settings, ...part })
+  return (
+    <fieldset disabled={fixed}>
+      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
+      <Slider
+        label="λ, strength of forgetting who it is"
+        value={settings.lambda}
+        min={0}
+        max={4}
+        step={0.1}
+        text={(value) => (value === 0 ? 'none' : value.toFixed(1))}
+        change={(lambda) => set({ lambda })}
+      />
+      <Choice
+        label="Batch"
+        value={settings.batchSize}
+        among={BATCHES}
+        change={(batchSize) => set({ batchSize })}
+      />
+      <Slider
+        label="Learning rate"
+        value={Math.log10(settings.baseLearningRate)}
+        min={-3}
+        max={-1}
+        step={0.1}
+        text={(value) => (10 ** value).toPrecision(2)}
+        change={(value) => set({ baseLearningRate: 10 ** value })}
+      />
+      <Choice label="Epochs" value={settings.epochs} among={EPOCHS} change={(epochs) => set({ epochs })} />
+    </fieldset>
+  )
+}
+
+function fitting(train: number): OwnFineTuneSettings {
+  const batchSize = fittingBatch(train, fineTuneDefaultSettings.batchSize)
+  return { ...fineTuneDefaultSettings, lambda: 0, batchSize, epochs: fittingEpochs(train, batchSize) }
+}
+
+function Losses({ job: { steps } }: { readonly job: JobView }) {
+  const data = useMemo(
+    () => [
+      steps.map(({ step }) => step),
+      // With λ above 0 the loss has two parts, of which this is the one to compare.
+      steps.map(({ losses }) => losses.au ?? losses.loss ?? null),
+    ],
+    [steps],
+  )
+  return (
+    <LineChart
+      title="AU loss in training"
+      x="step"
+      y="cross-entropy"
+      series={[{ label: 'loss', tone: '--tone-training' }]}
+      data={data}
+    />
+  )
+}
+
+function Scores({ evaluations }: { readonly evaluations: readonly Evaluation[] }) {
+  const data = useMemo(
+    () => [
+      evaluations.map(({ epoch }) => epoch),
+      evaluations.map(({ f1At05 }) => f1At05),
+      evaluations.map(({ auc }) => auc),
+    ],
+    [evaluations],
+  )
+  return (
+    <LineChart
+      title="On people it never trains on"
+      x="epoch"
+      y="mean over the AUs"
+      series={[
+        { label: 'F1', tone: '--tone-held-out' },
+        { label: 'AUC', tone: '--tone-probe' },
+      ]}
+      data={data}
+      dots
+    />
+  )
+}
+
+function Units({ folder, last }: { readonly folder: FolderSummary; readonly last: Evaluation | undefined }) {
+  if (!last) return <p class="placeholder">Scores appear here after the first epoch.</p>
+  return (
+    <table class="facts scores">
+      <caption>After epoch {last.epoch}. F1 from probability 0.5 on; AUC 0.5 is guessing</caption>
+      <thead>
+        <tr>
+          <th scope="col">Action unit</th>
+          <th scope="col">F1</th>
+          <th scope="col">AUC</th>
+        </tr>
+      </thead>
+      <tbody>
+        {folder.aus.map(({ unit }, at) => (
+          <tr key={unit}>
+            <th scope="row">
+              AU {unit} <small>{auName(unit)}</small>
+            </th>
+            <td>{score(last.f1PerAu[at])}</td>
+            <td>{score(last.aucPerAu[at])}</td>
+          </tr>
+        ))}
+        <tr>
+          <th scope="row">Mean</th>
+          <td>{score(last.f1At05)}</td>
+          <td>{score(last.auc)}</td>
+        </tr>
+      </tbody>
+    </table>
+  )
+}
+
+/** A dash where all test pictures have the unit, or none. */
+function score(value: number | null | undefined): string {
+  return value?.toFixed(3) ?? '–'
+}

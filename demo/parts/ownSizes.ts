@@ -1,0 +1,20 @@
+/** A folder may be small: what is offered reaches further down than in acts 1 and 2, and epochs further up. */
+export const BATCHES: readonly number[] = [4, 8, 16, 32, 64]
+export const EPOCHS: readonly number[] = [4, 8, 16, 32, 64, 128, 256]
+
+/** Steps with which something can be seen to be learnt. */
+const STEPS = 300
+
+/** Batches of an epoch, at least, where there are enough pictures. */
+const BATCHES_PER_EPOCH = 4
+
+/** The largest batch with which an epoch has some steps, `most` at most. */
+export function fittingBatch(pictures: number, most: number): number {
+  return BATCHES.findLast((batch) => batch <= Math.min(pictures / BATCHES_PER_EPOCH, most)) ?? BATCHES[0]!
+}
+
+/** As few epochs as make enough steps. */
+export function fittingEpochs(pictures: number, batchSize: number): number {
+  const perEpoch = Math.floor(pictures / batchSize)
+  return EPOCHS.find((epochs) => epochs * perEpoch >= STEPS) ?? EPOCHS.at(-1)!
+}

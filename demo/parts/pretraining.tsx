@@ -1,0 +1,150 @@
+import { useMemo } from 'preact/hooks'
+import type { PretrainSettings } from '../protocol.js'
+import { Choice, Figure, Slider } from './controls.js'
+import type { JobView } from './jobState.js'
+import { LineChart } from './lineChart.js'
+import { Pixels } from './pixels.js'
+
+interface FormProps {
+  readonly settings: PretrainSettings
+  /** A run that has begun keeps its sizes. */
+  readonly fixed: boolean
+  readonly batches: readonly number[]
+  readonly epochs: readonly number[]
+  readonly change: (settings: PretrainSettings) => void
+}
+
+/** All that can be set for pretraining. */
+export function PretrainForm({ settings, fixed, batches, epochs, change }: FormProps) {
+  const set = (part: Partial<PretrainSettings>) => change({ ...settings, ...part })
+  const patch = (value: number) => set({ patchSize: value as PretrainSettings['patchSize'] })
+  return (
+    <fieldset disabled={fixed}>
+      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
+      <Slider
+        label="Hidden share of a face"
+        value={settings.maskRatio}
+        min={0.25}
+        max={0.9}
+        step={0.05}
+        text={(value) => `${Math.round(100 * value)} %`}
+        change={(maskRatio) => set({ maskRatio })}
+      />
+      <Choice label="Patch size, px" value={settings.patchSize} among={[8, 16, 32]} change={patch} />
+      <Choice
+        label="Width"
+        value={settings.width}
+        among={[32, 64, 96, 128, 192]}
+        change={(width) => set({ width })}
+      />
+      <Choice
+        label="Depth, blocks"
+        value={settings.depth}
+        among={[1, 2, 4, 6, 8]}
+        change={(depth) => set({ depth })}
+      />
+      <Choice
+        label="Batch"
+        value={settings.batchSize}
+        among={batches}
+        change={(batchSize) => set({ batchSize })}
+      />
+      <Slider
+        label="Learning rate"
+        value={Math.log10(settings.baseLearningRate)}
+        min={-4}
+        max={-1.5}
+        step={0.1}
+        text={(value) => (10 ** value).toPrecision(2)}
+        change={(value) => set({ baseLearningRate: 10 ** value })}
+      />
+      <Choice
+        label="Epochs"
+        value={settings.epochs}
+        among={epochs}
+        change={(number) => set({ epochs: number })}
+      />
+    </fieldset>
+  )
+}
+
+const rows = [
+  { key: 'original', title: 'Original' },
+  { key: 'masked', title: 'What it sees' },
+  { key: 'reconstruction', title: 'Its guess' },
+] as const
+
+interface JobProps {
+  readonly job: JobView
+}
+
+/** Pictures that are never trained on, masked and filled in. `title` says which. */
+export function Reconstructions({ title, job: { reconstructions } }: JobProps & { readonly title: string }) {
+  return (
+    <figure class="faces">
+      <figcaption>
+        {title}
+        {reconstructions ? `, after step ${reconstructions.step}` : ''}
+      </figcaption>
+      {reconstructions ? (
+        rows.map(({ key, title }) => (
+          <div class="face-row" key={key}>
+            <p>{title}</p>
+            {reconstructions.samples.map((sample, person) => (
+              <Pixels
+                key={person}
+                rgb={sample[key]}
+                size={reconstructions.size}
+                label={`${title}, person ${person + 1}`}
+              />
+            ))}
+          </div>
+        ))
+      ) : (
+        <p class="placeholder">Faces appear here after the first steps.</p>
+      )}
+    </figure>
+  )
+}
+
+export function PretrainCurve({ job: { steps } }: JobProps) {
+  const data = useMemo(
+    () => [steps.map(({ step }) => step), steps.map(({ losses }) => losses.loss ?? null)],
+    [steps],
+  )
+  return (
+    <LineChart
+      title="Loss on the hidden patches"
+      x="step"
+      y="mean square error"
+      series={[{ label: 'loss', tone: '--tone-training' }]}
+      data={data}
+    />
+  )
+}
+
+/** Where a run stands, and how fast it is. */
+export function Readings({ job: { status, speed, steps } }: JobProps) {
+  const loss = steps.at(-1)?.losses.loss
+  return (
+    <dl class="readings" data-state={status.state}>
+      <Figure
+        label="Step"
+        value={String(status.step)}
+        unit={status.totalSteps ? `of ${status.totalSteps}` : ''}
+      />
+      <Figure label="Loss" value={loss?.toFixed(4) ?? '–'} />
+      <Figure label="Pictures a second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
+      <Figure
+        label="Time of a step"
+        value={speed ? speed.millisecondsPerStep.toFixed(0) : '–'}
+        unit={speed ? 'ms' : ''}
+      />
+      <Figure
+        label="Device memory"
+        value={speed ? (speed.deviceBytes / 2 ** 20).toFixed(1) : '–'}
+        unit={speed ? 'MiB' : ''}
+      />
+    </dl>
+  )
+}

@@ -1,0 +1,68 @@
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import { useStudioEvents } from '../studioLink.js'
+import { useCommands } from './commands.js'
+import { RunButtons } from './controls.js'
+import { saveFile } from './download.js'
+import type { JobView } from './jobState.js'
+
+interface Props {
+  readonly job: JobView
+  /** Of the file that is downloaded. */
+  readonly fileName: string
+  /** Begins or goes on, with one step or with all of them. */
+  readonly start: (oneStep: boolean) => Promise<void>
+  readonly pause: () => Promise<void>
+  readonly reset: () => Promise<void>
+  readonly download: () => Promise<readonly Uint8Array[]>
+  /** The settings. */
+  readonly children: ComponentChildren
+}
+
+/** The buttons of a training on a visitor's folder, what went wrong, and its settings. */
+export function TrainingPanel({ job, fileName, start, pause, reset, download, children }: Props) {
+  const { busy, problem, run } = useCommands()
+  return (
+    <div class="panel controls">
+      <RunButtons
+        status={job.status}
+        busy={busy}
+        start={() => run(() => start(false))}
+        pause={() => run(pause)}
+        step={() => run(() => start(true))}
+        reset={() => run(reset)}
+      />
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {busy && <Reading />}
+      {children}
+      {job.status.step > 0 && (
+        <button
+          type="button"
+          class="quiet"
+          disabled={busy}
+          onClick={() => run(async () => saveFile(fileName, await download()))}
+        >
+          Download (.safetensors)
+        </button>
+      )}
+    </div>
+  )
+}
+
+/** Every picture is read before the first step. */
+function Reading() {
+  const [share, setShare] = useState<number | null>(null)
+  useStudioEvents((event) => {
+    if (event.type === 'reading') setShare(event.share)
+  })
+  if (share === null || share === 1) return null
+  return (
+    <label class="loading">
+      Reading the pictures <progress value={share} />
+    </label>
+  )
+}
