@@ -65,6 +65,14 @@ t.test('what goes wrong in a page is told', { skip: chromium.skip }, async (t) =
   t.match(errors, [/said so/, /404/, /^uncaught: TypeError/])
 })
 
+t.test('a page that crashes is told of', { skip: chromium.skip }, async (t) => {
+  const { page, errors } = await chromium.open('about:blank')
+  const work = page.evaluate(() => new Promise(() => {}))
+  page.goto('chrome://crash').catch(() => {})
+  await t.rejects(work, { message: /crashed/ })
+  t.same(errors, ['the page crashed'])
+})
+
 t.test('a machine without Chromium is told why and how to get one', async (t) => {
   const script = "const s = await import('./scripts/chromium.mjs'); await s.launchChromium()"
   const env = { ...process.env, FMAE_CHROMIUM: '/nowhere/chromium' }

@@ -1,4 +1,7 @@
+import { findAdapter } from '../../../src/engine/adapter.browser.js'
+import { readCapabilities } from '../../../src/engine/capabilities.js'
 import { openDevice } from '../../../src/engine/device.js'
+import { Runtime } from '../../../src/engine/runtime.js'
 import { decodeSafetensors } from '../../../src/train/checkpoint/safetensors.js'
 import { casesByOp } from '../../../src/train/verify/cases/all.js'
 import { deviceFixtures, vitSmallFixture } from '../../../src/train/verify/fixtures.js'
@@ -11,26 +14,38 @@ import { checkPoint, opPoints, type Point } from '../../engine/casePoints.js'
 // The test cases of Node's tests as a page that a browser runs and a test in Node asks, group by group.
 
 const runtime = await openDevice()
-const variants = kernelVariants(runtime)
 const ops = casesByOp()
+
+/** Kernels on the device as the library opens it, and those for GPUs on a device that has the standard's core and nothing more. */
+const variants = [
+  ...kernelVariants(runtime).map((variant) => ({ variant, note: '' })),
+  ...kernelVariants(await coreRuntime()).map((variant) => ({ variant, note: 'core features only, ' })),
+].filter(({ variant, note }) => note === '' || variant.name === 'GPU kernels')
+
+async function coreRuntime(): Promise<Runtime> {
+  const { adapter, software, notice } = await findAdapter()
+  const device = await adapter.requestDevice()
+  return new Runtime(device, readCapabilities(adapter, device, software), notice)
+}
 
 const page = {
   about: {
     browser: browserName(),
     ops: [...ops.keys()],
-    variants: variants.map(({ name }) => name),
+    variants: variants.map(({ variant, note }) => note + variant.name),
   },
 
-  async op(name: string, variant: number): Promise<Point[]> {
+  async op(op: string, index: number): Promise<Point[]> {
+    const { variant, note } = variants[index]!
     const points: Point[] = []
-    for await (const point of opPoints(variants[variant]!, ops.get(name)!)) points.push(point)
+    for await (const { ok, name } of opPoints(variant, ops.get(op)!)) points.push({ ok, name: note + name })
     return points
   },
 
   hostFixtures: (): Point[] => hostFixtures().map(checkPoint),
 
-  async fixtures(variant: number): Promise<Point[]> {
-    return (await deviceFixtures(variants[variant]!.runtime)).map(checkPoint)
+  async fixtures(index: number): Promise<Point[]> {
+    return (await deviceFixtures(variants[index]!.variant.runtime)).map(checkPoint)
   },
 
   async vitSmall(): Promise<Point[]> {
