@@ -76,8 +76,8 @@ function Replace({ file, step, replace, keep }: Question) {
   return (
     <div class="notice" role="alert">
       <p>
-        {file} holds a masked autoencoder, which belongs into act 1. The run that is there, now at step {step}
-        , would be lost.
+        {file} holds a masked autoencoder, which belongs in act 1. The run that is there, now at step {step},
+        would be lost.
       </p>
       <div class="buttons">
         <button type="button" onClick={replace}>
@@ -91,7 +91,7 @@ function Replace({ file, step, replace, keep }: Question) {
   )
 }
 
-/** Files dropped on the act, and pictures pasted while it is in sight. Returns whether a file hovers over it. */
+/** Files dropped anywhere on the page, and pictures pasted, while the act is in sight. Returns whether a file hovers over the page. */
 function useDropAndPaste(
   root: { readonly current: HTMLElement | null },
   open: (file: File) => void,
@@ -100,29 +100,24 @@ function useDropAndPaste(
   const latest = useRef(open)
   latest.current = open
   useEffect(() => {
-    const act = root.current!
-    const take = (event: Event, data: DataTransfer | null) => {
+    const take = (event: DragEvent | ClipboardEvent) => {
+      if (!inSight(root.current!)) return
+      const data = 'dataTransfer' in event ? event.dataTransfer : event.clipboardData
       const [file] = data?.files ?? []
-      if (!file) return
-      event.preventDefault()
-      latest.current(file)
+      // A drop that nobody takes makes the browser leave the page for the file.
+      if (file || event.type !== 'paste') event.preventDefault()
+      // The pointer leaves the page where it enters nothing else of it.
+      setOver(
+        event.type === 'dragover' ||
+          (event.type === 'dragleave' && (event as DragEvent).relatedTarget !== null),
+      )
+      if (file) latest.current(file)
     }
-    const drag = (event: DragEvent) => {
-      event.preventDefault()
-      setOver(event.type === 'dragover')
+    const types = ['dragover', 'dragleave', 'drop', 'paste'] as const
+    for (const type of types) document.addEventListener(type, take)
+    return () => {
+      for (const type of types) document.removeEventListener(type, take)
     }
-    const drop = (event: DragEvent) => {
-      drag(event)
-      take(event, event.dataTransfer)
-    }
-    const paste = (event: ClipboardEvent) => {
-      if (inSight(act)) take(event, event.clipboardData)
-    }
-    act.addEventListener('dragover', drag)
-    act.addEventListener('dragleave', drag)
-    act.addEventListener('drop', drop)
-    document.addEventListener('paste', paste)
-    return () => document.removeEventListener('paste', paste)
   }, [])
   return over
 }
@@ -158,7 +153,7 @@ function Controls({ models, viewing, open }: ControlsProps) {
           {cameraOn ? 'Stop the camera' : 'Use the camera'}
         </button>
       </div>
-      <p class="hint">Or drop a photo or a model file here, or paste a photo.</p>
+      <p class="hint">Or drop a photo or a model file on this page, or paste a photo.</p>
       {problem && (
         <p class="problem" role="alert">
           {problem}

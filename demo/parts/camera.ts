@@ -27,7 +27,11 @@ export async function openCamera(): Promise<Camera> {
     close()
     throw new Error(`The camera gives no picture: ${(error as Error).message}`)
   }
-  return { frame: () => createImageBitmap(video), close }
+  const frame = async () => {
+    if (!stream.active) throw new Error('The camera has stopped.')
+    return createImageBitmap(video)
+  }
+  return { frame, close }
 }
 
 const reasons: Readonly<Record<string, string>> = {

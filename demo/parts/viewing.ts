@@ -106,6 +106,7 @@ export function useViewing(model: ModelSummary | null): Viewing {
     }
     const start = performance.now()
     const fail = (error: Error) => {
+      if (!current) return
       setProblem(error.message)
       setCamera(null)
     }

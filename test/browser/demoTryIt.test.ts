@@ -77,7 +77,8 @@ interface Act {
 }
 
 async function openAct(options?: Parameters<typeof chromium.open>[1]): Promise<Act> {
-  const { page, errors } = await chromium.open(`${url}#tryIt`, options)
+  // A headless shell may run in the locale "POSIX", which is no language to charts.
+  const { page, errors } = await chromium.open(`${url}#tryIt`, { locale: 'en-US', ...options })
   const elsewhere: string[] = []
   page.context().on('request', (request) => {
     const own = request.url().startsWith(url) && request.method() === 'GET'
