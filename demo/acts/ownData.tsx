@@ -20,8 +20,8 @@ export function OwnData() {
   useStudioEvents((event) => {
     if (event.type === 'waiting') setWaiting(event.runs)
   })
-  const open = (files: readonly PickedFile[]) =>
-    run(async () => setFolder(await studio.ownData.open([...files])))
+  const open = (files: Promise<readonly PickedFile[]>) =>
+    run(async () => setFolder(await studio.ownData.open(await files)))
   const root = useRef<HTMLDivElement>(null)
   const over = useDroppedFiles(root, open)
   const kept = waiting.length > 0 || begun(pretrain) || begun(fineTune)

@@ -13,8 +13,10 @@ export async function droppedFiles({ items }: DataTransfer): Promise<PickedFile[
 }
 
 async function filesOf(entry: FileSystemEntry): Promise<PickedFile[]> {
-  if (entry instanceof FileSystemFileEntry) {
-    const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject))
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) =>
+      (entry as FileSystemFileEntry).file(resolve, reject),
+    )
     return [{ path: entry.fullPath.slice(1), file }]
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader()

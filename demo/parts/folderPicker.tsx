@@ -4,7 +4,7 @@ import { droppedFiles, pickedFiles } from './droppedFiles.js'
 
 interface Props {
   readonly disabled: boolean
-  readonly open: (files: readonly PickedFile[]) => void
+  readonly open: (files: Promise<readonly PickedFile[]>) => void
 }
 
 /** Buttons that ask for a folder, or for single files where a browser has no folders to give. */
@@ -28,7 +28,7 @@ function FilesButton({
     const files = pickedFiles(input.current!.files!)
     // Choosing the same folder again shall count too.
     input.current!.value = ''
-    if (files.length > 0) open(files)
+    if (files.length > 0) open(Promise.resolve(files))
   }
   return (
     <>
@@ -56,7 +56,7 @@ function FilesButton({
 /** Folders and files dropped on an element. Returns whether something hovers over it. */
 export function useDroppedFiles(
   target: { readonly current: HTMLElement | null },
-  open: (files: readonly PickedFile[]) => void,
+  open: (files: Promise<readonly PickedFile[]>) => void,
 ): boolean {
   const [over, setOver] = useState(false)
   const latest = useRef(open)
@@ -67,10 +67,9 @@ export function useDroppedFiles(
       event.preventDefault()
       setOver(event.type === 'dragover')
     }
-    const drop = async (event: DragEvent) => {
+    const drop = (event: DragEvent) => {
       drag(event)
-      const files = await droppedFiles(event.dataTransfer!)
-      if (files.length > 0) latest.current(files)
+      latest.current(droppedFiles(event.dataTransfer!))
     }
     element.addEventListener('dragover', drag)
     element.addEventListener('dragleave', drag)

@@ -1,0 +1,314 @@
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Locator, Page } from 'playwright-core'
+import t from 'tap'
+import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
+import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
+import { openImageSet } from '../../src/train/data/openImageSet.node.js'
+import { picturesDigest } from '../../src/train/data/picturesDigest.js'
+import { launchChromium } from './chromium.js'
+import { opened, Panel, scratch, serveDemo, storedRun, storedRunning } from './demoPage.js'
+
+// Act 4: a folder of the visitor's is read, trained on, and picked again after a reload.
+
+const chromium = await launchChromium()
+const url = chromium.skip ? '' : `${await serveDemo()}#ownData`
+const only = { skip: chromium.skip }
+const PEOPLE = 6
+const EACH = 4
+
+/** Some of the bundled faces as a folder of pictures with labels. */
+async function makeFaces(): Promise<string> {
+  const folder = join(scratch, 'my faces')
+  const set = openImageSet(new URL('../../data/faces/fold1-000.tar.gz', import.meta.url).pathname)
+  const counts = new Map<string, number>()
+  const lines: string[] = []
+  for (let index = 0; lines.length < PEOPLE * EACH; index++) {
+    const { subject, aus } = set.record(index)
+    const count = counts.get(subject!) ?? 0
+    if (count === EACH || (count === 0 && counts.size === PEOPLE)) continue
+    counts.set(subject!, count + 1)
+    const path = `${subject}/${count}.jpg`
+    write(join(folder, path), await set.bytes(index))
+    lines.push(JSON.stringify({ img_path: path, AUs: aus, subject }))
+  }
+  write(join(folder, 'labels.jsonl'), lines.join('\n'))
+  return folder
+}
+
+function write(path: string, content: Uint8Array | string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, content)
+}
+
+/** A copy of the faces in which one thing is different. */
+function variant(faces: string, name: string, change: (folder: string) => void): string {
+  const folder = join(scratch, name)
+  rmSync(folder, { recursive: true, force: true })
+  cpSync(faces, folder, { recursive: true })
+  change(folder)
+  return folder
+}
+
+function act(page: Page): Locator {
+  return page.getByRole('tabpanel', { name: 'Your own data' })
+}
+
+function choose(page: Page, folder: string): Promise<void> {
+  return act(page).locator('input[type=file]').first().setInputFiles(folder)
+}
+
+function training(page: Page, name: 'Pretrain on these' | 'Fine-tune for AUs'): Panel {
+  return new Panel(act(page).getByRole('region', { name }))
+}
+
+async function set(panel: Panel, values: Readonly<Record<string, string>>): Promise<void> {
+  for (const [label, value] of Object.entries(values))
+    await panel.area.getByRole('combobox', { name: label }).selectOption(value)
+}
+
+const faces = chromium.skip ? '' : await makeFaces()
+
+t.test(
+  'a folder with labels is summed up, pretrained on, fine-tuned on, and goes on after a reload',
+  only,
+  async (t) => {
+    const { page, errors } = await chromium.open(url)
+    await opened(page)
+    const [pretrain, fineTune] = [training(page, 'Pretrain on these'), training(page, 'Fine-tune for AUs')]
+
+    await t.test('the summary tells what is in it', async (t) => {
+      await choose(page, faces)
+      const summary = act(page).getByRole('region', { name: 'What is in my faces' })
+      await summary.waitFor()
+      const text = (await summary.textContent())!
+      t.match(text, /Pictures24People6With labels24Action units12/)
+      const labels = readFileSync(join(faces, 'labels.jsonl'), 'utf8').split('\n')
+      const smiles = labels.filter((line) => (JSON.parse(line).AUs as number[]).includes(12)).length
+      t.match(text, `AU 12 lip corner puller${smiles}${Math.round((100 * smiles) / 24)} %`)
+      t.match(text, /fold12 people8 picturesfold22 people8 picturesfold32 people8 pictures/)
+      t.equal(await summary.locator('canvas').count(), 12)
+    })
+
+    await t.test('pretraining on it shows pictures that it never trains on', async (t) => {
+      await set(pretrain, { Width: '32', 'Depth, blocks': '1', Batch: '8', Epochs: '256' })
+      await pretrain.button('Start').click()
+      await pretrain.reaches(20)
+      await pretrain.pause()
+      t.equal(await pretrain.area.locator('.face-row canvas').count(), 18)
+      const { losses } = (await storedRun(page, 'ownPretrain'))!.steps.at(-1)!
+      t.ok(losses.loss < 1.1, `loss ${losses.loss}`)
+    })
+
+    await t.test('fine-tuning starts from it and is tested on other people after each epoch', async (t) => {
+      const step = await pretrain.step()
+      t.match(await fineTune.area.textContent(), `pretrained on these pictures, after step ${step}`)
+      await set(fineTune, { Batch: '8', Epochs: '64' })
+      await fineTune.button('Start').click()
+      await fineTune.reaches(4)
+      await fineTune.pause()
+      const table = fineTune.area.getByRole('table', { name: 'After epoch' })
+      t.match(await table.textContent(), /After epoch \d+\..*AU 1 inner brow raiser\d\.\d{3}.*Mean\d\.\d{3}/)
+      t.equal(await table.getByRole('row').count(), 14, 'a head, 12 units, the mean')
+      await pretrain.state('paused')
+    })
+
+    await t.test('both models are downloaded as the command line reads them', async (t) => {
+      for (const [panel, kind] of [
+        [pretrain, 'fmae'],
+        [fineTune, 'iat'],
+      ] as const) {
+        const [download] = await Promise.all([
+          page.waitForEvent('download'),
+          panel.button('Download (.safetensors)').click(),
+        ])
+        const path = join(scratch, download.suggestedFilename())
+        await download.saveAs(path)
+        const file = await readSafetensors(path)
+        t.equal(readInfo(file, path).kind, kind)
+        t.equal(file.metadata.step, String(await panel.step()))
+        t.match(file.metadata.pictures, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
+      }
+      const set = openImageSet(faces)
+      const all = Array.from({ length: set.length }, (_, index) => index)
+      const { folder } = (await storedRun(page, 'ownPretrain'))!.settings as { folder: { pictures: string } }
+      t.equal(
+        folder.pictures,
+        await picturesDigest(set, all),
+        'Node tells the pictures apart by the same digest',
+      )
+    })
+
+    await t.test('after a reload both wait for that folder, and for no other', async (t) => {
+      const steps = [await pretrain.step(), await fineTune.step()]
+      await pretrain.button('Go on').click()
+      await storedRunning(page, 'ownPretrain', steps[0]! + 1)
+      await page.reload()
+      await opened(page)
+      const waiting = act(page).getByRole('status')
+      await waiting.waitFor()
+      t.match(
+        await waiting.textContent(),
+        /pretraining of “my faces” waits at step \d+.*fine-tuning.*waits at step/,
+      )
+      const other = variant(faces, 'other faces', (folder) => {
+        const labels = join(folder, 'labels.jsonl')
+        writeFileSync(labels, readFileSync(labels, 'utf8').split('\n').slice(1).join('\n'))
+      })
+      await choose(page, other)
+      const problem = act(page).getByRole('alert')
+      await problem.waitFor()
+      t.match(
+        await problem.textContent(),
+        /other faces: not the folder of the run that is kept here.*my faces: 24 pictures, sha256 .*; now 23 pictures/,
+      )
+      await choose(page, faces)
+      await pretrain.reaches(steps[0]! + 3)
+      t.equal(await fineTune.step(), steps[1])
+      t.ok(await fineTune.area.getByRole('table', { name: 'After epoch' }).isVisible())
+      await pretrain.pause()
+      const stored = (await storedRun(page, 'ownPretrain'))!.steps.map(({ step }) => step)
+      t.same(
+        stored,
+        Array.from(stored, (_, at) => at + 1),
+        'each step once',
+      )
+    })
+
+    await t.test('thrown away, they make room for another folder', async (t) => {
+      await act(page).getByRole('button', { name: 'Throw the kept runs away' }).click()
+      await pretrain.state('empty')
+      await fineTune.state('empty')
+      t.equal(await storedRun(page, 'ownPretrain'), null)
+      await choose(page, join(scratch, 'other faces'))
+      await act(page).getByRole('region', { name: 'What is in other faces' }).waitFor()
+    })
+    t.same(errors, [])
+  },
+)
+
+t.test('pictures without labels can be pretrained on only', only, async (t) => {
+  const plain = variant(faces, 'plain', (folder) => rmSync(join(folder, 'labels.jsonl')))
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  await choose(page, plain)
+  await act(page).getByRole('region', { name: 'What is in plain' }).waitFor()
+  t.match(await act(page).textContent(), /Peoplenot toldWith labels0/)
+  const fineTune = training(page, 'Fine-tune for AUs')
+  t.match(
+    await fineTune.area.textContent(),
+    'Not with this folder. plain: no AU labels; fine-tuning needs a set with labels.',
+  )
+  t.equal(await fineTune.button('Start').count(), 0)
+  const pretrain = training(page, 'Pretrain on these')
+  t.match(await pretrain.area.textContent(), 'on 22 of the 24 pictures')
+  await set(pretrain, { Batch: '32' })
+  await pretrain.button('Step').click()
+  t.match(
+    await pretrain.area.getByRole('alert').textContent(),
+    'plain: 22 pictures do not fill one batch of 32',
+  )
+  await set(pretrain, { Width: '32', 'Depth, blocks': '1', Batch: '8' })
+  await pretrain.button('Step').click()
+  t.equal(await pretrain.reaches(1), 1)
+  t.same(errors, [])
+})
+
+t.test('single files and shards are taken too', only, async (t) => {
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  const single = act(page).locator('input[type=file]').nth(1)
+  await single.setInputFiles(new URL('../../data/faces/fold2-000.tar.gz', import.meta.url).pathname)
+  const summary = act(page).getByRole('region', { name: 'What is in' })
+  await summary.waitFor()
+  t.match(await summary.textContent(), /Pictures672People56With labels672Action units12/)
+  t.same(errors, [])
+})
+
+t.test('a folder can be dropped', only, async (t) => {
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  const browser = await page.context().newCDPSession(page)
+  const { x, y } = (await act(page).boundingBox())!
+  const data = { items: [], files: [faces], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await browser.send('Input.dispatchDragEvent', { type, x: x + 100, y: y + 100, data })
+  const summary = act(page).getByRole('region', { name: 'What is in my faces' })
+  await summary.waitFor()
+  t.match(await summary.textContent(), /Pictures24People6With labels24/)
+  t.same(errors, [])
+})
+
+t.test('what is wrong with a folder is told in one sentence', only, async (t) => {
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  const line = (object: object) => `${JSON.stringify(object)}\n`
+  const cases: readonly (readonly [string, (folder: string) => void, RegExp])[] = [
+    [
+      'no pictures',
+      (folder) => {
+        rmSync(folder, { recursive: true })
+        write(join(folder, 'notes.txt'), 'no picture')
+      },
+      /^no pictures: no \.jpg, \.jpeg, \.png or \.webp file in this folder or below it$/,
+    ],
+    [
+      'bad line',
+      (folder) => write(join(folder, 'labels.jsonl'), `${line({ img_path: 'a.jpg', AUs: [] })}{"img_path"`),
+      /^bad line\/labels\.jsonl line 2: not valid JSON \(.*\)$/,
+    ],
+    [
+      'bad unit',
+      (folder) => write(join(folder, 'labels.jsonl'), line({ img_path: 'a.jpg', AUs: [12, 99] })),
+      /^bad unit\/labels\.jsonl line 1: unknown action unit 99; expected a FACS action unit number \(or 999 for absent\)$/,
+    ],
+    [
+      'missing',
+      (folder) => write(join(folder, 'labels.jsonl'), line({ img_path: 'gone/1.jpg', AUs: [12] })),
+      /^missing\/gone\/1\.jpg: no such file$/,
+    ],
+    [
+      'cut shard',
+      (folder) => {
+        rmSync(folder, { recursive: true })
+        write(join(folder, 'faces.tar.gz'), Uint8Array.of(0x1f, 0x8b, 8, 0, 1, 2, 3))
+      },
+      /^cut shard\/faces\.tar\.gz: truncated or damaged gzip file \(.*\)$/,
+    ],
+  ]
+  for (const [name, change, sentence] of cases) {
+    await choose(page, variant(faces, name, change))
+    const problem = act(page).getByRole('alert').filter({ hasText: name })
+    await problem.waitFor()
+    t.match(await problem.textContent(), sentence, name)
+  }
+  t.same(errors, [])
+})
+
+t.test('a picture that cannot be read, and people who are not told, are named', only, async (t) => {
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  const labels = readFileSync(join(faces, 'labels.jsonl'), 'utf8').trim().split('\n')
+  const broken = variant(faces, 'broken', (folder) => {
+    // Beyond the thumbnails: it shows when training begins.
+    write(join(folder, JSON.parse(labels[20]!).img_path), 'no picture')
+    write(join(folder, 'labels.jsonl'), labels.map((one) => one.replace(/,"subject":"\w+"/, '')).join('\n'))
+  })
+  await choose(page, broken)
+  await act(page).getByRole('region', { name: 'What is in broken' }).waitFor()
+  t.match(
+    await training(page, 'Fine-tune for AUs').area.textContent(),
+    'broken: the labels name no people; people must be apart in training and test: expected "subject" in each label',
+  )
+  const pretrain = training(page, 'Pretrain on these')
+  await pretrain.button('Start').click()
+  const problem = pretrain.area.getByRole('alert')
+  await problem.waitFor()
+  const { img_path } = JSON.parse(labels[20]!)
+  t.match(
+    await problem.textContent(),
+    new RegExp(`^broken/${img_path}: not a readable picture \\(.*\\); expected JPEG, PNG or WebP$`),
+  )
+  await pretrain.state('empty')
+  t.same(errors, [])
+})
