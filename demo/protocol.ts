@@ -63,8 +63,13 @@ export type StudioEvent =
       readonly size: number
       readonly samples: readonly ReconstructionView[]
     }
-  /** The two classifiers of act 2, as one run: `step` is that which both have done. */
-  | { readonly type: 'fineTune'; readonly status: JobStatus; readonly plan: FineTunePlan | null }
+  /** The two classifiers of act 2, as one run: `step` is that which both have done. While they are examined, training waits. */
+  | {
+      readonly type: 'fineTune'
+      readonly status: JobStatus
+      readonly plan: FineTunePlan | null
+      readonly examining: boolean
+    }
   /** What both classifiers know so far, at each step where they were examined. */
   | { readonly type: 'exams'; readonly facts: ExamFacts; readonly exams: readonly FineTuneExam[] }
   | { readonly type: 'featureMaps'; readonly maps: FeatureMaps }

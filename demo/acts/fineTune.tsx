@@ -2,7 +2,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
 import { Choice, Figure, RunButtons, Slider } from '../parts/controls.js'
 import { ExamCharts, ExamTable } from '../parts/exams.js'
-import { FeatureMap } from '../parts/featureMap.js'
+import { FeatureMaps } from '../parts/featureMap.js'
 import { GradientReversalFigure } from '../parts/gradientReversalFigure.js'
 import { useJob } from '../parts/jobState.js'
 import { LineChart } from '../parts/lineChart.js'
@@ -49,6 +49,9 @@ export function FineTune() {
             {problem}
           </p>
         )}
+        <p class="hint doing" aria-live="polite">
+          {doing(pair)}
+        </p>
         <Start pair={pair} />
         <SettingsForm settings={settings} fixed={pair.status.state !== 'empty'} change={setSettings} />
       </div>
@@ -64,6 +67,11 @@ export function FineTune() {
       </div>
     </div>
   )
+}
+
+function doing({ status, examining, exams }: PairView): string {
+  if (examining) return exams ? 'Examining both; training waits.' : 'Examining both before the first step.'
+  return status.state === 'running' ? 'Training both, in turns.' : ''
 }
 
 /** What the two start from. */
@@ -136,18 +144,16 @@ function Maps({ pair: { maps }, lambda }: PairProps) {
       <h3>Who is who, in the features{maps ? `, after step ${maps.step}` : ''}</h3>
       {maps ? (
         <>
-          <div class="maps">
-            <FeatureMap title="λ = 0" points={maps.plain} people={maps.people} known={maps.known} />
-            <FeatureMap title={lambda} points={maps.iat} people={maps.people} known={maps.known} />
-          </div>
+          <FeatureMaps maps={maps} lambda={lambda} />
           <p class="hint">
             Each mark is a picture, laid out so that pictures with similar features lie together (UMAP). Each
             colour of circles is a person they train on, each colour of triangles one they never train on.
-            Where a person's marks huddle, the features tell who it is.
+            Where a person's marks huddle, the features tell who it is. In a network as small as this one the
+            huddles are loose to begin with, and they fade rather than vanish.
           </p>
         </>
       ) : (
-        <p class="placeholder">Maps of 12 people appear here, the first before the first step.</p>
+        <p class="placeholder">Maps of 12 people appear here, the first one before the first step.</p>
       )}
     </section>
   )

@@ -1,21 +1,59 @@
+import { useState } from 'preact/hooks'
 import { neighbourShare } from '../../src/train/report/scatter.js'
-
-interface Props {
-  readonly title: string
-  /** Places within the unit circle, and the person of each. */
-  readonly points: readonly (readonly [number, number])[]
-  readonly people: readonly number[]
-  /** So many people, the first ones, are trained on. */
-  readonly known: number
-}
+import type { FeatureMaps as Maps } from '../protocol.js'
 
 /** Half the side of the drawing; the unit circle has 100. */
 const HALF = 106
-const HUES = 6
 
-/** Pictures laid out by their features: a colour for each person, circles for those who are trained on, triangles for the others. */
-export function FeatureMap({ title, points, people, known }: Props) {
-  const share = neighbourShare({ points: points.map(([x, y]) => [x, y]), subjects: people.map(String) })
+interface Props {
+  readonly maps: Maps
+  /** Name of the classifier with gradient reversal. */
+  readonly lambda: string
+}
+
+/** The maps of both classifiers, in which one person at a time can be picked out. */
+export function FeatureMaps({ maps, lambda }: Props) {
+  const [chosen, setChosen] = useState<number | null>(null)
+  const people = Math.max(...maps.people) + 1
+  return (
+    <>
+      <div class="maps">
+        <FeatureMap title="λ = 0" points={maps.plain} maps={maps} chosen={chosen} />
+        <FeatureMap title={lambda} points={maps.iat} maps={maps} chosen={chosen} />
+      </div>
+      <fieldset class="people">
+        <legend>Pick out a person</legend>
+        {Array.from({ length: people }, (_, person) => (
+          <button
+            key={person}
+            type="button"
+            aria-label={`Person ${person + 1}, ${person < maps.known ? 'trained on' : 'never trained on'}`}
+            aria-pressed={person === chosen}
+            onClick={() => setChosen(person === chosen ? null : person)}
+          >
+            <svg viewBox="-5 -5 10 10" aria-hidden="true">
+              <Mark person={person} known={maps.known} />
+            </svg>
+          </button>
+        ))}
+      </fieldset>
+    </>
+  )
+}
+
+interface MapProps {
+  readonly title: string
+  /** Places within the unit circle. */
+  readonly points: readonly (readonly [number, number])[]
+  readonly maps: Maps
+  readonly chosen: number | null
+}
+
+function FeatureMap({ title, points, maps, chosen }: MapProps) {
+  const share = neighbourShare({
+    points: points.map(([x, y]) => [x, y]),
+    subjects: maps.people.map(String),
+  })
   const text = `${Math.round(100 * share)} % of the pictures lie next to one of the same person`
   return (
     <figure class="feature-map">
@@ -26,17 +64,26 @@ export function FeatureMap({ title, points, people, known }: Props) {
         aria-label={`${title}: map of ${points.length} pictures; ${text}.`}
       >
         {points.map(([x, y], at) => {
-          const person = people[at]!
-          const style = { transform: `translate(${(100 * x).toFixed(2)}px, ${(100 * y).toFixed(2)}px)` }
-          const kind = `mark person-${person % HUES}`
-          return person < known ? (
-            <circle key={at} class={kind} style={style} r="2.6" />
-          ) : (
-            <path key={at} class={kind} style={style} d="M0-3.2 2.9 2-2.9 2z" />
+          const person = maps.people[at]!
+          const transform = `translate(${(100 * x).toFixed(2)}px, ${(100 * y).toFixed(2)}px)`
+          return (
+            <g
+              key={at}
+              class={chosen === null || chosen === person ? 'mark' : 'mark faint'}
+              style={{ transform }}
+            >
+              <Mark person={person} known={maps.known} />
+            </g>
           )
         })}
       </svg>
       <p class="hint">{text}.</p>
     </figure>
   )
+}
+
+/** A colour for each person; circles for those who are trained on, triangles for the others. */
+function Mark({ person, known }: { readonly person: number; readonly known: number }) {
+  const tone = `person-${person % known}`
+  return person < known ? <circle class={tone} r="2.6" /> : <path class={tone} d="M0-3.2 2.9 2-2.9 2z" />
 }

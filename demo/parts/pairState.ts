@@ -9,6 +9,7 @@ type Maps = Extract<StudioEvent, { type: 'featureMaps' }>
 interface Known {
   readonly status: JobStatus
   readonly plan: FineTunePlan | null
+  readonly examining: boolean
   readonly exams: Exams | null
   readonly maps: Maps['maps'] | null
 }
@@ -21,6 +22,7 @@ export interface PairView extends Known {
 const nothing: Known = {
   status: { state: 'empty', step: 0, totalSteps: 0, epochs: 0 },
   plan: null,
+  examining: false,
   exams: null,
   maps: null,
 }
@@ -37,7 +39,9 @@ export function usePair(): PairView {
 function after(known: Known, event: StudioEvent): Known {
   switch (event.type) {
     case 'fineTune':
-      return event.status.state === 'empty' ? nothing : { ...known, status: event.status, plan: event.plan }
+      return event.status.state === 'empty'
+        ? nothing
+        : { ...known, status: event.status, plan: event.plan, examining: event.examining }
     case 'exams':
       return { ...known, exams: event }
     case 'featureMaps':

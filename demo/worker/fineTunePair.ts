@@ -61,6 +61,7 @@ export class FineTunePair {
   #state: JobState = 'empty'
   #loop: Promise<void> | null = null
   #stopping = false
+  #examining = false
   #stepsPerTurn = STEPS_PER_TURN.first
   #examMs = 0
   #trainedMs = 0
@@ -164,6 +165,8 @@ export class FineTunePair {
     }
     this.#plan = plan
     this.#setState('paused')
+    // Something else may have begun while they were made.
+    await this.hooks.takeTurn()
   }
 
   #run(steps: number): Promise<void> {
@@ -183,7 +186,7 @@ export class FineTunePair {
       while (!this.#stopping && this.#step < end) {
         const target = Math.min(end, this.#step + this.#stepsPerTurn)
         if (!(await this.#takeTurns(target))) break
-        this.#setState('running')
+        this.#tellStatus()
         const due = this.#trainedMs >= TRAINING_PER_EXAM * this.#examMs
         if (due || target === end) await this.#examine()
       }
@@ -212,6 +215,17 @@ export class FineTunePair {
   }
 
   async #examine(): Promise<void> {
+    this.#examining = true
+    this.#tellStatus()
+    try {
+      await this.#examineBoth()
+    } finally {
+      this.#examining = false
+      this.#tellStatus()
+    }
+  }
+
+  async #examineBoth(): Promise<void> {
     const started = performance.now()
     const step = this.#step
     this.#examiner ??= new Examiner(await this.hooks.faces())
@@ -260,9 +274,13 @@ export class FineTunePair {
 
   #setState(state: JobState): void {
     this.#state = state
+    this.#tellStatus()
+  }
+
+  #tellStatus(): void {
     const { totalSteps, epochs } = this.plain.status
-    const status: JobStatus = { state, step: this.#step, totalSteps, epochs }
-    this.hooks.tell({ type: 'fineTune', status, plan: this.#plan })
+    const status: JobStatus = { state: this.#state, step: this.#step, totalSteps, epochs }
+    this.hooks.tell({ type: 'fineTune', status, plan: this.#plan, examining: this.#examining })
   }
 }
 

@@ -56,6 +56,8 @@ export class TrainingJob<Settings> {
   #state: JobState = 'empty'
   #loop: Promise<void> | null = null
   #stopAt = 0
+  /** The kernel variants that were settled on for this run. */
+  #choices: Choices = {}
   #store: RunStore | null = null
   #lastSave = 0
   #lastView = 0
@@ -197,6 +199,7 @@ export class TrainingJob<Settings> {
       pinned,
       say: (text) => this.hooks.tell({ type: 'note', text }),
     })
+    this.#choices = made.run.runtime.variants.inUse
     const done = made.run.optimizer.stepCount
     this.#steps = past.steps.filter(({ step }) => step <= done)
     this.#evaluations = past.evaluations.filter(({ step }) => step <= done)
@@ -212,6 +215,8 @@ export class TrainingJob<Settings> {
 
   async #train(): Promise<void> {
     const { run } = this.#current!.made
+    // Another run may have settled on others in the meantime.
+    run.runtime.variants.use(this.#choices)
     this.#setState('running')
     // Saved after the first steps: from then on a reload finds a run that goes on. A few steps are saved at their end.
     this.#lastSave = Number.isFinite(this.#stopAt) ? performance.now() : Number.NEGATIVE_INFINITY

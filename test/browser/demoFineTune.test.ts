@@ -46,7 +46,8 @@ async function pretrainOneStep(page: Page): Promise<void> {
   await run.state('paused')
 }
 
-const total = 140
+/** 2,240 pictures in batches of 64, once. */
+const total = 35
 
 t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, async (t) => {
   const { page, errors } = await chromium.open(url)
@@ -62,6 +63,7 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
     t.match(await pair.area.textContent(), /Both will start from the encoder of act 1 after step 1\./)
     await lambda.fill('4')
     await pair.area.getByLabel('Learning rate').fill('-1')
+    await pair.area.getByLabel('Batch').selectOption('64')
     await pair.area.getByLabel('Epochs').selectOption('1')
     await pair.button('Step').click()
     await pair.reaches(1)
@@ -77,6 +79,11 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
     t.same(exams[0]!.plain, exams[0]!.iat, 'nothing tells them apart at the start')
     t.equal(await pair.area.locator('.feature-map .mark').count(), 2 * 12 * 24, '24 pictures of 12 people')
     t.equal(await lambda.isDisabled(), true, 'what has begun keeps its settings')
+    const person = pair.area.getByRole('button', { name: 'Person 7, never trained on' })
+    await person.click()
+    t.equal(await pair.area.locator('.feature-map .mark:not(.faint)').count(), 2 * 24, 'one is picked out')
+    await person.click()
+    t.equal(await pair.area.locator('.feature-map .faint').count(), 0)
     memory = await pair.reading('Device memory')
   })
 
@@ -109,6 +116,7 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
 
   await t.test('λ changes what the features tell of the person', async (t) => {
     await pair.button('Go on').click()
+    await pair.reaches(total, 40)
     await pair.state('finished')
     t.equal(await pair.step(), total)
     const { exams } = (await storedPair(page))!
@@ -140,6 +148,23 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
     await opened(page)
     await pair.state('empty')
     t.equal(await lambda.isDisabled(), false)
+  })
+
+  await t.test('damaged storage is told, and both can be begun anew', async (t) => {
+    await page.evaluate(async () => {
+      const root = await navigator.storage.getDirectory()
+      const file = await root.getFileHandle('fineTune.json', { create: true })
+      const stream = await file.createWritable()
+      await stream.write('no such format')
+      await stream.close()
+    })
+    await page.reload()
+    await opened(page)
+    const note = page.getByRole('listitem').filter({ hasText: 'cannot be taken up' })
+    t.match(await note.textContent(), /fine-tuning cannot be taken up: fineTune\.json/)
+    await pair.state('empty')
+    t.equal(await storedPair(page), null)
+    t.equal(await pair.button('Start').isEnabled(), true)
   })
   t.same(errors, [])
 })
