@@ -93,10 +93,12 @@ export function LineChart({ title, x, y, series, data, height = 220, dots = fals
     }
   }, [shape])
   useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data])
+  const empty = data[0]!.length === 0
   return (
     <figure class="chart">
       <figcaption>{title}</figcaption>
-      <div ref={box} class="plot" role="img" aria-label={title} />
+      <div ref={box} class="plot" role="img" aria-label={title} hidden={empty} />
+      {empty && <p class="placeholder">No step yet</p>}
     </figure>
   )
 }
