@@ -53,7 +53,7 @@ function FilesButton({
   )
 }
 
-/** Folders and files dropped on an element. Returns whether something hovers over it. */
+/** Folders and files dropped on the page while an element of it is in sight. Returns whether something hovers over it. */
 export function useDroppedFiles(
   target: { readonly current: HTMLElement | null },
   open: (files: Promise<readonly PickedFile[]>) => void,
@@ -62,18 +62,19 @@ export function useDroppedFiles(
   const latest = useRef(open)
   latest.current = open
   useEffect(() => {
-    const element = target.current!
-    const drag = (event: DragEvent) => {
+    const take = (event: DragEvent) => {
+      if (target.current!.offsetParent === null) return
+      // A drop that nobody takes makes the browser leave the page for the file.
       event.preventDefault()
-      setOver(event.type === 'dragover')
+      // The pointer leaves the page where it enters nothing else of it.
+      setOver(event.type === 'dragover' || (event.type === 'dragleave' && event.relatedTarget !== null))
+      if (event.type === 'drop') latest.current(droppedFiles(event.dataTransfer!))
     }
-    const drop = (event: DragEvent) => {
-      drag(event)
-      latest.current(droppedFiles(event.dataTransfer!))
+    const types = ['dragover', 'dragleave', 'drop'] as const
+    for (const type of types) document.addEventListener(type, take)
+    return () => {
+      for (const type of types) document.removeEventListener(type, take)
     }
-    element.addEventListener('dragover', drag)
-    element.addEventListener('dragleave', drag)
-    element.addEventListener('drop', drop)
   }, [])
   return over
 }

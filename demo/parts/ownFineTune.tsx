@@ -33,7 +33,7 @@ export function OwnFineTune({ job, pretrain, folder }: Props) {
         <h2>Fine-tune for AUs</h2>
         <p>
           {fineTune
-            ? `A classifier learns the ${folder.aus.length} action units from ${fineTune.train} pictures. After each epoch it is tested on ${fineTune.test} pictures of people whom it never trains on.`
+            ? `A classifier learns the ${folder.aus.length} action units from ${fineTune.train} pictures. After each epoch it is tested on ${fineTune.test} pictures of people whom it never trains on.${fineTune.test < 200 ? ' With so few pictures, scores jump by chance.' : ''}`
             : `Not with this folder. ${noFineTune}.`}
         </p>
       </div>

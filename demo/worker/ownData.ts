@@ -36,6 +36,7 @@ interface Hooks {
   readonly act1: Pretrained
 }
 
+const folderSchema = ownPretrainSettingsSchema.pick({ folder: true })
 const EVALUATION_BATCH = 64
 
 /**
@@ -88,7 +89,7 @@ export class OwnData {
   async open(files: readonly PickedFile[]): Promise<FolderSummary> {
     const folder = await OwnFolder.open(files)
     const summary = await folder.summary()
-    refuseOther(folder.mark, await this.#stored())
+    refuseOther(folder.mark, [...this.#begun(), ...(await this.#stored())])
     await this.pretrain.pause()
     await this.fineTune.pause()
     this.#folder = folder
@@ -112,19 +113,24 @@ export class OwnData {
 
   /** Fine-tunes on the folder: from its own pretraining if there is one, else from act 1, else from random weights. */
   async startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
-    const { mark } = this.#opened()
-    const from = this.#bestStart()
-    const job = from === 'pretrain' ? this.hooks.act1 : this.pretrain
-    const { config, pretrained } = await startingEncoder(job)
-    const { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps } = config
-    const encoder = { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps }
-    const pretrainStep = pretrained?.step ?? null
-    this.#encoder = pretrained?.file ?? null
     try {
-      await start(this.fineTune, { ...settings, folder: mark, from, encoder, pretrainStep }, oneStep)
+      await start(this.fineTune, this.fineTune.settings ?? (await this.#plan(settings)), oneStep)
     } finally {
       this.#encoder = null
     }
+  }
+
+  /** Settings of a classifier that is made now, and the encoder that it starts from. */
+  async #plan(settings: OwnFineTuneSettings): Promise<OwnFineTunePlan> {
+    const { mark } = this.#opened()
+    const from = this.#bestStart()
+    const { config, pretrained } = await startingEncoder(
+      from === 'pretrain' ? this.hooks.act1 : this.pretrain,
+    )
+    this.#encoder = pretrained?.file ?? null
+    const { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps } = config
+    const encoder = { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps }
+    return { ...settings, folder: mark, from, encoder, pretrainStep: pretrained?.step ?? null }
   }
 
   #bestStart(): OwnFineTunePlan['from'] {
@@ -153,6 +159,14 @@ export class OwnData {
     return { epoch, step: stepOf(run, epoch), f1At05, f1PerAu: [...f1PerAu], auc, aucPerAu: [...aucPerAu] }
   }
 
+  /** Runs that are here, which storage need not hold: some browsers have none for pages. */
+  #begun(): WaitingRun[] {
+    return [this.pretrain, this.fineTune].flatMap(({ hooks, settings, status }) =>
+      settings ? [{ job: hooks.name, step: status.step, folder: settings.folder }] : [],
+    )
+  }
+
+  /** Runs that storage holds. */
   async #stored(): Promise<WaitingRun[]> {
     const runs: WaitingRun[] = []
     for (const job of [this.pretrain, this.fineTune]) {
@@ -160,7 +174,7 @@ export class OwnData {
       try {
         const stored = await job.stored()
         if (!stored) continue
-        const { folder } = ownPretrainSettingsSchema.pick({ folder: true }).parse(stored.settings)
+        const { folder } = folderSchema.parse(stored.settings)
         runs.push({ job: name, step: stored.steps.at(-1)?.step ?? 0, folder })
       } catch (error) {
         const text = `The saved run ${name} cannot be taken up: ${describeError(error)}`

@@ -68,6 +68,11 @@ export class TrainingJob<Settings> {
     return this.#current?.made.run ?? null
   }
 
+  /** With what the run was begun. */
+  get settings(): Settings | null {
+    return this.#current?.settings ?? null
+  }
+
   /** What its checkpoints say of the run. */
   get info(): CheckpointInfo | null {
     return this.#current?.made.info ?? null

@@ -182,6 +182,14 @@ t.test(
       t.equal(await storedRun(page, 'ownPretrain'), null)
       await choose(page, join(scratch, 'other faces'))
       await act(page).getByRole('region', { name: 'What is in other faces' }).waitFor()
+      t.match(await fineTune.area.textContent(), 'It will start from random weights.')
+      await set(fineTune, { Batch: '8' })
+      await fineTune.area.getByLabel(/^λ/).fill('1.5')
+      await fineTune.button('Step').click()
+      await fineTune.rests()
+      const { settings, steps } = (await storedRun(page, 'ownFineTune'))!
+      t.match(settings, { lambda: 1.5, from: 'scratch', folder: { name: 'other faces' } })
+      t.same(Object.keys(steps[0]!.losses), ['loss', 'au', 'id'], 'λ above 0 adds the identity loss')
     })
     t.same(errors, [])
   },

@@ -37,8 +37,12 @@ export async function openFiles(picked: readonly PickedFile[]): Promise<ImageSet
   return openPictures(folder)
 }
 
-/** macOS takes names apart (é is e and ´), label files mostly do not: both are brought together. */
-function folderOf(picked: readonly PickedFile[]): Folder {
+/**
+ * Hidden files are left out: systems put their own beside pictures, under a picture's name too (._1.jpg). macOS takes names apart (é is
+ * e and ´), label files mostly do not: both are brought together.
+ */
+function folderOf(all: readonly PickedFile[]): Folder {
+  const picked = all.filter(({ path }) => !/(^|\/)(\.[^/]|__MACOSX\/)/.test(path))
   const paths = picked.map(({ path }) => path.normalize('NFC'))
   const root = paths[0]?.includes('/') ? paths[0].slice(0, paths[0].indexOf('/') + 1) : ''
   const inside = root !== '' && paths.every((path) => path.startsWith(root))
@@ -62,7 +66,7 @@ async function openLabels(folder: Folder, labels: string): Promise<ImageSet> {
   const paths = records.map(({ id }) => resolved(above + id))
   const missing = paths.filter((path) => !folder.files.has(path))
   if (missing.length > 0) {
-    const more = missing.length > 1 ? `, nor are ${missing.length - 1} more that ${LABELS} names` : ''
+    const more = missing.length > 1 ? `; ${missing.length} files that ${LABELS} names are missing` : ''
     throw new UserError(`${full(folder, missing[0]!)}: no such file${more}`)
   }
   return {
