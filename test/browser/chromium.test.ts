@@ -18,6 +18,8 @@ const folder = t.testdir({
 mkdirSync(join(folder, 'site', 'under'))
 writeFileSync(join(folder, 'site', 'under', 'index.html'), '<!doctype html><title>under</title>')
 
+const chromium = await launchChromium()
+
 t.test('a folder is served with its types, under a base path, and nothing else is', async (t) => {
   const { url, close } = await serveFolder(join(folder, 'site'), { basePath: 'some/where' })
   t.teardown(close)
@@ -35,8 +37,6 @@ t.test('a folder is served with its types, under a base path, and nothing else i
   for (const path of ['none.js', 'empty', '/main.js', '/', '%2e%2e%2fsecret.txt', '..%2fsecret.txt', '%ff'])
     t.match(await get(path), [404], path)
 })
-
-const chromium = await launchChromium()
 
 t.test('a served page computes by WebGPU', { skip: chromium.skip }, async (t) => {
   const { url, close } = await serveFolder(join(folder, 'site'))

@@ -36,7 +36,7 @@ export async function launchChromium(options: { args?: string[]; webgpu?: boolea
     return { skip: false, version, adapter, browser, open: (url, context) => open(browser, url, context) }
   } catch (error) {
     if (!(error instanceof scripts.NoChromiumError)) throw error
-    return without(`${error.message}. ${scripts.GET_CHROMIUM}`)
+    return without('no Chromium with WebGPU starts here; npm run doctor says why, and how to get one')
   }
 }
 

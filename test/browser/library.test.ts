@@ -1,6 +1,7 @@
 import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { buildBrowser, buildTypes, bundleForBrowsers } from '../../scripts/build.mjs'
 import { root, run } from '../../scripts/process.mjs'
@@ -109,6 +110,16 @@ t.test('the file has a source map, and needs nothing of Node', async (t) => {
   t.ok(sources.includes('../../src/engine/runtime.ts'))
   const strangers = ['process.', 'Buffer.', 'require(', 'node:'].filter((word) => text.includes(word))
   t.same(strangers, [])
+})
+
+t.test('the guide tells its size', async (t) => {
+  const bytes = await readFile(join(root, bundle))
+  const [, plain, gzip] = /Size: (\d+) kB, (\d+) kB gzipped/.exec(guide)!.map(Number)
+  for (const [told, size] of [
+    [plain!, bytes.length],
+    [gzip!, gzipSync(bytes, { level: 9 }).length],
+  ] as const)
+    t.ok(Math.abs(told / (size / 1000) - 1) < 0.1, `${told} kB, in truth ${size} bytes`)
 })
 
 t.test('a Node module in it fails the build', async (t) => {

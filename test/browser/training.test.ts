@@ -16,6 +16,7 @@ if (chromium.skip) t.test('decoding and training', { skip: chromium.skip }, asyn
 else {
   const { page, errors } = await openTestPage(chromium, 'training')
   const set = openImageSet('data/faces')
+  const samples = await pictures()
   const runtime = await openDevice()
   t.teardown(() => runtime.close())
   const faces = { set, decoder: imageDecoder }
@@ -27,7 +28,7 @@ else {
       t.equal(largestDifference(theirs[i]!, await imageDecoder.decode(await set.bytes(index), 64)), 0)
   })
 
-  for (const { name, bytes, allowed } of await pictures()) {
+  for (const { name, bytes, allowed } of samples) {
     t.test(`${name}: decoded as in Node`, async (t) => {
       const theirs = await page.evaluate((bytes) => trainingPage.decode(bytes, 64), [...bytes])
       const difference = largestDifference(theirs, await imageDecoder.decode(bytes, 64))
@@ -36,7 +37,7 @@ else {
   }
 
   t.test('what is no whole picture is refused', async (t) => {
-    const [{ bytes }] = await pictures()
+    const [{ bytes }] = samples
     for (const damaged of [bytes.subarray(0, bytes.length / 2), Buffer.from('hello'), Buffer.alloc(0)]) {
       const decoding = page.evaluate((bytes) => trainingPage.decode(bytes, 64), [...damaged])
       await t.rejects(decoding, { message: /could not be decoded/ })
@@ -63,6 +64,12 @@ else {
   t.test('FMAE-IAT: the same loss curve', async (t) => {
     const there = await page.evaluate(() => trainingPage.fineTuning())
     await compare(t, 'FMAE-IAT', await fineTuningCurve(runtime, faces), there)
+  })
+
+  t.test('kernel choices are kept in IndexedDB, by adapter', async (t) => {
+    const choice = (variant: string) => ({ variant, kernels: 'texts' })
+    const stored = await page.evaluate(() => trainingPage.store())
+    t.same(stored, [{ a: choice('x'), b: choice('y') }, { a: choice('z') }, {}])
   })
 
   t.test('the page said nothing of errors', async (t) => t.same(errors, []))

@@ -1,4 +1,6 @@
 import { openDevice } from '../../../src/engine/device.js'
+import type { StoredChoices } from '../../../src/engine/tuner.js'
+import { openVariantStore } from '../../../src/engine/variantStore.browser.js'
 import { imageDecoder } from '../../../src/train/data/imageDecoder.js'
 import { fetchWebDataset } from '../../../src/train/data/webDataset.browser.js'
 import { fineTuningCurve, pretrainingCurve } from '../curves.js'
@@ -11,6 +13,15 @@ const faces = { set: await fetchWebDataset(new URL('/data/faces/', location.href
 const page = {
   pretraining: () => pretrainingCurve(runtime, faces),
   fineTuning: () => fineTuningCurve(runtime, faces),
+
+  /** Keeps kernel choices of two adapters, one of them in two parts, and reads them back. */
+  async store(): Promise<StoredChoices[]> {
+    const choice = (variant: string) => ({ variant, kernels: 'texts' })
+    await openVariantStore().save('one', { a: choice('x') })
+    await openVariantStore().save('one', { b: choice('y') })
+    await openVariantStore().save('other', { a: choice('z') })
+    return Promise.all(['one', 'other', 'none'].map((adapter) => openVariantStore().load(adapter)))
+  },
 
   /** Pixels of some bundled faces. */
   decodeFaces: (indices: readonly number[], size: number): Promise<number[][]> =>
