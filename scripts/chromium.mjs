@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { packagedChromium } from './packagedChromium.mjs'
 
@@ -62,7 +62,13 @@ function candidates() {
 function installedPaths() {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
   const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)))
-  return process.platform === 'win32' ? [] : paths.filter((path) => existsSync(path)).slice(0, 2)
+  // Several folders of the path, or several names, may lead to one browser. The name counts: a snap is started by a link of that name.
+  const browsers = new Map()
+  for (const path of paths.filter((path) => existsSync(path))) {
+    const file = realpathSync(path)
+    if (!browsers.has(file)) browsers.set(file, path)
+  }
+  return [...browsers.values()]
 }
 
 async function packagedOptions() {
