@@ -214,6 +214,8 @@ const featureMapsSchema = z.object({
   /** Places of the pictures' features in the plane, within the unit circle. */
   plain: pointsSchema,
   iat: pointsSchema,
+  /** Share of these pictures whose nearest one, in the features themselves, is of the same person. */
+  nearest: z.object({ plain: share, iat: share }),
 })
 /** Maps of the same pictures' features in both classifiers. */
 export type FeatureMaps = z.output<typeof featureMapsSchema>

@@ -1,5 +1,4 @@
 import { useState } from 'preact/hooks'
-import { neighbourShare } from '../../src/train/report/scatter.js'
 import type { FeatureMaps as Maps } from '../protocol.js'
 
 /** Half the side of the drawing; the unit circle has 100. */
@@ -18,8 +17,14 @@ export function FeatureMaps({ maps, lambda }: Props) {
   return (
     <>
       <div class="maps">
-        <FeatureMap title="λ = 0" points={maps.plain} maps={maps} chosen={chosen} />
-        <FeatureMap title={lambda} points={maps.iat} maps={maps} chosen={chosen} />
+        <FeatureMap
+          title="λ = 0"
+          points={maps.plain}
+          nearest={maps.nearest.plain}
+          maps={maps}
+          chosen={chosen}
+        />
+        <FeatureMap title={lambda} points={maps.iat} nearest={maps.nearest.iat} maps={maps} chosen={chosen} />
       </div>
       <fieldset class="people">
         <legend>Pick out a person</legend>
@@ -45,23 +50,21 @@ interface MapProps {
   readonly title: string
   /** Places within the unit circle. */
   readonly points: readonly (readonly [number, number])[]
+  /** Share of pictures whose nearest one is of the same person. */
+  readonly nearest: number
   readonly maps: Maps
   readonly chosen: number | null
 }
 
-function FeatureMap({ title, points, maps, chosen }: MapProps) {
-  const share = neighbourShare({
-    points: points.map(([x, y]) => [x, y]),
-    subjects: maps.people.map(String),
-  })
-  const text = `${Math.round(100 * share)} % of the pictures lie next to one of the same person`
+function FeatureMap({ title, points, nearest, maps, chosen }: MapProps) {
+  const text = `For ${Math.round(100 * nearest)} % of these pictures the one with the nearest features is of the same person`
   return (
     <figure class="feature-map">
       <figcaption>{title}</figcaption>
       <svg
         viewBox={`${-HALF} ${-HALF} ${2 * HALF} ${2 * HALF}`}
         role="img"
-        aria-label={`${title}: map of ${points.length} pictures; ${text}.`}
+        aria-label={`${title}: map of ${points.length} pictures. ${text}.`}
       >
         {points.map(([x, y], at) => {
           const person = maps.people[at]!

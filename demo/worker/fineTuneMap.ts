@@ -5,15 +5,35 @@ export type Point = [x: number, y: number]
 const SEED = 0
 
 /**
- * A map of features in the plane by UMAP, within the unit circle. UMAP knows neither place, size nor orientation: the layout is laid
- * on `before`, that of the same pictures a little earlier, so that it does not turn from one to the next.
+ * A map of features in the plane by UMAP, within the unit circle. It grows out of `before`, the map of the same pictures a little
+ * earlier, and is laid on it: UMAP knows neither place, size nor orientation.
  */
 export function mapFeatures(
   features: readonly ArrayLike<number>[],
   before: readonly Point[] | null,
 ): Point[] {
-  const layout = withinUnitCircle(embed2d(features, SEED))
+  const layout = withinUnitCircle(embed2d(features, SEED, before))
   return before ? turnedTo(before, layout) : layout
+}
+
+/** Share of pictures whose nearest one, by Euclidean distance of the features, is of the same person. */
+export function nearestOfSamePerson(
+  features: readonly ArrayLike<number>[],
+  people: readonly number[],
+): number {
+  const same = features.filter((own, at) => {
+    const distances = features.map((other, to) =>
+      to === at ? Number.POSITIVE_INFINITY : distance(own, other),
+    )
+    return people[distances.indexOf(Math.min(...distances))] === people[at]
+  })
+  return same.length / features.length
+}
+
+function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let squares = 0
+  for (let d = 0; d < a.length; d++) squares += (a[d]! - b[d]!) ** 2
+  return squares
 }
 
 /** Centred on the mean, the farthest point on the rim. */

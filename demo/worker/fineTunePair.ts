@@ -17,7 +17,7 @@ import {
 import type { Faces } from './faces.js'
 import { Examiner } from './fineTuneExam.js'
 import { fineTuneJob } from './fineTuneJob.js'
-import { mapFeatures } from './fineTuneMap.js'
+import { mapFeatures, nearestOfSamePerson } from './fineTuneMap.js'
 import { FineTuneStore } from './fineTuneStore.js'
 import type { TrainingJob } from './trainingJob.js'
 
@@ -234,9 +234,13 @@ export class FineTunePair {
     const iat = await this.#examiner.examine(this.runtime, modelOf(this.iat))
     const plainMap = mapFeatures(plain.mapped, this.#maps?.plain ?? null)
     const iatMap = mapFeatures(iat.mapped, this.#maps?.iat ?? plainMap)
-    const { mapPeople, mapKnown } = this.#examiner
+    const { mapPeople: people, mapKnown: known } = this.#examiner
+    const nearest = {
+      plain: nearestOfSamePerson(plain.mapped, people),
+      iat: nearestOfSamePerson(iat.mapped, people),
+    }
     this.#exams.push({ step, plain: plain.scores, iat: iat.scores })
-    this.#maps = { step, people: [...mapPeople], known: mapKnown, plain: plainMap, iat: iatMap }
+    this.#maps = { step, people: [...people], known, plain: plainMap, iat: iatMap, nearest }
     this.#examMs = performance.now() - started
     this.#trainedMs = 0
     await this.#tellExams()

@@ -1,5 +1,11 @@
 import t from 'tap'
-import { mapFeatures, type Point, turnedTo, withinUnitCircle } from '../../demo/worker/fineTuneMap.js'
+import {
+  mapFeatures,
+  nearestOfSamePerson,
+  type Point,
+  turnedTo,
+  withinUnitCircle,
+} from '../../demo/worker/fineTuneMap.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 
 // Maps of features that follow one another are laid over each other.
@@ -58,12 +64,32 @@ t.test('a layout is centred and fills the unit circle; one of equal points stays
   )
 })
 
-t.test('the same features give the same map, whatever way the map before was turned', async (t) => {
-  const features = Array.from({ length: 60 }, (_, row) =>
-    Float32Array.from({ length: 8 }, (_, d) => (row % 3 === d ? 5 : 0) + stream.normal()),
-  )
-  const first = mapFeatures(features, null)
-  const turned = first.map(([x, y]): Point => [-y, x])
-  t.ok(farthest(mapFeatures(features, turned), turned) < 1e-9)
-  t.ok(farthest(mapFeatures(features, first), first) < 1e-9)
+/** Three groups of 20, apart in the first three of 8 dimensions. */
+const grouped = Array.from({ length: 60 }, (_, row) =>
+  Float32Array.from({ length: 8 }, (_, d) => (row % 3 === d ? 6 : 0) + stream.normal()),
+)
+
+t.test('features that changed little keep their places', async (t) => {
+  const first = mapFeatures(grouped, null)
+  t.same(mapFeatures(grouped, null), first, 'the same features give the same map')
+  const changed = grouped.map((row) => row.map((value) => value + 0.02 * stream.normal()))
+  const grown = mapFeatures(changed, first)
+  const anew = mapFeatures(changed, null)
+  const [near, far] = [squares(grown, first), squares(anew, first)]
+  t.ok(near < 60 * 0.4 ** 2, `root mean square move ${Math.sqrt(near / 60)} of the radius`)
+  t.ok(near < far, `begun anew it would be ${Math.sqrt(far / 60)}`)
+})
+
+t.test('a map that grows out of another still follows its features', async (t) => {
+  const people = grouped.map((_, row) => row % 3)
+  const shuffled = grouped.map((_, row) => grouped[(row * 7 + 3) % 60]!)
+  const map = mapFeatures(shuffled, mapFeatures(grouped, null))
+  const mixed = people.map((_, row) => people[(row * 7 + 3) % 60]!)
+  t.ok(nearestOfSamePerson(map, mixed) > 0.95, `${nearestOfSamePerson(map, mixed)} lie in their group`)
+})
+
+t.test('the nearest picture is that with the least distance, and not the picture itself', async (t) => {
+  const features = [[0], [1], [1.5], [10], [11.9], [10.9]]
+  t.equal(nearestOfSamePerson(features, [0, 0, 0, 1, 1, 1]), 1)
+  t.equal(nearestOfSamePerson(features, [0, 1, 1, 0, 1, 0]), 4 / 6)
 })

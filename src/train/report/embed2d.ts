@@ -20,11 +20,20 @@ export function chooseForEmbedding(subjects: readonly string[]): number[] {
   return fullest.flatMap(([, indices]) => indices.slice(0, mostPerSubject))
 }
 
+/** Half the side of the square in which UMAP throws its points at the start. */
+const startingRadius = 10
+
 /**
  * Lays features [N][D] out in the plane by UMAP (McInnes, Healy and Melville 2018), Euclidean distance.
  * The same seed gives the same picture.
+ *
+ * @param start places within the unit circle to start from instead of random ones: features that changed little then keep their places
  */
-export function embed2d(features: readonly ArrayLike<number>[], seed: number): [x: number, y: number][] {
+export function embed2d(
+  features: readonly ArrayLike<number>[],
+  seed: number,
+  start: readonly (readonly [x: number, y: number])[] | null = null,
+): [x: number, y: number][] {
   // UMAP wants more points than neighbours; with one or two points there is nothing to lay out.
   if (features.length < 3) return features.map((_, index) => [index, 0])
   const stream = new PhiloxStream(seed, embeddingStream)
@@ -32,9 +41,15 @@ export function embed2d(features: readonly ArrayLike<number>[], seed: number): [
     nComponents: 2,
     nNeighbors: Math.min(15, features.length - 1),
     minDist: 0.15,
-    nEpochs: 300,
+    nEpochs: start ? 100 : 300,
     random: () => stream.uniform(),
   })
-  const points = umap.fit(features.map((row) => Array.from(row)))
-  return points.map(([x, y]) => [x, y])
+  const epochs = umap.initializeFit(features.map((row) => Array.from(row)))
+  // The rows of the embedding are where `step` looks for the places.
+  const places = umap.getEmbedding()
+  start?.forEach((place, row) => {
+    places[row] = place.map((value) => startingRadius * value)
+  })
+  for (let epoch = 0; epoch < epochs; epoch++) umap.step()
+  return umap.getEmbedding().map(([x, y]) => [x, y])
 }
