@@ -3,7 +3,7 @@ import type { Runtime } from '../../src/engine/runtime.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { auTargets } from '../../src/train/data/folds.js'
 import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
-import { describeError, UserError } from '../../src/train/errors.js'
+import { UserError } from '../../src/train/errors.js'
 import { classify } from '../../src/train/loop/evaluation.js'
 import type { FineTuning } from '../../src/train/loop/fineTuning.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
@@ -22,6 +22,7 @@ import {
   type StudioEvent,
   type WaitingRun,
 } from '../protocol.js'
+import { damagedRun } from './damagedRun.js'
 import { fineTuneJob } from './fineTuneJob.js'
 import { type Pretrained, startingEncoder } from './fineTuneStart.js'
 import { OwnFolder } from './ownFolder.js'
@@ -177,8 +178,7 @@ export class OwnData {
         const { folder } = folderSchema.parse(stored.settings)
         runs.push({ job: name, step: stored.steps.at(-1)?.step ?? 0, folder })
       } catch (error) {
-        const text = `The saved run ${name} cannot be taken up: ${describeError(error)}`
-        this.hooks.tell({ type: 'failed', job: name, text })
+        this.hooks.tell(damagedRun(name, error))
       }
     }
     return runs

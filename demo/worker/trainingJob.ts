@@ -11,6 +11,7 @@ import { settleVariants } from '../../src/train/loop/settleVariants.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { type StepRecord, stepsPerEpoch, trainLoop } from '../../src/train/loop/trainLoop.js'
 import type { Evaluation, JobName, JobState, JobStatus, StepPoint, StudioEvent } from '../protocol.js'
+import { damagedRun } from './damagedRun.js'
 import { RunStore, type StoredHistory } from './runStore.js'
 
 /** What a run under the user's hand is made of. */
@@ -88,12 +89,7 @@ export class TrainingJob<Settings> {
     try {
       if (await this.load(read)) this.resume()
     } catch (error) {
-      const { name, tell } = this.hooks
-      tell({
-        type: 'failed',
-        job: name,
-        text: `The saved run ${name} cannot be taken up: ${describeError(error)}`,
-      })
+      this.hooks.tell(damagedRun(this.hooks.name, error))
     }
   }
 

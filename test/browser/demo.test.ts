@@ -144,7 +144,7 @@ t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t)
       await opened(page)
       const note = page.getByRole('listitem').filter({ hasText: 'cannot be taken up' })
       await note.waitFor()
-      t.match(await note.textContent(), new RegExp(`pretrain.*cannot be taken up: ${file}`), file)
+      t.match(await note.textContent(), new RegExp(`pretraining of act 1 cannot be taken up: ${file}`), file)
       await run.state('empty')
       await chooseSmall(page)
       await run.button('Step').click()
@@ -196,6 +196,23 @@ t.test('a browser without WebGPU sees why, and nothing else fails', only, async 
   t.match(await notice.textContent(), /cannot train here.*no WebGPU adapter.*Chrome.*https or localhost/)
   t.equal(await page.getByRole('tab').count(), 0)
   t.same(errors, [])
+})
+
+t.test('a browser whose WebGPU has no adapter is told so', only, async (t) => {
+  const context = await chromium.browser.newContext()
+  const page = await context.newPage()
+  // As Chromium does on a machine whose drivers it does not trust.
+  await page.route('**/worker.js', async (route) => {
+    const response = await route.fetch()
+    const body = `GPU.prototype.requestAdapter = async () => null\n${await response.text()}`
+    await route.fulfill({ response, body })
+  })
+  await page.goto(url)
+  const notice = page.getByRole('alert')
+  await notice.waitFor()
+  t.match(await notice.textContent(), /cannot train here.*has WebGPU, but offers no graphics adapter/)
+  t.equal(await page.getByRole('tab').count(), 0)
+  await context.close()
 })
 
 t.test('a lost device is told', only, async (t) => {

@@ -1,0 +1,16 @@
+import { describeError } from '../../src/train/errors.js'
+import type { JobName, StudioEvent } from '../protocol.js'
+
+const titles: Readonly<Record<JobName, string>> = {
+  pretrain: 'pretraining of act 1',
+  fineTunePlain: 'fine-tuning of act 2 with λ = 0',
+  fineTuneIat: 'fine-tuning of act 2 with λ > 0',
+  ownPretrain: 'pretraining of act 4',
+  ownFineTune: 'fine-tuning of act 4',
+}
+
+/** What storage holds of a run is of no use: the page says so, and a new run can be begun. */
+export function damagedRun(job: JobName, error: unknown): StudioEvent {
+  const text = `The saved ${titles[job]} cannot be taken up: ${describeError(error)}`
+  return { type: 'failed', job, text }
+}
