@@ -230,12 +230,12 @@ function NoClassifier({ encoder }: { readonly encoder: boolean }) {
 function Seen({ view, viewing }: { readonly view: View | null; readonly viewing: Viewing }) {
   if (!view)
     return <p class="placeholder">{viewing.busy ? 'Looking for a face …' : 'Your picture appears here.'}</p>
-  const { picture, live, whole, face, crop, look } = view
+  const { picture, live, mirrored, whole, face, crop, look } = view
   return (
     <div class="columns seen" aria-busy={viewing.busy}>
       <figure>
         <figcaption>{live ? 'The camera' : 'The picture'}</figcaption>
-        <Photo picture={picture} face={face} mirrored={live} />
+        <Photo picture={picture} face={face} mirrored={mirrored} />
         <p class={face || whole ? 'hint' : 'no-face'} role="status">
           {framing(view)}
         </p>

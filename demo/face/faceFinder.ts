@@ -4,6 +4,7 @@ import type { Finder, FoundFace } from './finderWorker.js'
 export type { FoundFace }
 
 interface RunningFinder {
+  readonly worker: Worker
   readonly finder: Remote<Finder>
   /** Rejects if the worker does not run. */
   readonly broken: Promise<never>
@@ -26,14 +27,24 @@ export class FaceFinder {
     this.#running ??= start()
     const { finder, broken } = this.#running
     const copy = await createImageBitmap(picture)
-    return Promise.race([finder.find(transfer(copy, [copy]), side), broken])
+    try {
+      return await Promise.race([finder.find(transfer(copy, [copy]), side), broken])
+    } catch (error) {
+      // A server that failed may answer the next time: begin anew.
+      this.#running?.worker.terminate()
+      this.#running = null
+      throw error
+    }
   }
 }
 
 function start(): RunningFinder {
   const worker = new Worker(new URL('faceFinder.js', import.meta.url), { type: 'module' })
   const broken = new Promise<never>((_, reject) => {
-    worker.onerror = ({ message }) => reject(new Error(`The face finder does not run here: ${message ?? ''}`))
+    worker.onerror = ({ message }) =>
+      reject(new Error(`The face finder does not run here${message ? `: ${message}` : ''}.`))
   })
-  return { finder: wrap<Finder>(worker), broken }
+  // Whoever waits hears of it; nobody else has to.
+  broken.catch(() => {})
+  return { worker, finder: wrap<Finder>(worker), broken }
 }

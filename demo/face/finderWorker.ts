@@ -74,6 +74,10 @@ async function load(): Promise<Human> {
   }
   const made = new Human(config)
   await made.load()
+  // A model that could not be fetched is only logged: without it there would be no faces in any picture.
+  const bytes = new Map(made.models.list().map(({ name, size }) => [name, size]))
+  const missing = ['blazeface', 'facemesh'].filter((name) => !bytes.get(name))
+  if (missing.length > 0) throw new Error(`its model ${missing.join(' and ')} could not be fetched.`)
   return made
 }
 

@@ -13,12 +13,15 @@ const HISTORY = 240
 /** A picture and all that was made of it. */
 export interface View {
   readonly picture: ImageBitmap
-  /** From the camera, so shown as in a mirror. */
+  /** The camera is on. */
   readonly live: boolean
+  /** From the camera, so shown as in a mirror. */
+  readonly mirrored: boolean
   /** The whole picture was asked for, no face. */
   readonly whole: boolean
   readonly face: FoundFace | null
   readonly crop: { readonly rgb: Uint8Array; readonly size: number } | null
+  /** What the chosen model makes of it. */
   readonly look: Look | null
 }
 
@@ -27,25 +30,18 @@ export interface Moment {
   readonly probabilities: Float32Array
 }
 
+/** What a model said, to be shown only while it is the chosen one. */
+interface Said<T> {
+  /** Tells models apart, and steps of one. */
+  readonly by: string
+  readonly what: T
+}
+
 interface Wish {
   readonly picture: ImageBitmap
   readonly whole: boolean
-}
-
-/** Finds the face, cuts it out, and gives it to the model: in workers, one after the other. */
-async function analyse(
-  { studio }: StudioLink,
-  finder: FaceFinder,
-  wish: Wish,
-  model: ModelSummary | null,
-  live: boolean,
-): Promise<View> {
-  const { picture, whole } = wish
-  const size = model?.imageSize ?? DEFAULT_SIDE
-  const face = whole ? null : await finder.find(picture, size)
-  const rgb = whole ? wholePixels(picture, size) : face?.crop
-  const look = model && rgb ? await studio.tryIt.look(model.id, rgb) : null
-  return { picture, live, whole, face, crop: rgb ? { rgb, size } : null, look }
+  /** The last that the camera saw. */
+  readonly ofCamera: boolean
 }
 
 export interface Viewing {
@@ -65,60 +61,13 @@ export interface Viewing {
 
 /** The picture or the camera that is looked at through `model`. */
 export function useViewing(model: ModelSummary | null): Viewing {
-  const link = useStudio()
-  const finder = useRef(new FaceFinder()).current
   const [wish, setWish] = useState<Wish | null>(null)
-  const [view, setView] = useState<View | null>(null)
-  const [busy, setBusy] = useState(false)
-  const [problem, setProblem] = useState<string | null>(null)
-  const [history, setHistory] = useState<readonly Moment[]>([])
   const [camera, setCamera] = useState<Camera | null>(null)
-  const key = model && `${model.id} ${model.step} ${model.file}`
-
-  useEffect(() => {
-    if (!wish || camera) return
-    let current = true
-    setBusy(true)
-    analyse(link, finder, wish, model, false)
-      .then(
-        (next) => current && setView(next),
-        (error: Error) => current && setProblem(error.message),
-      )
-      .finally(() => current && setBusy(false))
-    return () => {
-      current = false
-    }
-  }, [wish, camera, key])
-
-  useEffect(() => {
-    if (!camera) return
-    let current = true
-    setHistory([])
-    const seen = (next: View) => {
-      if (!current) return
-      setView(next)
-      const { look } = next
-      if (look)
-        setHistory((before) => [
-          ...before.slice(1 - HISTORY),
-          { seconds: (performance.now() - start) / 1000, probabilities: look.probabilities },
-        ])
-    }
-    const start = performance.now()
-    const fail = (error: Error) => {
-      if (!current) return
-      setProblem(error.message)
-      setCamera(null)
-    }
-    watch(
-      camera,
-      () => current,
-      async (picture) => seen(await analyse(link, finder, { picture, whole: false }, model, true)),
-    ).catch(fail)
-    return () => {
-      current = false
-    }
-  }, [camera, key])
+  const [problem, setProblem] = useState<string | null>(null)
+  const { view, history, busy } = useLooking(model, wish, camera, (text) => {
+    setProblem(text)
+    setCamera(null)
+  })
   useEffect(() => () => camera?.close(), [camera])
 
   const showPhoto = async (photo: Blob, name: string) => {
@@ -126,8 +75,7 @@ export function useViewing(model: ModelSummary | null): Viewing {
     try {
       const picture = await createImageBitmap(photo)
       setCamera(null)
-      setHistory([])
-      setWish({ picture, whole: false })
+      setWish({ picture, whole: false, ofCamera: false })
     } catch {
       setProblem(`${name} is not a picture that this browser can read.`)
     }
@@ -140,25 +88,80 @@ export function useViewing(model: ModelSummary | null): Viewing {
       setProblem((error as Error).message)
     }
   }
-  const frame = (whole: boolean) => view && setWish({ picture: view.picture, whole })
+  const frame = (whole: boolean) => wish && setWish({ ...wish, whole })
   const stopCamera = () => {
     if (!camera) return
     // The last picture stays in sight.
-    if (view) setWish({ picture: view.picture, whole: false })
+    if (view) setWish({ picture: view.picture, whole: false, ofCamera: true })
     setCamera(null)
   }
+  const commands = { showPhoto, frame, startCamera, stopCamera, setProblem }
+  return { view, busy, problem, history, cameraOn: camera !== null, ...commands }
+}
+
+/** Looks at the camera while it is on, else at the picture that is wished for, and again when the model is another one. */
+function useLooking(
+  model: ModelSummary | null,
+  wish: Wish | null,
+  camera: Camera | null,
+  fail: (text: string) => void,
+): Pick<Viewing, 'view' | 'history' | 'busy'> {
+  const link = useStudio()
+  const finder = useRef(new FaceFinder()).current
+  const [view, setView] = useState<Said<View> | null>(null)
+  const [history, setHistory] = useState<Said<readonly Moment[]> | null>(null)
+  const [busy, setBusy] = useState(false)
+  const by = model ? `${model.id} ${model.step} ${model.file}` : 'nobody'
+
+  useEffect(() => {
+    if (!wish && !camera) return
+    let current = true
+    const start = performance.now()
+    const see = (what: View) => {
+      if (!current) return
+      setView({ by, what })
+      const { live, look } = what
+      if (!live || !look) return
+      const moment = { seconds: (performance.now() - start) / 1000, probabilities: look.probabilities }
+      setHistory((before) => ({ by, what: [...(before?.what ?? []).slice(1 - HISTORY), moment] }))
+    }
+    const live = camera !== null
+    const look = async (next: Wish) => see({ ...(await analyse(link, finder, next, model)), live })
+    if (live || !wish!.ofCamera) setHistory(null)
+    setBusy(!live)
+    const looking = camera
+      ? watch(
+          camera,
+          () => current,
+          (picture) => look({ picture, whole: false, ofCamera: true }),
+        )
+      : look(wish!)
+    looking.catch((error: Error) => current && fail(error.message)).finally(() => current && setBusy(false))
+    return () => {
+      current = false
+    }
+  }, [wish, camera, by])
+
+  const said = view?.by === by
   return {
-    view,
+    view: view && (said ? view.what : { ...view.what, look: null }),
+    history: history?.by === by ? history.what : [],
     busy,
-    problem,
-    history,
-    cameraOn: camera !== null,
-    showPhoto,
-    frame,
-    startCamera,
-    stopCamera,
-    setProblem,
   }
+}
+
+/** Finds the face, cuts it out, and gives it to the model: in workers, one after the other. */
+async function analyse(
+  { studio }: StudioLink,
+  finder: FaceFinder,
+  { picture, whole, ofCamera }: Wish,
+  model: ModelSummary | null,
+): Promise<Omit<View, 'live'>> {
+  const size = model?.imageSize ?? DEFAULT_SIDE
+  const face = whole ? null : await finder.find(picture, size)
+  const rgb = whole ? wholePixels(picture, size) : face?.crop
+  const look = model && rgb ? await studio.tryIt.look(model.id, rgb) : null
+  return { picture, mirrored: ofCamera, whole, face, crop: rgb ? { rgb, size } : null, look }
 }
 
 /** Hands on picture after picture while `wanted`, never two at a time; rests while the page is hidden. */

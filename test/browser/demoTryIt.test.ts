@@ -247,17 +247,33 @@ t.test('a camera that is refused is told of', withCamera, async (t) => {
   t.same(act.errors, [])
 })
 
-t.test('a picture without a face: it says so, and takes the whole picture on request', only, async (t) => {
+t.test('a picture without a face', only, async (t) => {
   const act = await openAct()
+  const { area } = act
   await openModel(act, classifier)
-  const gradient = Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (i * 7) % 256)
+  const stripes = Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (i * 7) % 256)
   const raw = { width: SIDE, height: SIDE, channels: 3 } as const
-  await choosePhoto(act, 'stripes.png', await sharp(gradient, { raw }).png().toBuffer())
-  await act.area.getByText('No face was found in this picture.').waitFor()
-  await act.area.getByRole('button', { name: 'Use the whole picture' }).click()
-  await act.area.getByText('The whole picture is read').waitFor()
-  await sameAsNode(t, act)
-  t.same(await cropOf(act), gradient, 'a picture of the right size comes through as it is')
+  const picture = await sharp(stripes, { raw }).png().toBuffer()
+
+  await t.test('a face finder that cannot be fetched says so, and is fetched again', async (t) => {
+    const models = '**/faceModels/facemesh.*'
+    await act.page.context().route(models, (route) => route.abort())
+    await choosePhoto(act, 'stripes.png', picture)
+    const alert = await area.getByRole('alert').textContent()
+    t.equal(alert, 'The face finder failed: its model facemesh could not be fetched.')
+    await act.page.context().unroute(models)
+    await choosePhoto(act, 'stripes.png', picture)
+    await area.getByText('No face was found in this picture.').waitFor()
+    t.notOk(await area.getByRole('alert').isVisible())
+  })
+
+  await t.test('is read as a whole on request', async (t) => {
+    await area.getByRole('button', { name: 'Use the whole picture' }).click()
+    await area.getByText('The whole picture is read').waitFor()
+    await sameAsNode(t, act)
+    t.same(await cropOf(act), stripes, 'a picture of the right size comes through as it is')
+  })
+
   t.same(act.errors, [])
 })
 
@@ -378,7 +394,7 @@ t.test('the classifiers of act 2 are offered, and Node evaluates what is downloa
   await act.page.getByRole('tab', { name: 'Fine-tune' }).click()
   const fineTune = act.page.getByRole('tabpanel', { name: 'Fine-tune' })
   await fineTune.getByRole('button', { name: 'Step', exact: true }).click()
-  await fineTune.locator('.readings[data-state=paused]').waitFor({ timeout: 40_000 })
+  await fineTune.locator('.readings[data-state=paused]').waitFor({ timeout: 60_000 })
   await act.page.getByRole('tab', { name: 'Try it' }).click()
   const choice = act.area.getByRole('combobox', { name: 'Model' })
   t.same(await choice.locator('option').allTextContents(), [
