@@ -6,6 +6,7 @@ import { FolderView } from '../parts/folderView.js'
 import { type JobView, useJob } from '../parts/jobState.js'
 import { OwnFineTune } from '../parts/ownFineTune.js'
 import { OwnPretrain } from '../parts/ownPretrain.js'
+import { Reading } from '../parts/reading.js'
 import type { FolderSummary, WaitingRun } from '../protocol.js'
 import { useStudio, useStudioEvents } from '../studioLink.js'
 
@@ -42,7 +43,8 @@ export function OwnData() {
               {problem}
             </p>
           )}
-          {busy && <p class="hint">Reading …</p>}
+          {busy && <p class="hint">Opening …</p>}
+          {busy && <Reading />}
           <Waiting runs={waiting} />
           {kept && (
             <button

@@ -1,10 +1,9 @@
 import type { ComponentChildren } from 'preact'
-import { useState } from 'preact/hooks'
-import { useStudioEvents } from '../studioLink.js'
 import { useCommands } from './commands.js'
 import { RunButtons } from './controls.js'
 import { saveFile } from './download.js'
 import type { JobView } from './jobState.js'
+import { Reading } from './reading.js'
 
 interface Props {
   readonly job: JobView
@@ -50,19 +49,5 @@ export function TrainingPanel({ job, fileName, start, pause, reset, download, ch
         </button>
       )}
     </div>
-  )
-}
-
-/** Every picture is read before the first step. */
-function Reading() {
-  const [share, setShare] = useState<number | null>(null)
-  useStudioEvents((event) => {
-    if (event.type === 'reading') setShare(event.share)
-  })
-  if (share === null || share === 1) return null
-  return (
-    <label class="loading">
-      Reading the pictures <progress value={share} />
-    </label>
   )
 }

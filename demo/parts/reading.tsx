@@ -1,0 +1,16 @@
+import { useState } from 'preact/hooks'
+import { useStudioEvents } from '../studioLink.js'
+
+/** A folder's pictures on their way: all are read before the first step. */
+export function Reading() {
+  const [share, setShare] = useState(0)
+  useStudioEvents((event) => {
+    if (event.type === 'reading') setShare(event.share)
+  })
+  if (share === 0 || share === 1) return null
+  return (
+    <label class="loading">
+      Reading the pictures <progress value={share} />
+    </label>
+  )
+}
