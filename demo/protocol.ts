@@ -195,6 +195,8 @@ export interface ExamFacts {
   /** Pictures of people never trained on: AU scores. */
   readonly unseenPictures: number
   readonly unseenPeople: number
+  /** Mean F1 of calling every AU present in every one of these pictures. */
+  readonly alwaysPresentF1: number
   /** Pictures of people of both kinds: probe. */
   readonly probePictures: number
   readonly probePeople: number

@@ -2,7 +2,7 @@ import type { Runtime } from '../../src/engine/runtime.js'
 import type { AuClassifier } from '../../src/model/auClassifier.js'
 import { auTargets, indicesOfSubjects, subjectTargets } from '../../src/train/data/folds.js'
 import { classify } from '../../src/train/loop/evaluation.js'
-import { actionUnitMetrics } from '../../src/train/metrics/actionUnitMetrics.js'
+import { actionUnitMetrics, f1Scores } from '../../src/train/metrics/actionUnitMetrics.js'
 import { identityProbe } from '../../src/train/metrics/identityProbe.js'
 import { type ProbePeople, probeFloors, probePeople } from '../../src/train/metrics/probePeople.js'
 import type { ClassifierScores, ExamFacts } from '../protocol.js'
@@ -35,6 +35,8 @@ export class Examiner {
   readonly #indices: Uint32Array
   /** Rows of the probe's pictures that show people who are never trained on. */
   readonly #unseen: readonly number[]
+  /** AU labels of those, [N, aus]. */
+  readonly #targets: Float32Array
   readonly #mapRows: readonly number[]
 
   constructor(readonly faces: Faces) {
@@ -47,6 +49,8 @@ export class Examiner {
     const subjects = Array.from(this.#indices, (index) => set.record(index).subject!)
     const rowsOf = (subject: string) => subjects.flatMap((other, row) => (other === subject ? [row] : []))
     this.#unseen = fresh.flatMap(rowsOf)
+    const unseenPictures = this.#unseen.map((row) => this.#indices[row]!)
+    this.#targets = auTargets(set, unseenPictures, faces.data.aus)
     const mapped = [...known.slice(0, MAPPED), ...fresh.slice(0, MAPPED)].map(rowsOf)
     this.#mapRows = mapped.flat()
     this.mapPeople = mapped.flatMap((rows, person) => rows.map(() => person))
@@ -54,6 +58,7 @@ export class Examiner {
     this.facts = {
       unseenPictures: this.#unseen.length,
       unseenPeople: fresh.length,
+      alwaysPresentF1: alwaysPresentF1(this.#targets, faces.data.aus.length),
       probePictures: subjects.length,
       probePeople: known.length + fresh.length,
       chance: floors[0]!.chance,
@@ -70,11 +75,8 @@ export class Examiner {
   }
 
   #auScores(auLogits: Float32Array, aus: number): Omit<ClassifierScores, 'probe'> {
-    const { data } = this.faces
     const logits = this.#unseen.flatMap((row) => [...auLogits.subarray(row * aus, (row + 1) * aus)])
-    const pictures = this.#unseen.map((row) => this.#indices[row]!)
-    const targets = auTargets(data.set, pictures, data.aus)
-    const { f1At05, f1Best, threshold, auc } = actionUnitMetrics(logits, targets, aus)
+    const { f1At05, f1Best, threshold, auc } = actionUnitMetrics(logits, this.#targets, aus)
     return { f1At05, f1Best, threshold, auc }
   }
 
@@ -89,6 +91,10 @@ export class Examiner {
 
 function peopleOf({ data }: Faces, indices: ArrayLike<number>): string[] {
   return [...new Set(Array.from(indices, (index) => data.set.record(index).subject!))]
+}
+
+function alwaysPresentF1(targets: Float32Array, aus: number): number {
+  return mean(f1Scores(new Float32Array(targets.length).fill(1), targets, aus, 0.5))
 }
 
 function mean(values: readonly number[]): number {

@@ -41,6 +41,8 @@ const TURN_MS = 3_000
 const STEPS_PER_TURN = { first: 5, least: 5, most: 50 }
 /** Training between two exams takes so many times as long as an exam did: exams get a quarter of the time at most. */
 const TRAINING_PER_EXAM = 3
+/** What an exam is taken to cost before there was one since the page was loaded. */
+const ASSUMED_EXAM_MS = 5_000
 
 /**
  * Act 2: two classifiers of the same faces, from the same weights, in the same order. One of them has an identity head behind gradient
@@ -63,7 +65,7 @@ export class FineTunePair {
   #stopping = false
   #examining = false
   #stepsPerTurn = STEPS_PER_TURN.first
-  #examMs = 0
+  #examMs = ASSUMED_EXAM_MS
   #trainedMs = 0
 
   constructor(

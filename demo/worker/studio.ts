@@ -37,6 +37,8 @@ export class Studio {
   readonly ownData: OwnData
   readonly #trainees: ReadonlyMap<string, Trainee>
   #faces: Promise<Faces> | null = null
+  /** A run is not begun before it is known whether one is saved. */
+  #restored: Promise<void> = Promise.resolve()
 
   private constructor(
     readonly runtime: Runtime,
@@ -89,7 +91,14 @@ export class Studio {
   }
 
   /** Takes up the runs that the browser's storage holds. */
-  async restore(): Promise<void> {
+  restore(): Promise<void> {
+    const restored = this.#restoreAll()
+    // What failed is told to whom asked for it; new runs can be begun all the same.
+    this.#restored = restored.catch(() => {})
+    return restored
+  }
+
+  async #restoreAll(): Promise<void> {
     await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings))
     await this.fineTune.restore()
     await this.ownData.restore()
@@ -107,6 +116,7 @@ export class Studio {
   }
 
   async #pauseOthers(name: string): Promise<void> {
+    await this.#restored
     for (const [other, trainee] of this.#trainees) if (other !== name) await trainee.pause()
   }
 
