@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { parseJson } from '../../src/train/data/schemas.js'
-import { storedHistorySchema } from '../protocol.js'
+import { type JobName, type StudioEvent, storedHistorySchema } from '../protocol.js'
 
 export type StoredHistory = z.output<typeof storedHistorySchema>
 
@@ -62,5 +62,17 @@ export class RunStore {
       if (error instanceof DOMException && error.name === 'NotFoundError') return null
       throw error
     }
+  }
+}
+
+/** The store of a run; null, and a line for the visitor, where the browser gives pages none. */
+export async function openStore(name: JobName, tell: (event: StudioEvent) => void): Promise<RunStore | null> {
+  try {
+    return await RunStore.open(name)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const text = `This browser gives the page no storage (${reason}): runs do not survive a reload.`
+    tell({ type: 'note', text })
+    return null
   }
 }

@@ -12,7 +12,7 @@ import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { type StepRecord, stepsPerEpoch, trainLoop } from '../../src/train/loop/trainLoop.js'
 import type { Evaluation, JobName, JobState, JobStatus, StepPoint, StudioEvent } from '../protocol.js'
 import { damagedRun } from './damagedRun.js'
-import { RunStore, type StoredHistory } from './runStore.js'
+import { openStore, type RunStore, type StoredHistory } from './runStore.js'
 
 /** What a run under the user's hand is made of. */
 export interface JobRun {
@@ -95,7 +95,7 @@ export class TrainingJob<Settings> {
 
   /** Takes up what storage holds of this run. Returns whether it was running when the page was left. */
   async load(read: (settings: unknown) => Settings): Promise<boolean> {
-    this.#store = await this.#openStore()
+    this.#store = await openStore(this.hooks.name, this.hooks.tell)
     const saved = await this.#store?.load()
     if (!saved) return false
     const { checkpoint, history } = saved
@@ -105,7 +105,7 @@ export class TrainingJob<Settings> {
 
   /** What storage tells of this run, which is not taken up by that; null if there is none. @throws UserError where it is damaged */
   async stored(): Promise<StoredHistory | null> {
-    this.#store = await this.#openStore()
+    this.#store = await openStore(this.hooks.name, this.hooks.tell)
     return (await this.#store?.loadHistory()) ?? null
   }
 
@@ -194,7 +194,7 @@ export class TrainingJob<Settings> {
     }
     this.#drop()
     this.#current = { made, settings }
-    this.#store ??= await this.#openStore()
+    this.#store ??= await openStore(this.hooks.name, this.hooks.tell)
     await settleVariants(made.run, {
       tune: true,
       pinned,
@@ -289,19 +289,6 @@ export class TrainingJob<Settings> {
       tell({ type: 'note', text: `The run could not be saved (${error.message}): a reload would lose it.` })
     }
     this.#lastSave = performance.now()
-  }
-
-  async #openStore(): Promise<RunStore | null> {
-    try {
-      return await RunStore.open(this.hooks.name)
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      this.hooks.tell({
-        type: 'note',
-        text: `This browser gives the page no storage (${reason}): runs do not survive a reload.`,
-      })
-      return null
-    }
   }
 
   get #total(): number {

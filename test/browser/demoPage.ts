@@ -18,7 +18,7 @@ export async function serveDemo(): Promise<string> {
 
 /** The page is open when its acts are there. */
 export async function opened(page: Page): Promise<Page> {
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(30_000)
   await page.getByRole('tab').first().waitFor()
   return page
 }
