@@ -66,8 +66,8 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
     await pair.area.getByLabel('Batch').selectOption('64')
     await pair.area.getByLabel('Epochs').selectOption('1')
     await pair.button('Step').click()
-    await pair.reaches(1)
-    await pair.state('paused')
+    await pair.reaches(1, 40)
+    await pair.rests()
     const { plan, exams, running } = (await storedPair(page))!
     t.match(plan, { lambda: 4, pretrainStep: 1, encoder: { width: 32, depth: 1 } })
     t.equal(running, false)
@@ -102,13 +102,12 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
 
   await t.test('they take turns, and go on by themselves after a reload', async (t) => {
     await pair.button('Go on').click()
-    const before = await pair.reaches(6)
+    const before = await pair.reaches(6, 40)
     await page.reload()
     await opened(page)
     await pair.state('running')
-    await pair.reaches(before + 1)
-    await pair.button('Pause').click()
-    await pair.state('paused')
+    await pair.reaches(before + 1, 40)
+    await pair.pause()
     const paused = await pair.step()
     await page.waitForTimeout(400)
     t.equal(await pair.step(), paused, 'a pause holds')
