@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Point } from '../face/align.js'
 import { Attention } from '../parts/attention.js'
 import { AuBars } from '../parts/auBars.js'
@@ -7,6 +7,7 @@ import { saveFile } from '../parts/download.js'
 import { FileButton } from '../parts/fileButton.js'
 import { LineChart } from '../parts/lineChart.js'
 import { type Models, modelDetails, modelTitle, useModels } from '../parts/models.js'
+import { inSight, Replace, useDropAndPaste, useOpenFile } from '../parts/openFile.js'
 import { Photo } from '../parts/photo.js'
 import { type Moment, useViewing, type View, type Viewing } from '../parts/viewing.js'
 import { useStudio } from '../studioLink.js'
@@ -42,86 +43,6 @@ export function TryIt() {
   )
 }
 
-interface Question {
-  readonly file: string
-  /** Of the run that would be lost. */
-  readonly step: number
-  readonly replace: () => void
-  readonly keep: () => void
-}
-
-/** Takes pictures and model files, told apart by their names. Asks before the visitor's own run is replaced. */
-function useOpenFile(models: Models, viewing: Viewing) {
-  const { studio } = useStudio()
-  const [question, ask] = useState<Question | null>(null)
-  const openModel = async (file: File, replace: boolean) => {
-    ask(null)
-    viewing.setProblem(null)
-    try {
-      const opened = await studio.tryIt.open(file, replace)
-      await models.refresh()
-      if (opened.model) return models.choose(opened.model)
-      const answers = { replace: () => openModel(file, true), keep: () => ask(null) }
-      ask({ file: file.name, step: opened.wouldReplaceStep, ...answers })
-    } catch (error) {
-      viewing.setProblem((error as Error).message)
-    }
-  }
-  const open = (file: File) =>
-    file.name.endsWith('.safetensors') ? openModel(file, false) : viewing.showPhoto(file, file.name)
-  return { open, question }
-}
-
-function Replace({ file, step, replace, keep }: Question) {
-  return (
-    <div class="notice" role="alert">
-      <p>
-        {file} holds a masked autoencoder, which belongs in act 1. The run that is there, now at step {step},
-        would be lost.
-      </p>
-      <div class="buttons">
-        <button type="button" onClick={replace}>
-          Replace it
-        </button>
-        <button type="button" onClick={keep}>
-          Keep mine
-        </button>
-      </div>
-    </div>
-  )
-}
-
-/** Files dropped anywhere on the page, and pictures pasted, while the act is in sight. Returns whether a file hovers over the page. */
-function useDropAndPaste(
-  root: { readonly current: HTMLElement | null },
-  open: (file: File) => void,
-): boolean {
-  const [over, setOver] = useState(false)
-  const latest = useRef(open)
-  latest.current = open
-  useEffect(() => {
-    const take = (event: DragEvent | ClipboardEvent) => {
-      if (!inSight(root.current!)) return
-      const data = 'dataTransfer' in event ? event.dataTransfer : event.clipboardData
-      const [file] = data?.files ?? []
-      // A drop that nobody takes makes the browser leave the page for the file.
-      if (file || event.type !== 'paste') event.preventDefault()
-      // The pointer leaves the page where it enters nothing else of it.
-      setOver(
-        event.type === 'dragover' ||
-          (event.type === 'dragleave' && (event as DragEvent).relatedTarget !== null),
-      )
-      if (file) latest.current(file)
-    }
-    const types = ['dragover', 'dragleave', 'drop', 'paste'] as const
-    for (const type of types) document.addEventListener(type, take)
-    return () => {
-      for (const type of types) document.removeEventListener(type, take)
-    }
-  }, [])
-  return over
-}
-
 /** Nobody wants a camera to run on behind another act. */
 function useCameraOnlyInSight(root: { readonly current: HTMLElement | null }, viewing: Viewing): void {
   const latest = useRef(viewing)
@@ -131,10 +52,6 @@ function useCameraOnlyInSight(root: { readonly current: HTMLElement | null }, vi
     addEventListener('hashchange', change)
     return () => removeEventListener('hashchange', change)
   }, [])
-}
-
-function inSight(element: HTMLElement): boolean {
-  return element.offsetParent !== null
 }
 
 interface ControlsProps {

@@ -4,10 +4,11 @@ import type { Finder, FoundFace } from './finderWorker.js'
 export type { FoundFace }
 
 interface RunningFinder {
-  readonly worker: Worker
   readonly finder: Remote<Finder>
-  /** Rejects if the worker does not run. */
-  readonly broken: Promise<never>
+  /** Rejects when the worker is at an end. */
+  readonly ended: Promise<never>
+  /** Ends the worker; all who wait for it get the error. */
+  readonly end: (error: Error) => void
 }
 
 /**
@@ -25,14 +26,14 @@ export class FaceFinder {
    */
   async find(picture: ImageBitmap, side: number): Promise<FoundFace | null> {
     this.#running ??= start()
-    const { finder, broken } = this.#running
+    const running = this.#running
     const copy = await createImageBitmap(picture)
     try {
-      return await Promise.race([finder.find(transfer(copy, [copy]), side), broken])
+      return await Promise.race([running.finder.find(transfer(copy, [copy]), side), running.ended])
     } catch (error) {
       // A server that failed may answer the next time: begin anew.
-      this.#running?.worker.terminate()
-      this.#running = null
+      running.end(error as Error)
+      if (this.#running === running) this.#running = null
       throw error
     }
   }
@@ -40,11 +41,16 @@ export class FaceFinder {
 
 function start(): RunningFinder {
   const worker = new Worker(new URL('faceFinder.js', import.meta.url), { type: 'module' })
-  const broken = new Promise<never>((_, reject) => {
-    worker.onerror = ({ message }) =>
-      reject(new Error(`The face finder does not run here${message ? `: ${message}` : ''}.`))
+  let end: (error: Error) => void = () => {}
+  const ended = new Promise<never>((_, reject) => {
+    end = (error) => {
+      worker.terminate()
+      reject(error)
+    }
   })
   // Whoever waits hears of it; nobody else has to.
-  broken.catch(() => {})
-  return { worker, finder: wrap<Finder>(worker), broken }
+  ended.catch(() => {})
+  worker.onerror = ({ message }) =>
+    end(new Error(`The face finder does not run here${message ? `: ${message}` : ''}.`))
+  return { finder: wrap<Finder>(worker), ended, end }
 }

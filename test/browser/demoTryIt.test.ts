@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Locator, Page } from 'playwright-core'
 import sharp from 'sharp'
 import t, { type Test } from 'tap'
 import { openDevice } from '../../src/engine/device.js'
@@ -15,7 +14,8 @@ import { loadClassifier } from '../../src/train/loop/pretrainedFeatures.js'
 import { root, runProgram } from '../train/cli/program.js'
 import { tinyAus, tinyEncoder, tinyMembers, writeFaces } from '../train/cli/tinyFaces.js'
 import { launchChromium } from './chromium.js'
-import { opened, serveDemo } from './demoPage.js'
+import { serveDemo } from './demoPage.js'
+import { type Act, choosePhoto, cropOf, openModel, openTryIt, unitsOf } from './tryItAct.js'
 
 // Act 3: photographs and the camera through a model that Node trained, and models to and fro between Node and the page.
 
@@ -81,65 +81,7 @@ const classifier = await train('classifier', ['finetune', ...tinyEncoder, '--lam
 const pageSizes = '--image-size 64 --width 32 --heads 2 --depth 1'.split(' ')
 const pretrained = await train('pretrained', ['pretrain', ...pageSizes])
 
-interface Act {
-  readonly page: Page
-  readonly area: Locator
-  readonly errors: readonly string[]
-  /** Where the page's requests went that did not go to its own folder. */
-  readonly elsewhere: readonly string[]
-}
-
-async function openAct(options?: Parameters<typeof chromium.open>[1]): Promise<Act> {
-  // A headless shell may run in the locale "POSIX", which is no language to charts.
-  const { page, errors } = await chromium.open(`${url}#tryIt`, { locale: 'en-US', ...options })
-  const elsewhere: string[] = []
-  page.context().on('request', (request) => {
-    const own = request.url().startsWith(url) && request.method() === 'GET'
-    if (!own && !request.url().startsWith('blob:')) elsewhere.push(`${request.method()} ${request.url()}`)
-  })
-  await opened(page)
-  return { page, area: page.getByRole('tabpanel', { name: 'Try it' }), errors, elsewhere }
-}
-
-async function openModel({ area }: Act, path: string): Promise<void> {
-  await area.getByLabel('Open a model file').setInputFiles(path)
-}
-
-async function choosePhoto({ area }: Act, name: string, bytes: Uint8Array): Promise<void> {
-  await area.getByLabel('Choose a photo').setInputFiles({ name, mimeType: '', buffer: Buffer.from(bytes) })
-}
-
-/** AU number → probability, once all are there. */
-async function unitsOf({ area }: Act): Promise<Map<number, number>> {
-  await area
-    .locator('.au-bars li:not([data-probability=""])')
-    .nth(tinyAus.length - 1)
-    .waitFor()
-  const rows = await area
-    .locator('.au-bars li')
-    .evaluateAll((items) =>
-      items.map(
-        (item) =>
-          [
-            Number((item as HTMLElement).dataset.au),
-            Number((item as HTMLElement).dataset.probability),
-          ] as const,
-      ),
-    )
-  return new Map(rows)
-}
-
-/** The cut-out face as the page shows it: RGB bytes. */
-async function cropOf({ area }: Act): Promise<Uint8Array> {
-  const rgba = await area
-    .locator('.attention canvas')
-    .first()
-    .evaluate((element) => {
-      const canvas = element as HTMLCanvasElement
-      return [...canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data]
-    })
-  return Uint8Array.from(rgba.filter((_, i) => i % 4 !== 3))
-}
+const openAct = (options?: Parameters<typeof openTryIt>[2]) => openTryIt(chromium, url, options)
 
 /** The same picture through the same file in Node. */
 async function inNode(crop: Uint8Array) {
