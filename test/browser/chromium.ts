@@ -60,7 +60,8 @@ async function open(
   url: string,
   options?: Parameters<Browser['newContext']>[0],
 ): Promise<OpenPage> {
-  const context = await browser.newContext(options)
+  // A headless shell may run in the locale "POSIX", which is no language to charts.
+  const context = await browser.newContext({ locale: 'en-US', ...options })
   const page = await context.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(`uncaught: ${error.stack ?? error.message}`))

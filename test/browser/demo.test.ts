@@ -199,7 +199,7 @@ t.test('a browser without WebGPU sees why, and nothing else fails', only, async 
 })
 
 t.test('a browser whose WebGPU has no adapter is told so', only, async (t) => {
-  const context = await chromium.browser.newContext()
+  const context = await chromium.browser.newContext({ locale: 'en-US' })
   const page = await context.newPage()
   // As Chromium does on a machine whose drivers it does not trust.
   await page.route('**/worker.js', async (route) => {

@@ -14,7 +14,7 @@ const { skip } = chromium
 t.test('a page that is not secure', { skip }, async (t) => {
   const script = 'dist/browserTests/errors.js'
   await bundleForBrowsers('test/browser/page/errors.ts', script)
-  const context = await chromium.browser.newContext()
+  const context = await chromium.browser.newContext({ locale: 'en-US' })
   const files: Record<string, [string, string]> = {
     '/': ['text/html', '<!doctype html>'],
     '/errors.js': ['text/javascript', await readFile(join(root, script), 'utf8')],

@@ -16,8 +16,7 @@ export async function openTryIt(
   url: string,
   options?: Parameters<Chromium['open']>[1],
 ): Promise<Act> {
-  // A headless shell may run in the locale "POSIX", which is no language to charts.
-  const { page, errors } = await chromium.open(`${url}#tryIt`, { locale: 'en-US', ...options })
+  const { page, errors } = await chromium.open(`${url}#tryIt`, options)
   const elsewhere: string[] = []
   page.context().on('request', (request) => {
     const own = request.url().startsWith(url) && request.method() === 'GET'
