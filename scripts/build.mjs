@@ -1,5 +1,5 @@
 import './nodeVersion.mjs'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -46,25 +46,32 @@ export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
 }
 
 /**
- * Bundles `entry` with all its packages into one ES module for browsers. Nothing stands in for Node's modules: a `node:` import
- * fails the build. Paths from the repository's root.
+ * Bundles programs with all their packages into ES modules for browsers; `options` are esbuild's, paths from the repository's root.
+ * Nothing stands in for Node's modules: a `node:` import fails the build. Returns the names of the packages that are inside.
  */
-export async function bundleForBrowsers(entry, outfile, options = {}) {
-  await bundle({
-    entryPoints: [entry],
-    outfile,
-    platform: 'browser',
-    conditions: ['browser'],
-    target: 'es2022',
-    ...options,
+export async function bundleForBrowsers(options) {
+  const browser = { platform: 'browser', conditions: ['browser'], target: 'es2022', metafile: true }
+  const { metafile } = await bundle({ ...browser, ...options })
+  const package_ = /node_modules\/((?:@[^/]+\/)?[^/]+)/
+  return [...new Set(Object.keys(metafile.inputs).flatMap((path) => package_.exec(path)?.[1] ?? []))].sort()
+}
+
+/** The licences of packages, which want to be handed on with what they are part of. */
+export function licencesOf(packages) {
+  const texts = packages.map((name) => {
+    const folder = join(root, 'node_modules', name)
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+    if (!file) throw new SetupError(`build: package ${name} has no licence file`)
+    return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
   })
+  return texts.join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 async function bundle(options) {
   const esbuild = await import('esbuild')
   const common = { absWorkingDir: root, bundle: true, format: 'esm', sourcemap: true, logLevel: 'error' }
   try {
-    await esbuild.build({ ...common, ...options })
+    return await esbuild.build({ ...common, ...options })
   } catch (error) {
     throw new SetupError(`build: ${error.errors?.length ?? 'some'} error(s), see above`)
   }
@@ -72,7 +79,9 @@ async function bundle(options) {
 
 /** Builds the library for browsers unless it is newer than every source. Returns its path from the root. */
 export async function buildBrowser() {
-  if (!isCurrent(BROWSER)) await bundleForBrowsers('src/index.ts', BROWSER, { minify: true })
+  if (isCurrent(BROWSER)) return BROWSER
+  const packages = await bundleForBrowsers({ entryPoints: ['src/index.ts'], outfile: BROWSER, minify: true })
+  writeFileSync(join(root, 'dist', 'browser', 'LICENSES.txt'), licencesOf(packages))
   return BROWSER
 }
 

@@ -1,7 +1,8 @@
 import './nodeVersion.mjs'
-import { cpSync, mkdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { bundleForBrowsers, licencesOf } from './build.mjs'
 import { ensurePackages } from './packages.mjs'
 import { main, root, SetupError } from './process.mjs'
 
@@ -16,44 +17,46 @@ const ASSETS = [
     `${HUMAN}/models/${file}`,
     `faceModels/${file}`,
   ]),
-  [`${HUMAN}/LICENSE`, 'faceModels/LICENSE'],
 ]
+
+/** The parts of the page; what they share is split off. */
+const ENTRIES = {
+  app: 'demo/app.tsx',
+  worker: 'demo/worker/worker.ts',
+  faceFinder: 'demo/face/finderWorker.ts',
+  style: 'demo/style.css',
+}
+
+const MODELS_LICENCE = `The face models in faceModels/ (BlazeFace, FaceMesh) are Google's, from MediaPipe, under the Apache License 2.0, whose text stands below
+under comlink; they were converted by the makers of @vladmandic/human.
+`
 
 /**
  * Builds the demo to static files, all paths relative: any static host can serve them, from any folder. `folder` is
- * emptied first. Returns its path.
+ * emptied first, so it must be new, empty, or an earlier build. Returns its path.
  */
 export async function buildDemo(folder = join(root, 'dist', 'demo')) {
-  const esbuild = await import('esbuild')
+  const inTheWay = existsSync(folder) && readdirSync(folder).length > 0 && !isEarlierBuild(folder)
+  if (inTheWay) throw new SetupError(`demo: ${folder} holds other files; give a new or an empty folder`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  try {
-    await esbuild.build({
-      absWorkingDir: root,
-      entryPoints: {
-        app: 'demo/app.tsx',
-        worker: 'demo/worker/worker.ts',
-        faceFinder: 'demo/face/finderWorker.ts',
-        style: 'demo/style.css',
-      },
-      outdir: folder,
-      bundle: true,
-      minify: true,
-      splitting: true,
-      platform: 'browser',
-      conditions: ['browser'],
-      format: 'esm',
-      target: 'es2022',
-      jsx: 'automatic',
-      jsxImportSource: 'preact',
-      sourcemap: true,
-      logLevel: 'error',
-    })
-  } catch (error) {
-    throw new SetupError(`demo: ${error.errors?.length ?? 'some'} error(s), see above`)
-  }
+  const packages = await bundleForBrowsers({
+    entryPoints: ENTRIES,
+    outdir: folder,
+    minify: true,
+    splitting: true,
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+  })
+  writeFileSync(join(folder, 'LICENSES.txt'), `${MODELS_LICENCE}\n${licencesOf(packages)}`)
   for (const [from, to] of ASSETS) cpSync(join(root, from), join(folder, to), { recursive: true })
   return folder
+}
+
+function isEarlierBuild(folder) {
+  return ['app.js', 'worker.js', 'faceFinder.js', 'index.html'].every((file) =>
+    existsSync(join(folder, file)),
+  )
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

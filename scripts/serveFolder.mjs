@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, resolve, sep } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
@@ -54,7 +55,7 @@ async function answer(folder, base, request, response) {
     'cache-control': 'no-store',
   })
   if (request.method === 'HEAD') return response.end()
-  createReadStream(file.path).pipe(response)
+  await pipeline(createReadStream(file.path), response)
 }
 
 /** The path under `folder` that a URL asks for, or null: outside of base, outside of the folder, or no valid URL. */

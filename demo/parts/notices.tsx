@@ -19,10 +19,6 @@ export function Unavailable({ reason }: { readonly reason: string }) {
     <section class="unavailable" role="alert">
       <h2>This browser cannot train here</h2>
       <p>{reason}</p>
-      <p>
-        WebGPU is in Chrome and Edge 113 and newer, in Safari 26 and in Firefox 141 on Windows. It needs a
-        page from https or localhost.
-      </p>
     </section>
   )
 }

@@ -9,8 +9,11 @@ const titles: Readonly<Record<JobName, string>> = {
   ownFineTune: 'fine-tuning of act 4',
 }
 
+/** What a visitor can do then. */
+export const AGAIN = 'To load the page again may help; to begin anew replaces it.'
+
 /** What storage holds of a run is of no use: the page says so, and a new run can be begun. */
 export function damagedRun(job: JobName, error: unknown): StudioEvent {
-  const text = `The saved ${titles[job]} cannot be taken up: ${describeError(error)}`
+  const text = `The saved ${titles[job]} cannot be taken up: ${describeError(error)} ${AGAIN}`
   return { type: 'failed', job, text }
 }

@@ -14,6 +14,7 @@ import {
   type JobStatus,
   type StudioEvent,
 } from '../protocol.js'
+import { AGAIN } from './damagedRun.js'
 import type { Faces } from './faces.js'
 import { Examiner } from './fineTuneExam.js'
 import { fineTuneJob } from './fineTuneJob.js'
@@ -107,8 +108,9 @@ export class FineTunePair {
       await this.#tellExams()
       if (saved.running) this.resume()
     } catch (error) {
-      await this.reset()
-      this.#fail(`The saved fine-tuning cannot be taken up: ${describeError(error)}`)
+      // What is saved stays: the faces may only have been out of reach.
+      this.#forget()
+      this.#fail(`The saved fine-tuning of act 2 cannot be taken up: ${describeError(error)} ${AGAIN}`)
     }
   }
 
@@ -142,6 +144,10 @@ export class FineTunePair {
     await this.pause()
     for (const job of this.#jobs) await job.reset()
     await this.#store.clear()
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#plan = null
     this.#exams = []
     this.#maps = null

@@ -114,6 +114,19 @@ t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t)
     t.pass('one that was paused by hand stays so')
   })
 
+  await t.test('training goes on while the page is hidden, if that is wanted', async (t) => {
+    const choice = page.getByLabel('Pause training while this page is hidden')
+    await choice.uncheck()
+    await run.button('Go on').click()
+    await run.state('running')
+    const before = await run.step()
+    await setHidden(page, true)
+    t.ok((await run.reaches(before + 3)) >= before + 3)
+    await setHidden(page, false)
+    await run.pause()
+    await choice.check()
+  })
+
   await t.test('Reset empties it, gives the memory back, and other settings can be chosen', async (t) => {
     await run.button('Reset').click()
     await run.state('empty')

@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Locator, Page } from 'playwright-core'
 import t from 'tap'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
@@ -20,7 +21,7 @@ const EACH = 4
 /** Some of the bundled faces as a folder of pictures with labels. */
 async function makeFaces(): Promise<string> {
   const folder = join(scratch, 'my faces')
-  const set = openImageSet(new URL('../../data/faces/fold1-000.tar.gz', import.meta.url).pathname)
+  const set = openImageSet(fileURLToPath(new URL('../../data/faces/fold1-000.tar.gz', import.meta.url)))
   const counts = new Map<string, number>()
   const lines: string[] = []
   for (let index = 0; lines.length < PEOPLE * EACH; index++) {
@@ -242,7 +243,7 @@ t.test('pictures without labels can be pretrained on only', only, async (t) => {
 t.test('single files and shards are taken too', only, async (t) => {
   const { page, errors } = await chromium.open(url)
   await opened(page)
-  const shard = new URL('../../data/faces/fold2-000.tar.gz', import.meta.url).pathname
+  const shard = fileURLToPath(new URL('../../data/faces/fold2-000.tar.gz', import.meta.url))
   await choose(page, shard, 'Choose single pictures')
   const summary = act(page).getByRole('region', { name: 'What is in' })
   await summary.waitFor()

@@ -13,7 +13,7 @@ const { skip } = chromium
 
 t.test('a page that is not secure', { skip }, async (t) => {
   const script = 'dist/browserTests/errors.js'
-  await bundleForBrowsers('test/browser/page/errors.ts', script)
+  await bundleForBrowsers({ entryPoints: ['test/browser/page/errors.ts'], outfile: script })
   const context = await chromium.browser.newContext({ locale: 'en-US' })
   const files: Record<string, [string, string]> = {
     '/': ['text/html', '<!doctype html>'],

@@ -1,6 +1,6 @@
-import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { buildBrowser, buildTypes, bundleForBrowsers } from '../../scripts/build.mjs'
@@ -126,7 +126,11 @@ t.test('a Node module in it fails the build', async (t) => {
   const entry = join(folder, 'entry.ts')
   for (const name of ['node:fs', 'fs']) {
     await writeFile(entry, `import { statSync } from '${name}'\nconsole.log(statSync)\n`)
-    const building = bundleForBrowsers(entry, join(folder, 'out.js'), { logLevel: 'silent' })
+    const building = bundleForBrowsers({
+      entryPoints: [entry],
+      outfile: join(folder, 'out.js'),
+      logLevel: 'silent',
+    })
     await t.rejects(building, { message: /build: 1 error/ }, name)
   }
 })
@@ -151,6 +155,7 @@ t.test('its types do for a strict program without Node', async (t) => {
   await buildTypes()
   // In the repository, where the package's own name leads to its exports.
   const file = join(root, 'dist', 'browserTests', 'consumer.ts')
+  await mkdir(dirname(file), { recursive: true })
   await writeFile(file, consumer)
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const options =

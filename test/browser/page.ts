@@ -9,7 +9,10 @@ import { type Chromium, type OpenPage, serveFolder } from './chromium.js'
  * @throws what the script throws
  */
 export async function openTestPage(chromium: Chromium, name: string): Promise<OpenPage> {
-  await bundleForBrowsers(`test/browser/page/${name}.ts`, `dist/browserTests/${name}.js`)
+  await bundleForBrowsers({
+    entryPoints: [`test/browser/page/${name}.ts`],
+    outfile: `dist/browserTests/${name}.js`,
+  })
   const { url, close } = await serveFolder(root)
   t.teardown(close)
   const opened = await chromium.open(`${url}test/browser/page/index.html`)

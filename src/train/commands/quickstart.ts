@@ -17,7 +17,7 @@ import {
   pretrainStage,
   Stopped,
   stageCheckpoint,
-} from '../quickstart/stages.js'
+} from '../quickstart/stages.node.js'
 import { summaryText } from '../report/printSummary.js'
 import type { Curve, ReportInput, Timing } from '../report/reportInput.js'
 import type { FinetuneName, FinetuneReport, Report } from '../report/reportSchema.js'

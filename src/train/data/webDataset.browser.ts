@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js'
+import type { Fold } from './folds.js'
 import type { ImageSet } from './imageSet.js'
 import { datasetSchema, foldsSchema, parseJson } from './schemas.js'
 import { type ShardEntry, sampleSet, samplesInMemory, samplesOfEntry } from './webDatasetIndex.js'
@@ -17,8 +18,7 @@ export async function fetchWebDataset(
 ): Promise<ImageSet> {
   const datasetFile = new URL('dataset.json', folder)
   const dataset = parseJson(await text(datasetFile), datasetSchema, datasetFile.href)
-  const foldsFile = new URL('folds.json', folder)
-  const { folds } = parseJson(await text(foldsFile), foldsSchema, foldsFile.href)
+  const folds = await fetchFolds(new URL('folds.json', folder))
   let loaded = 0
   const shards = await Promise.all(
     dataset.shards.map(async (entry) => {
@@ -30,19 +30,37 @@ export async function fetchWebDataset(
   return sampleSet(dataset.name, shards.flat(), dataset.aus ?? null, folds)
 }
 
+async function fetchFolds(url: URL): Promise<readonly Fold[] | null> {
+  const response = await fetchFile(url)
+  if (response.status === 404) return null
+  return parseJson(new TextDecoder().decode(await body(url, response)), foldsSchema, url.href).folds
+}
+
 async function fetchShard(url: URL, entry: ShardEntry, aus: readonly number[] | null) {
   const tar = await unpacked(url.href, await bytes(url))
   return samplesOfEntry(url.href, entry, samplesInMemory(url.href, tar, entry.split ?? null, aus))
 }
 
 async function bytes(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    const response = await fetch(url)
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`)
-    return new Uint8Array(await response.arrayBuffer())
-  } catch (error) {
-    throw new UserError(`${url}: cannot be fetched (${(error as Error).message})`)
-  }
+  return body(url, await fetchFile(url))
+}
+
+async function fetchFile(url: URL): Promise<Response> {
+  return fetch(url).catch((error: Error) => {
+    throw cannotFetch(url, error.message)
+  })
+}
+
+async function body(url: URL, response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  if (!response.ok) throw cannotFetch(url, `${response.status} ${response.statusText}`)
+  const buffer = await response.arrayBuffer().catch((error: Error) => {
+    throw cannotFetch(url, error.message)
+  })
+  return new Uint8Array(buffer)
+}
+
+function cannotFetch(url: URL, reason: string): UserError {
+  return new UserError(`${url}: cannot be fetched (${reason})`)
 }
 
 async function text(url: URL): Promise<string> {

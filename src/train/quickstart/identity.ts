@@ -3,7 +3,7 @@ import { probeFeatures, probeFloors, probePeople } from '../metrics/probePeople.
 import { chooseForEmbedding, embed2d } from '../report/embed2d.js'
 import type { EmbeddingPlot } from '../report/reportInput.js'
 import type { Report } from '../report/reportSchema.js'
-import type { FineTuned, MainJob } from './stages.js'
+import type { FineTuned, MainJob } from './stages.node.js'
 
 const BATCH = 64
 
