@@ -30,8 +30,7 @@ const PICTURE = /\.(jpe?g|png|webp)$/i
  */
 export async function openFiles(picked: readonly PickedFile[]): Promise<ImageSet> {
   const folder = folderOf(picked)
-  const labels = shallowest(folder, LABELS)
-  if (labels !== null) return openLabels(folder, labels)
+  if (folder.files.has(LABELS)) return openLabels(folder)
   if (folder.files.has('dataset.json') || [...folder.files.keys()].some(isShardHere))
     return openShards(folder)
   return openPictures(folder)
@@ -52,18 +51,10 @@ function folderOf(all: readonly PickedFile[]): Folder {
   return { name: inside ? root.slice(0, -1) : 'pictures', files }
 }
 
-/** Where the file of that name is that lies least deep; null if there is none. */
-function shallowest({ files }: Folder, name: string): string | null {
-  const found = [...files.keys()].filter((path) => path === name || path.endsWith(`/${name}`))
-  const depth = (path: string) => path.split('/').length
-  return found.sort((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1))[0] ?? null
-}
-
-async function openLabels(folder: Folder, labels: string): Promise<ImageSet> {
-  const above = labels.slice(0, -LABELS.length)
-  const text = await textOf(folder, labels)
-  const records = parseJsonLines(text, full(folder, labels), { aus: null, subject: null })
-  const paths = records.map(({ id }) => resolved(above + id))
+async function openLabels(folder: Folder): Promise<ImageSet> {
+  const text = await textOf(folder, LABELS)
+  const records = parseJsonLines(text, full(folder, LABELS), { aus: null, subject: null })
+  const paths = records.map(({ id }) => resolved(id))
   const missing = paths.filter((path) => !folder.files.has(path))
   if (missing.length > 0) {
     const more = missing.length > 1 ? `; ${missing.length} files that ${LABELS} names are missing` : ''
@@ -73,7 +64,7 @@ async function openLabels(folder: Folder, labels: string): Promise<ImageSet> {
     name: folder.name,
     length: records.length,
     aus: unitsSeen(records.map(({ aus }) => aus)),
-    folds: await readFolds(folder, `${above}folds.json`),
+    folds: await readFolds(folder, 'folds.json'),
     record: (index) => records[index]!,
     bytes: (index) => bytesOf(folder, paths[index]!),
     describe: (index) => full(folder, paths[index]!),

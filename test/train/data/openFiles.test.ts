@@ -46,6 +46,10 @@ t.test('labels, shards and plain pictures are the same set as in Node', async (t
       'labels.jsonl': labels,
       'folds.json': line({ folds: [{ name: 'a', subjects: ['anna'] }] }),
     },
+    'labels further down': {
+      anna: { '1.png': picture, 'labels.jsonl': line({ img_path: '1.png', AUs: [12], subject: 'anna' }) },
+      ben: { '1.png': picture },
+    },
     plain: { b: { 'two.PNG': picture }, 'one.png': picture, 'notes.txt': 'no picture' },
     shards: {
       'dataset.json': line({ name: 'few', aus: [1, 2, 12], shards: [{ file: 'a.tar', split: 'day' }] }),
@@ -62,7 +66,7 @@ t.test('labels, shards and plain pictures are the same set as in Node', async (t
   writeFileSync(join(root, 'shards', 'a.tar'), tar)
   writeFileSync(join(root, 'bare shards', 'b.tar'), tar)
   writeFileSync(join(root, 'bare shards', 'a.tar'), tar)
-  for (const name of ['labelled', 'plain', 'shards']) {
+  for (const name of ['labelled', 'labels further down', 'plain', 'shards']) {
     const folder = join(root, name)
     t.same(await contents(await openFiles(picked(folder))), await contents(openImageSet(folder)), name)
   }
