@@ -1,3 +1,4 @@
+import { withoutAlpha } from '../../src/train/data/decodeImage.browser.js'
 import { inverse, type Similarity } from './align.js'
 
 /** The largest canvas on the way down. */
@@ -50,8 +51,4 @@ function greyCanvas(size: number): OffscreenCanvasRenderingContext2D {
   context.fillStyle = '#808080'
   context.fillRect(0, 0, size, size)
   return context
-}
-
-function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
-  return Uint8Array.from({ length: (rgba.length / 4) * 3 }, (_, i) => rgba[Math.floor(i / 3) * 4 + (i % 3)]!)
 }

@@ -27,7 +27,8 @@ function drawn(bitmap: ImageBitmap, size: number): ImageData {
   return context.getImageData(0, 0, size, size)
 }
 
-function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
+/** RGBA bytes of a canvas → RGB. */
+export function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3)
   for (let from = 0, to = 0; from < rgba.length; from += 4) {
     rgb[to++] = rgba[from]!
