@@ -21,8 +21,8 @@ export function Pretrain() {
       <div class="intro">
         <h2>Pretrain: hide most of a face, learn to fill it in</h2>
         <p>
-          The network sees a quarter of each picture and learns to draw the rest. Below are people whom it
-          never trains on. Nobody tells it what a mouth is.
+          The network sees {Math.round(100 * (1 - settings.maskRatio))} % of each picture and learns to draw
+          the rest. Below are people whom it never trains on. Nobody tells it what a mouth is.
         </p>
       </div>
       <div class="panel controls">
