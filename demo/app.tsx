@@ -6,6 +6,7 @@ import { Pretrain } from './acts/pretrain.js'
 import { TryIt } from './acts/tryIt.js'
 import { useHiddenPause } from './hiddenPause.js'
 import { useCommands } from './parts/commands.js'
+import { stayOnDrop } from './parts/drop.js'
 import { Badge, Notes, Unavailable } from './parts/notices.js'
 import { Tabs, useHashTab } from './parts/tabs.js'
 import { ThemeSwitch } from './parts/theme.js'
@@ -96,4 +97,5 @@ function Stage() {
   )
 }
 
+stayOnDrop()
 render(<App />, document.getElementById('app')!)

@@ -1,7 +1,9 @@
 import { useRef, useState } from 'preact/hooks'
 import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
 import { useCommands } from '../parts/commands.js'
-import { FolderButtons, useDroppedFiles } from '../parts/folderPicker.js'
+import { useDrop } from '../parts/drop.js'
+import { droppedFiles } from '../parts/droppedFiles.js'
+import { FolderButtons } from '../parts/folderPicker.js'
 import { FolderView } from '../parts/folderView.js'
 import { type JobView, useJob } from '../parts/jobState.js'
 import { OwnFineTune } from '../parts/ownFineTune.js'
@@ -17,14 +19,18 @@ export function OwnData() {
   const [waiting, setWaiting] = useState<readonly WaitingRun[]>([])
   const pretrain = useJob('ownPretrain')
   const fineTune = useJob('ownFineTune')
+  const act1 = useJob('pretrain')
   const { busy, problem, run } = useCommands()
+  const [pretrainCommands, fineTuneCommands] = [useCommands(), useCommands()]
+  // Pictures may be on their way to a training: the folder stays until they are there.
+  const locked = busy || pretrainCommands.busy || fineTuneCommands.busy
   useStudioEvents((event) => {
     if (event.type === 'waiting') setWaiting(event.runs)
   })
   const open = (files: Promise<readonly PickedFile[]>) =>
     run(async () => setFolder(await studio.ownData.open(await files)))
   const root = useRef<HTMLDivElement>(null)
-  const over = useDroppedFiles(root, open)
+  const over = useDrop(root, locked ? null : (data) => open(droppedFiles(data)))
   const kept = waiting.length > 0 || begun(pretrain) || begun(fineTune)
   return (
     <div ref={root} class={over ? 'own over' : 'own'}>
@@ -37,7 +43,7 @@ export function OwnData() {
           </p>
         </div>
         <div class="panel controls">
-          <FolderButtons disabled={busy} open={open} />
+          <FolderButtons disabled={locked} open={open} />
           {problem && (
             <p class="problem" role="alert">
               {problem}
@@ -50,7 +56,7 @@ export function OwnData() {
             <button
               type="button"
               class="quiet"
-              disabled={busy}
+              disabled={locked}
               onClick={() => run(() => studio.ownData.forget())}
             >
               Throw the kept runs away
@@ -59,8 +65,17 @@ export function OwnData() {
         </div>
         <div class="views">{folder ? <FolderView folder={folder} /> : <Format />}</div>
       </div>
-      {folder && <OwnPretrain job={pretrain} folder={folder} />}
-      {folder && <OwnFineTune job={fineTune} pretrain={pretrain} folder={folder} />}
+      {folder && <OwnPretrain job={pretrain} folder={folder} commands={pretrainCommands} locked={busy} />}
+      {folder && (
+        <OwnFineTune
+          job={fineTune}
+          pretrain={pretrain}
+          act1={act1}
+          folder={folder}
+          commands={fineTuneCommands}
+          locked={busy}
+        />
+      )}
     </div>
   )
 }
@@ -97,9 +112,9 @@ function Format() {
           face, cut out roughly square, as act 3 does it.
         </li>
         <li>
-          With them a <code>labels.jsonl</code>, one line a picture: enough for fine-tuning too.{' '}
-          <code>AUs</code> are the action units that are present. Pictures without a <code>subject</code> are
-          left out of it.
+          With them, not in a folder below, a <code>labels.jsonl</code>, one line a picture: enough for
+          fine-tuning too. <code>AUs</code> are the action units that are present. Pictures without a{' '}
+          <code>subject</code> are left out of it.
         </li>
         <li>Or WebDataset shards (.tar, .tar.gz), with the same fields in a .json beside each picture.</li>
       </ul>

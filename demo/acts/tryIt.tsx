@@ -3,11 +3,13 @@ import type { Point } from '../face/align.js'
 import { Attention } from '../parts/attention.js'
 import { AuBars } from '../parts/auBars.js'
 import { auName } from '../parts/auNames.js'
+import { useCommands } from '../parts/commands.js'
 import { saveFile } from '../parts/download.js'
+import { inSight, useDrop, usePaste } from '../parts/drop.js'
 import { FileButton } from '../parts/fileButton.js'
 import { LineChart } from '../parts/lineChart.js'
 import { type Models, modelDetails, modelTitle, useModels } from '../parts/models.js'
-import { inSight, Replace, useDropAndPaste, useOpenFile } from '../parts/openFile.js'
+import { Replace, useOpenFile } from '../parts/openFile.js'
 import { Photo } from '../parts/photo.js'
 import { type Moment, useViewing, type View, type Viewing } from '../parts/viewing.js'
 import { useStudio } from '../studioLink.js'
@@ -16,10 +18,11 @@ import type { ModelId, ModelSummary } from '../worker/tryIt.js'
 /** Act 3: one's own pictures, read by the networks of this page. */
 export function TryIt() {
   const models = useModels()
-  const viewing = useViewing(models.chosen)
-  const { open, question } = useOpenFile(models, viewing)
   const root = useRef<HTMLDivElement>(null)
-  const over = useDropAndPaste(root, open)
+  const viewing = useViewing(models.chosen, () => inSight(root.current!))
+  const { open, question } = useOpenFile(models, viewing)
+  const over = useDrop(root, ({ files }) => files[0] && open(files[0]))
+  usePaste(root, open)
   useCameraOnlyInSight(root, viewing)
   const { chosen } = models
   return (
@@ -34,7 +37,7 @@ export function TryIt() {
       <Controls models={models} viewing={viewing} open={open} />
       <div class="views">
         {question && <Replace {...question} />}
-        {(!chosen || chosen.aus.length === 0) && <NoClassifier encoder={chosen !== null} />}
+        {(!chosen || chosen.aus.length === 0) && <NoClassifier models={models} />}
         <Seen view={viewing.view} viewing={viewing} />
         {chosen && chosen.aus.length > 0 && <Units model={chosen} view={viewing.view} />}
         {chosen && viewing.history.length > 1 && <History aus={chosen.aus} history={viewing.history} />}
@@ -84,6 +87,7 @@ function Controls({ models, viewing, open }: ControlsProps) {
 function ModelChoice({ models, open }: { readonly models: Models; readonly open: (file: File) => void }) {
   const { studio } = useStudio()
   const { all, chosen, choose } = models
+  const { busy, problem, run } = useCommands()
   const download = async ({ id }: ModelSummary) => {
     saveFile(`${id}.safetensors`, await studio.tryIt.download(id))
   }
@@ -108,11 +112,16 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
       <div class="buttons stacked">
         <FileButton label="Open a model file" accept=".safetensors" choose={open} />
         {chosen && (
-          <button type="button" onClick={() => download(chosen)}>
+          <button type="button" disabled={busy} onClick={() => run(() => download(chosen))}>
             Download this model
           </button>
         )}
       </div>
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
       <p class="hint">
         A checkpoint of <code>node dist/train.js</code> works here at once, and what you download here works
         there.
@@ -122,15 +131,16 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
 }
 
 /** Without a classifier there are no AUs to show. */
-function NoClassifier({ encoder }: { readonly encoder: boolean }) {
+function NoClassifier({ models: { all, chosen } }: { readonly models: Models }) {
+  const shows = 'The encoder shows where it looks, but it knows no action units.'
+  if (all.some(({ aus }) => aus.length > 0))
+    return <p class="notice">{shows} Choose a classifier among the models to see them.</p>
   return (
     <div class="notice">
       <p>
         <strong>This page has no AU classifier yet.</strong>{' '}
-        {encoder
-          ? 'The encoder of act 1 shows where it looks, but it knows no action units. '
-          : 'You can see how a face is found and cut out. '}
-        Train a classifier in act 2, or open a model file.
+        {chosen ? shows : 'You can see how a face is found and cut out.'} Train a classifier in act 2, or open
+        a model file.
       </p>
       <button
         type="button"

@@ -1,6 +1,6 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useRef } from 'preact/hooks'
 import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
-import { droppedFiles, pickedFiles } from './droppedFiles.js'
+import { pickedFiles } from './droppedFiles.js'
 
 interface Props {
   readonly disabled: boolean
@@ -51,30 +51,4 @@ function FilesButton({
       />
     </>
   )
-}
-
-/** Folders and files dropped on the page while an element of it is in sight. Returns whether something hovers over it. */
-export function useDroppedFiles(
-  target: { readonly current: HTMLElement | null },
-  open: (files: Promise<readonly PickedFile[]>) => void,
-): boolean {
-  const [over, setOver] = useState(false)
-  const latest = useRef(open)
-  latest.current = open
-  useEffect(() => {
-    const take = (event: DragEvent) => {
-      if (target.current!.offsetParent === null) return
-      // A drop that nobody takes makes the browser leave the page for the file.
-      event.preventDefault()
-      // The pointer leaves the page where it enters nothing else of it.
-      setOver(event.type === 'dragover' || (event.type === 'dragleave' && event.relatedTarget !== null))
-      if (event.type === 'drop') latest.current(droppedFiles(event.dataTransfer!))
-    }
-    const types = ['dragover', 'dragleave', 'drop'] as const
-    for (const type of types) document.addEventListener(type, take)
-    return () => {
-      for (const type of types) document.removeEventListener(type, take)
-    }
-  }, [])
-  return over
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { useStudio } from '../studioLink.js'
 import type { Models } from './models.js'
 import type { Viewing } from './viewing.js'
@@ -51,40 +51,4 @@ export function Replace({ file, step, replace, keep }: Question) {
       </div>
     </div>
   )
-}
-
-/** Files dropped anywhere on the page, and pictures pasted, while the act is in sight. Returns whether a file hovers over the page. */
-export function useDropAndPaste(
-  root: { readonly current: HTMLElement | null },
-  open: (file: File) => void,
-): boolean {
-  const [over, setOver] = useState(false)
-  const latest = useRef(open)
-  latest.current = open
-  useEffect(() => {
-    const take = (event: DragEvent | ClipboardEvent) => {
-      if (!inSight(root.current!)) return
-      const data = 'dataTransfer' in event ? event.dataTransfer : event.clipboardData
-      const [file] = data?.files ?? []
-      // A drop that nobody takes makes the browser leave the page for the file.
-      if (file || event.type !== 'paste') event.preventDefault()
-      // The pointer leaves the page where it enters nothing else of it.
-      setOver(
-        event.type === 'dragover' ||
-          (event.type === 'dragleave' && (event as DragEvent).relatedTarget !== null),
-      )
-      if (file) latest.current(file)
-    }
-    const types = ['dragover', 'dragleave', 'drop', 'paste'] as const
-    for (const type of types) document.addEventListener(type, take)
-    return () => {
-      for (const type of types) document.removeEventListener(type, take)
-    }
-  }, [])
-  return over
-}
-
-/** Whether the act of this element is the one that is shown. */
-export function inSight(element: HTMLElement): boolean {
-  return element.offsetParent !== null
 }

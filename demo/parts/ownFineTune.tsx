@@ -10,8 +10,9 @@ import {
 } from '../protocol.js'
 import { useStudio } from '../studioLink.js'
 import { auName } from './auNames.js'
+import type { Commands } from './commands.js'
 import { Choice, Slider } from './controls.js'
-import { type JobView, useJob } from './jobState.js'
+import type { JobView } from './jobState.js'
 import { LineChart } from './lineChart.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { Readings } from './pretraining.js'
@@ -21,11 +22,16 @@ interface Props {
   readonly job: JobView
   /** The pretraining on the same folder. */
   readonly pretrain: JobView
+  readonly act1: JobView
   readonly folder: FolderSummary
+  readonly commands: Commands
+  /** While another folder is opened. */
+  readonly locked: boolean
 }
 
 /** Act 2 on a visitor's folder, with one classifier. */
-export function OwnFineTune({ job, pretrain, folder }: Props) {
+export function OwnFineTune(props: Props) {
+  const { folder } = props
   const { fineTune, noFineTune } = folder
   return (
     <section class="act" aria-label="Fine-tune for AUs">
@@ -37,12 +43,13 @@ export function OwnFineTune({ job, pretrain, folder }: Props) {
             : `Not with this folder. ${noFineTune}.`}
         </p>
       </div>
-      {fineTune && <Training job={job} pretrain={pretrain} folder={folder} train={fineTune.train} />}
+      {fineTune && <Training {...props} train={fineTune.train} />}
     </section>
   )
 }
 
-function Training({ job, pretrain, folder, train }: Props & { readonly train: number }) {
+function Training(props: Props & { readonly train: number }) {
+  const { job, pretrain, act1, folder, commands, locked, train } = props
   const { ownData } = useStudio().studio
   const [settings, setSettings] = useState<OwnFineTuneSettings>(() => fitting(train))
   useEffect(() => {
@@ -53,13 +60,15 @@ function Training({ job, pretrain, folder, train }: Props & { readonly train: nu
     <>
       <TrainingPanel
         job={job}
+        commands={commands}
+        locked={locked}
         fileName="ownFineTune.safetensors"
         start={(oneStep) => ownData.startFineTune(settings, oneStep)}
         pause={() => ownData.fineTune.pause()}
         reset={() => ownData.fineTune.reset()}
         download={() => ownData.fineTune.download()}
       >
-        <Start plan={job.settings} pretrain={pretrain} />
+        <Start plan={job.settings} pretrain={pretrain} act1={act1} />
         <Form settings={settings} fixed={job.status.state !== 'empty'} change={setSettings} />
       </TrainingPanel>
       <div class="views">
@@ -81,8 +90,7 @@ const origins: Readonly<Record<OwnFineTunePlan['from'], string>> = {
 }
 
 /** What the classifier starts from. */
-function Start({ plan, pretrain }: { readonly plan: unknown; readonly pretrain: JobView }) {
-  const act1 = useJob('pretrain')
+function Start({ plan, pretrain, act1 }: Pick<Props, 'pretrain' | 'act1'> & { readonly plan: unknown }) {
   const begun = ownFineTunePlanSchema.safeParse(plan)
   if (begun.success) {
     const { from, pretrainStep } = begun.data

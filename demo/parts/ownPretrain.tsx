@@ -6,6 +6,7 @@ import {
   pretrainSettingsSchema,
 } from '../protocol.js'
 import { useStudio } from '../studioLink.js'
+import type { Commands } from './commands.js'
 import type { JobView } from './jobState.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { PretrainCurve, PretrainForm, Readings, Reconstructions } from './pretraining.js'
@@ -14,10 +15,13 @@ import { TrainingPanel } from './trainingPanel.js'
 interface Props {
   readonly job: JobView
   readonly folder: FolderSummary
+  readonly commands: Commands
+  /** While another folder is opened. */
+  readonly locked: boolean
 }
 
 /** Act 1 on a visitor's folder. */
-export function OwnPretrain({ job, folder }: Props) {
+export function OwnPretrain({ job, folder, commands, locked }: Props) {
   const { studio } = useStudio()
   const [settings, setSettings] = useState(pretrainDefaultSettings)
   const fixed = job.status.state !== 'empty'
@@ -37,6 +41,8 @@ export function OwnPretrain({ job, folder }: Props) {
       </div>
       <TrainingPanel
         job={job}
+        commands={commands}
+        locked={locked}
         fileName="ownPretrain.safetensors"
         start={(oneStep) => ownData.startPretrain(settings, oneStep)}
         pause={() => ownData.pretrain.pause()}

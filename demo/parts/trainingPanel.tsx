@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useCommands } from './commands.js'
+import type { Commands } from './commands.js'
 import { RunButtons } from './controls.js'
 import { saveFile } from './download.js'
 import type { JobView } from './jobState.js'
@@ -7,6 +7,9 @@ import { Reading } from './reading.js'
 
 interface Props {
   readonly job: JobView
+  readonly commands: Commands
+  /** While another folder is opened. */
+  readonly locked: boolean
   /** Of the file that is downloaded. */
   readonly fileName: string
   /** Begins or goes on, with one step or with all of them. */
@@ -19,13 +22,14 @@ interface Props {
 }
 
 /** The buttons of a training on a visitor's folder, what went wrong, and its settings. */
-export function TrainingPanel({ job, fileName, start, pause, reset, download, children }: Props) {
-  const { busy, problem, run } = useCommands()
+export function TrainingPanel(props: Props) {
+  const { job, commands, locked, fileName, start, pause, reset, download, children } = props
+  const { busy, problem, run } = commands
   return (
     <div class="panel controls">
       <RunButtons
         status={job.status}
-        busy={busy}
+        busy={busy || locked}
         start={() => run(() => start(false))}
         pause={() => run(pause)}
         step={() => run(() => start(true))}
@@ -42,7 +46,7 @@ export function TrainingPanel({ job, fileName, start, pause, reset, download, ch
         <button
           type="button"
           class="quiet"
-          disabled={busy}
+          disabled={busy || locked}
           onClick={() => run(async () => saveFile(fileName, await download()))}
         >
           Download (.safetensors)

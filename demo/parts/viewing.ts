@@ -32,7 +32,7 @@ export interface Moment {
 
 /** What a model said, to be shown only while it is the chosen one. */
 interface Said<T> {
-  /** Tells models apart, and steps of one. */
+  /** Tells models apart, but not the steps of one: while it trains, the last word stands until there is a new one. */
   readonly by: string
   readonly what: T
 }
@@ -59,8 +59,8 @@ export interface Viewing {
   readonly setProblem: (problem: string | null) => void
 }
 
-/** The picture or the camera that is looked at through `model`. */
-export function useViewing(model: ModelSummary | null): Viewing {
+/** The picture or the camera that is looked at through `model`. `shown`: whether the visitor sees it. */
+export function useViewing(model: ModelSummary | null, shown: () => boolean): Viewing {
   const [wish, setWish] = useState<Wish | null>(null)
   const [camera, setCamera] = useState<Camera | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
@@ -83,7 +83,10 @@ export function useViewing(model: ModelSummary | null): Viewing {
   const startCamera = async () => {
     setProblem(null)
     try {
-      setCamera(await openCamera())
+      const opened = await openCamera()
+      // The visitor may have gone on before the answer: nobody wants a camera to run on behind another act.
+      if (shown()) setCamera(opened)
+      else opened.close()
     } catch (error) {
       setProblem((error as Error).message)
     }
@@ -111,7 +114,9 @@ function useLooking(
   const [view, setView] = useState<Said<View> | null>(null)
   const [history, setHistory] = useState<Said<readonly Moment[]> | null>(null)
   const [busy, setBusy] = useState(false)
-  const by = model ? `${model.id} ${model.step} ${model.file}` : 'nobody'
+  const by = JSON.stringify(model && { ...model, step: 0 })
+  // A photo is looked at again when its model has learnt; the camera looks all the time, and its curve goes on.
+  const step = camera ? null : model?.step
 
   useEffect(() => {
     if (!wish && !camera) return
@@ -140,7 +145,7 @@ function useLooking(
     return () => {
       current = false
     }
-  }, [wish, camera, by])
+  }, [wish, camera, by, step])
 
   const said = view?.by === by
   return {
