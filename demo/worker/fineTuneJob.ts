@@ -46,10 +46,11 @@ export function fineTuneJob<P extends Plan>(
       const { made: run, release } = runtime.own(
         () => new FineTuning(runtime, config, options, loader, train, aus, subjects),
       )
-      const from = encoder()
-      if (from) {
-        loadMatching(run.parameters, from, 'the pretraining run')
-        run.resetAuHead()
+      try {
+        startFrom(run, encoder())
+      } catch (error) {
+        release()
+        throw error
       }
       const { standardise } = options
       const info = { config, options, aus, standardise, ...(pictures ? { pictures } : {}) }
@@ -58,6 +59,12 @@ export function fineTuneJob<P extends Plan>(
     // Classifiers are examined, not shown.
     show: async () => {},
   })
+}
+
+function startFrom(run: FineTuning, encoder: SafetensorsFile | null): void {
+  if (!encoder) return
+  loadMatching(run.parameters, encoder, 'the pretraining run')
+  run.resetAuHead()
 }
 
 function optionsOf({ batchSize, epochs, baseLearningRate }: Plan, lambda: number): FinetuneOptions {

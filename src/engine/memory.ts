@@ -94,13 +94,12 @@ export class BufferPool {
     return { buffer, id }
   }
 
-  /** Runs `make` and returns, beside its result, the lasting buffers (`createBuffer`) that it made. */
-  lastingBuffersOf<T>(make: () => T): { result: T; buffers: readonly PooledBuffer[] } {
+  /** Runs `make` and puts the lasting buffers (`createBuffer`) that it makes into `buffers`, those of a `make` that throws too. */
+  collectLasting<T>(buffers: PooledBuffer[], make: () => T): T {
     const outer = this.#lasting
-    const buffers: PooledBuffer[] = []
     this.#lasting = buffers
     try {
-      return { result: make(), buffers }
+      return make()
     } finally {
       this.#lasting = outer
     }

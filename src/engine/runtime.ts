@@ -3,7 +3,7 @@ import type { Tape } from './autograd.js'
 import type { Capabilities } from './capabilities.js'
 import { DeviceError } from './errors.js'
 import { byteLength, type DType, type HostArray, toDevice } from './hostArrays.js'
-import { BufferPool, type Storage } from './memory.js'
+import { BufferPool, type PooledBuffer, type Storage } from './memory.js'
 import { Patience } from './patience.js'
 import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
@@ -138,15 +138,21 @@ export class Runtime {
 
   /**
    * What `make` makes (a model, a training run), and a function that gives all its parameters, moments and inputs back to the device: for
-   * programs that make one model after the other. After `release` nothing of it may be used.
+   * programs that make one model after the other. After `release` nothing of it may be used. What a `make` that throws has made by then is
+   * given back.
    */
   own<T>(make: () => T): { made: T; release: () => void } {
-    const { result, buffers } = this.memory.lastingBuffersOf(make)
+    const buffers: PooledBuffer[] = []
     const release = () => {
       this.flush()
       for (const buffer of buffers) this.memory.destroyBuffer(buffer)
     }
-    return { made: result, release }
+    try {
+      return { made: this.memory.collectLasting(buffers, make), release }
+    } catch (error) {
+      release()
+      throw error
+    }
   }
 
   // ---- work ----

@@ -18,3 +18,16 @@ t.test('a model that is owned gives all its device memory back', async (t) => {
   t.equal(runtime.memory.usage.bufferBytes - before, 256, 'what is left is the tensor made after it')
   t.same([...(await pooled.read())], [1, 2, 3])
 })
+
+t.test('what was made before an error gives its memory back too', async (t) => {
+  runtime.memory.trim()
+  const before = runtime.memory.usage.bufferBytes
+  const failing = () => {
+    new Fmae(runtime, presets.nano, 0)
+    throw new Error('too few pictures')
+  }
+  t.throws(() => runtime.own(failing), /too few pictures/)
+  runtime.memory.trim()
+  t.equal(runtime.memory.usage.bufferBytes, before)
+  await t.resolves(runtime.finish(), 'the device goes on')
+})

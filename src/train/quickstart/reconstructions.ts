@@ -26,7 +26,7 @@ export async function reconstruct(
   const pictures = await Promise.all(Array.from(indices, (index) => loader.load(index)))
   const shape = [pictures.length, CHANNELS, imageSize, imageSize]
   const images = runtime.tensor(concatenate(pictures), shape)
-  const { made: random, release } = runtime.own(() => new RandomState(runtime, seed, STREAM))
+  const random = randomOf(runtime, seed)
   random.setStep(0)
   const outputs = runtime.scope(() => {
     const noise = random.uniform([pictures.length, patchCount(model.config)])
@@ -35,7 +35,6 @@ export async function reconstruct(
   })
   const [pred, mask] = [await outputs[0]!.read(), await outputs[1]!.read()]
   for (const tensor of [images, ...outputs]) tensor.dispose()
-  release()
   const patches = patchCount(model.config)
   return pictures.map((picture, i) =>
     sample(
@@ -45,6 +44,17 @@ export async function reconstruct(
       mask.subarray(i * patches, (i + 1) * patches),
     ),
   )
+}
+
+const randoms = new WeakMap<Runtime, RandomState>()
+
+/** The same one for all pictures of a runtime: each new one would leave bind groups behind, which pipelines keep (pipelines.ts). */
+function randomOf(runtime: Runtime, seed: number): RandomState {
+  const known = randoms.get(runtime)
+  if (known?.seed === seed) return known
+  const random = new RandomState(runtime, seed, STREAM)
+  randoms.set(runtime, random)
+  return random
 }
 
 function concatenate(pictures: readonly Float32Array[]): Float32Array {
