@@ -9,14 +9,18 @@ export function useHiddenPause(): { readonly wanted: boolean; readonly toggle: (
   const [wanted, setWanted] = useState(localStorage.getItem(KEY) !== 'no')
   useEffect(() => {
     if (!wanted) return
-    let paused: Promise<string[]> = Promise.resolve([])
-    const change = async () => {
-      if (document.hidden) paused = studio.pauseAll()
-      else {
-        await studio.resumeAll(await paused)
-        paused = Promise.resolve([])
-      }
+    const paused: string[] = []
+    const follow = async () => {
+      if (document.hidden) paused.push(...(await studio.pauseAll()))
+      else await studio.resumeAll(paused.splice(0))
     }
+    // One after the other: a page may come and go faster than a training comes to rest.
+    let last = Promise.resolve()
+    const change = () => {
+      last = last.then(follow)
+    }
+    // It may have been opened in the background.
+    if (document.hidden) change()
     document.addEventListener('visibilitychange', change)
     return () => document.removeEventListener('visibilitychange', change)
   }, [wanted])

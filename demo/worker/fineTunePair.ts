@@ -21,6 +21,7 @@ import { fineTuneJob } from './fineTuneJob.js'
 import { mapFeatures, nearestOfSamePerson } from './fineTuneMap.js'
 import { FineTuneStore } from './fineTuneStore.js'
 import type { TrainingJob } from './trainingJob.js'
+import type { ModelSource } from './tryIt.js'
 
 /** Where both classifiers start. */
 export interface StartingEncoder {
@@ -64,6 +65,8 @@ export class FineTunePair {
   #state: JobState = 'empty'
   #loop: Promise<void> | null = null
   #stopping = false
+  /** Until they are paused; they may rest in between, for a file of one of them. */
+  #goesOn = false
   #examining = false
   #stepsPerTurn = STEPS_PER_TURN.first
   #examMs = ASSUMED_EXAM_MS
@@ -88,8 +91,9 @@ export class FineTunePair {
     this.iat = fineTuneJob('fineTuneIat', runtime, each, ({ lambda }) => lambda)
   }
 
+  /** It trains until it is paused: not while it does a single step. */
   get running(): boolean {
-    return this.#loop !== null
+    return this.#goesOn
   }
 
   /** Takes up what storage holds; goes on at once if it was running when the page was left. */
@@ -104,7 +108,7 @@ export class FineTunePair {
       this.#plan = saved.plan
       this.#exams = saved.exams.filter(({ step }) => step <= this.#step)
       this.#maps = saved.maps
-      this.#setState(this.#step >= this.#total ? 'finished' : 'paused')
+      this.#setState(this.#finished ? 'finished' : 'paused')
       await this.#tellExams()
       if (saved.running) this.resume()
     } catch (error) {
@@ -123,6 +127,7 @@ export class FineTunePair {
   /** Goes on, if there is something to go on with. */
   resume(): void {
     if (!this.#plan || this.#loop || this.#state === 'finished') return
+    this.#goesOn = true
     this.#run(Number.POSITIVE_INFINITY)
   }
 
@@ -134,9 +139,31 @@ export class FineTunePair {
 
   /** Stops after the step at hand, or half-way through an exam. */
   async pause(): Promise<void> {
+    this.#goesOn = false
+    await this.#rest()
+  }
+
+  async #rest(): Promise<void> {
     this.#stopping = true
     for (const job of this.#jobs) await job.pause()
     await this.#loop
+  }
+
+  /** One of the two as a model to look through. */
+  source(name: 'plain' | 'iat'): ModelSource {
+    const job = this[name]
+    return { run: job.run, info: job.info, download: () => this.#download(job) }
+  }
+
+  /** Both wait for it: what one of them does alone would end their turns. */
+  async #download(job: TrainingJob<FineTunePlan>): Promise<Uint8Array[]> {
+    await this.#rest()
+    try {
+      return await job.download()
+    } finally {
+      // Unless they were paused in the meantime.
+      if (this.#goesOn) this.resume()
+    }
   }
 
   /** Throws both away, their files too. */
@@ -189,7 +216,8 @@ export class FineTunePair {
     this.#setState('running')
     await this.#save()
     try {
-      if (this.#exams.length === 0) await this.#examine()
+      // At the start, and at the end where the last exam was not finished.
+      if (this.#exams.length === 0 || this.#step >= this.#total) await this.#examine()
       const end = Math.min(this.#total, this.#step + steps)
       while (!this.#stopping && this.#step < end) {
         const target = Math.min(end, this.#step + this.#stepsPerTurn)
@@ -199,9 +227,11 @@ export class FineTunePair {
         if (due || target === end) await this.#examine()
       }
     } catch (error) {
+      this.#goesOn = false
       this.#fail(describeError(error))
     }
-    this.#setState(this.#step >= this.#total ? 'finished' : 'paused')
+    if (!this.#stopping || this.#finished) this.#goesOn = false
+    this.#setState(this.#finished ? 'finished' : 'paused')
     await this.#save()
   }
 
@@ -263,7 +293,7 @@ export class FineTunePair {
   }
 
   async #save(): Promise<void> {
-    const running = this.#state === 'running'
+    const { running } = this
     await this.#store.save({ plan: this.#plan!, exams: this.#exams, maps: this.#maps, running })
   }
 
@@ -278,6 +308,11 @@ export class FineTunePair {
 
   get #total(): number {
     return this.plain.status.totalSteps
+  }
+
+  /** All steps are done, and the scores after the last one are there. */
+  get #finished(): boolean {
+    return this.#step >= this.#total && this.#exams.at(-1)?.step === this.#step
   }
 
   #fail(text: string): void {

@@ -52,6 +52,8 @@ export class OwnData {
   #folder: OwnFolder | null = null
   /** While a classifier is made. */
   #encoder: SafetensorsFile | null = null
+  /** What a visitor asks for is done one after the other: another folder waits until a run is made of the one before. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(
     readonly runtime: Runtime,
@@ -87,7 +89,11 @@ export class OwnData {
    * Opens a folder. Runs that storage holds of it are taken up, and go on if they were running when the page was left.
    * @throws UserError that says what is wrong with it, or that the runs were made with another folder
    */
-  async open(files: readonly PickedFile[]): Promise<FolderSummary> {
+  open(files: readonly PickedFile[]): Promise<FolderSummary> {
+    return this.#inTurn(() => this.#open(files))
+  }
+
+  async #open(files: readonly PickedFile[]): Promise<FolderSummary> {
     const folder = await OwnFolder.open(files)
     const summary = await folder.summary()
     refuseOther(folder.mark, [...this.#begun(), ...(await this.#stored())])
@@ -95,30 +101,41 @@ export class OwnData {
     await this.fineTune.pause()
     this.#folder = folder
     this.hooks.tell({ type: 'waiting', runs: [] })
-    await this.pretrain.restore((settings) => ownPretrainSettingsSchema.parse(settings))
-    await this.fineTune.restore((plan) => ownFineTunePlanSchema.parse(plan))
+    await goOn(this.pretrain, (settings) => ownPretrainSettingsSchema.parse(settings))
+    await goOn(this.fineTune, (plan) => ownFineTunePlanSchema.parse(plan))
     return summary
   }
 
   /** Throws the runs away, so that another folder can be opened. */
-  async forget(): Promise<void> {
-    await this.pretrain.reset()
-    await this.fineTune.reset()
-    this.hooks.tell({ type: 'waiting', runs: [] })
+  forget(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.pretrain.reset()
+      await this.fineTune.reset()
+      this.hooks.tell({ type: 'waiting', runs: [] })
+    })
   }
 
   /** Pretrains on the folder, or does one step of it. @throws UserError where the pictures do not do */
-  async startPretrain(settings: PretrainSettings, oneStep: boolean): Promise<void> {
-    await start(this.pretrain, { ...settings, folder: this.#opened().mark }, oneStep)
+  startPretrain(settings: PretrainSettings, oneStep: boolean): Promise<void> {
+    return this.#inTurn(() => start(this.pretrain, { ...settings, folder: this.#opened().mark }, oneStep))
   }
 
   /** Fine-tunes on the folder: from its own pretraining if there is one, else from act 1, else from random weights. */
-  async startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
-    try {
-      await start(this.fineTune, this.fineTune.settings ?? (await this.#plan(settings)), oneStep)
-    } finally {
-      this.#encoder = null
-    }
+  startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      try {
+        await start(this.fineTune, this.fineTune.settings ?? (await this.#plan(settings)), oneStep)
+      } finally {
+        this.#encoder = null
+      }
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work)
+    // What failed is told to whom asked for it.
+    this.#last = done.catch(() => {})
+    return done
   }
 
   /** Settings of a classifier that is made now, and the encoder that it starts from. */
@@ -183,6 +200,13 @@ export class OwnData {
     }
     return runs
   }
+}
+
+/** Takes up what storage holds of a run, which goes on if it was running when the page was left. */
+async function goOn<S>(job: TrainingJob<S>, read: (settings: unknown) => S): Promise<void> {
+  if (!(await job.restore(read))) return
+  await job.hooks.takeTurn()
+  job.resume()
 }
 
 async function start<S>(job: TrainingJob<S>, settings: S, oneStep: boolean): Promise<void> {

@@ -10,6 +10,7 @@ import {
 import { type Faces, fetchFaces, shownFaces } from './faces.js'
 import { FineTunePair } from './fineTunePair.js'
 import { startingEncoder } from './fineTuneStart.js'
+import { becomeOnlyTab } from './onlyTab.js'
 import { OwnData } from './ownData.js'
 import { adopted, settingsOfFile } from './pretrainedFile.js'
 import { type PretrainData, pretrainJob } from './pretrainJob.js'
@@ -37,14 +38,18 @@ export class Studio {
   readonly ownData: OwnData
   readonly #trainees: ReadonlyMap<string, Trainee>
   #faces: Promise<Faces> | null = null
-  /** A run is not begun before it is known whether one is saved. */
-  #restored: Promise<void> = Promise.resolve()
+  /** A run is not begun, and none is paused, before it is known whether one is saved. */
+  readonly #restored: Promise<void>
+  #nowRestored = () => {}
 
   private constructor(
     readonly runtime: Runtime,
     readonly tell: (event: StudioEvent) => void,
   ) {
     const hooks = (name: string) => ({ tell, takeTurn: () => this.#pauseOthers(name) })
+    this.#restored = new Promise((resolve) => {
+      this.#nowRestored = resolve
+    })
     this.pretrain = pretrainJob('pretrain', runtime, () => this.#pretrainData(), hooks('pretrain'))
     this.fineTune = new FineTunePair(runtime, {
       ...hooks('fineTune'),
@@ -65,8 +70,8 @@ export class Studio {
     this.tryIt = new TryIt(runtime, {
       sources: () =>
         new Map<JobName, ModelSource>([
-          ['fineTuneIat', this.fineTune.iat],
-          ['fineTunePlain', this.fineTune.plain],
+          ['fineTuneIat', this.fineTune.source('iat')],
+          ['fineTunePlain', this.fineTune.source('plain')],
           ['ownFineTune', this.ownData.fineTune],
           ['pretrain', this.pretrain],
           ['ownPretrain', this.ownData.pretrain],
@@ -80,9 +85,16 @@ export class Studio {
     runtime.device.lost.then(({ message }) => tell({ type: 'lost', text: message }))
   }
 
-  /** @throws NoAdapterError, DeviceError: this browser cannot compute */
+  /** @throws NoAdapterError, DeviceError: this browser cannot compute; UserError: another tab does */
   static async open(tell: (event: StudioEvent) => void): Promise<Studio> {
-    return new Studio(await openDevice(), tell)
+    const runtime = await openDevice()
+    try {
+      await becomeOnlyTab()
+    } catch (error) {
+      runtime.close()
+      throw error
+    }
+    return new Studio(runtime, tell)
   }
 
   adapter(): AdapterSummary {
@@ -90,22 +102,22 @@ export class Studio {
     return { description: description || `${vendor} ${architecture}`.trim() || 'not told', software }
   }
 
-  /** Takes up the runs that the browser's storage holds. */
-  restore(): Promise<void> {
-    const restored = this.#restoreAll()
-    // What failed is told to whom asked for it; new runs can be begun all the same.
-    this.#restored = restored.catch(() => {})
-    return restored
-  }
-
-  async #restoreAll(): Promise<void> {
-    await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings))
-    await this.fineTune.restore()
-    await this.ownData.restore()
+  /** Takes up the runs that the browser's storage holds. The page calls it once it listens. */
+  async restore(): Promise<void> {
+    try {
+      if (await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings)))
+        this.pretrain.resume()
+      await this.fineTune.restore()
+      await this.ownData.restore()
+    } finally {
+      // Where it failed, new runs can be begun all the same.
+      this.#nowRestored()
+    }
   }
 
   /** Pauses whatever trains and tells what it was, so that it can go on when the page is in sight again. */
   async pauseAll(): Promise<string[]> {
+    await this.#restored
     const running = [...this.#trainees].filter(([, trainee]) => trainee.running)
     for (const [, trainee] of running) await trainee.pause()
     return running.map(([name]) => name)

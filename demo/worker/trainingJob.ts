@@ -57,6 +57,8 @@ export class TrainingJob<Settings> {
   #state: JobState = 'empty'
   #loop: Promise<void> | null = null
   #stopAt = 0
+  /** Until it is paused; it may rest in between, for a file of it. */
+  #goesOn = false
   /** The kernel variants that were settled on for this run. */
   #choices: Choices = {}
   #store: RunStore | null = null
@@ -79,17 +81,18 @@ export class TrainingJob<Settings> {
     return this.#current?.made.info ?? null
   }
 
-  /** It trains and would go on: not while it does single steps or comes to rest. */
+  /** It trains until it is paused: not while it does single steps. */
   get running(): boolean {
-    return this.#loop !== null && this.#stopAt === Number.POSITIVE_INFINITY
+    return this.#goesOn
   }
 
-  /** Takes up what storage holds of this run; goes on at once if it was running when the page was left. */
-  async restore(read: (settings: unknown) => Settings): Promise<void> {
+  /** As `load`; where storage is damaged the visitor is told so, and nothing was running. */
+  async restore(read: (settings: unknown) => Settings): Promise<boolean> {
     try {
-      if (await this.load(read)) this.resume()
+      return await this.load(read)
     } catch (error) {
       this.hooks.tell(damagedRun(this.hooks.name, error))
+      return false
     }
   }
 
@@ -99,7 +102,9 @@ export class TrainingJob<Settings> {
     const saved = await this.#store?.load()
     if (!saved) return false
     const { checkpoint, history } = saved
-    await this.take(read(history.settings), checkpoint, history)
+    await this.#begin(read(history.settings), checkpoint, history)
+    await this.#show()
+    // Not saved again: storage tells that it was running, until it is paused.
     return history.running
   }
 
@@ -112,13 +117,13 @@ export class TrainingJob<Settings> {
   /** Makes a run from the start, without a step yet, and saves it. */
   async prepare(settings: Settings): Promise<void> {
     await this.#begin(settings, null, NO_PAST)
-    await this.#save(false)
+    await this.#save()
   }
 
   /** Replaces the run by one from a checkpoint. */
-  async take(settings: Settings, checkpoint: SafetensorsFile, past: Past = NO_PAST): Promise<void> {
-    await this.#begin(settings, checkpoint, past)
-    await this.#save(false)
+  async take(settings: Settings, checkpoint: SafetensorsFile): Promise<void> {
+    await this.#begin(settings, checkpoint, NO_PAST)
+    await this.#save()
     await this.#show()
   }
 
@@ -131,6 +136,7 @@ export class TrainingJob<Settings> {
   /** Goes on, if there is something to go on with. */
   resume(): void {
     if (!this.#current || this.#loop || this.#state === 'finished') return
+    this.#goesOn = true
     this.#run(Number.POSITIVE_INFINITY)
   }
 
@@ -140,8 +146,13 @@ export class TrainingJob<Settings> {
     if (this.#state !== 'finished') await this.#run(this.run!.optimizer.stepCount + steps)
   }
 
-  /** Stops after the step at hand and saves. */
+  /** Stops after the step at hand and saves; what it saves does not go on by itself after a reload. */
   async pause(): Promise<void> {
+    this.#goesOn = false
+    await this.#rest()
+  }
+
+  async #rest(): Promise<void> {
     this.#stopAt = 0
     await this.#loop
   }
@@ -149,7 +160,10 @@ export class TrainingJob<Settings> {
   async #ready(settings: Settings): Promise<void> {
     await this.hooks.takeTurn()
     await this.pause()
-    if (!this.#current) await this.#begin(settings, null, NO_PAST)
+    if (this.#current) return
+    await this.#begin(settings, null, NO_PAST)
+    // Something else may have begun while it was made.
+    await this.hooks.takeTurn()
   }
 
   #run(stopAt: number): Promise<void> {
@@ -172,13 +186,12 @@ export class TrainingJob<Settings> {
 
   /** The run as a file of the command line's format. Training waits for it, so that all tensors are of one step. */
   async download(): Promise<Uint8Array[]> {
-    const { running } = this
-    await this.pause()
-    const { made } = this.#current!
+    await this.#rest()
     try {
-      return [...(await encodeCheckpoint('this run', made.run, made.info))]
+      return [...(await this.#encode('this run'))]
     } finally {
-      if (running) this.resume()
+      // Unless it was paused in the meantime.
+      if (this.#goesOn) this.resume()
     }
   }
 
@@ -228,10 +241,12 @@ export class TrainingJob<Settings> {
         onSteps: (records, imagesPerSecond) => this.#afterSteps(records, imagesPerSecond),
         onEpoch: (epoch) => this.#evaluate(epoch),
       })
+      if (outcome === 'finished') this.#goesOn = false
       this.#setState(outcome === 'finished' ? 'finished' : 'paused')
       await this.#show()
-      await this.#save(false)
+      await this.#save()
     } catch (error) {
+      this.#goesOn = false
       this.#setState('paused')
       this.hooks.tell({ type: 'failed', job: this.hooks.name, text: describeError(error) })
     }
@@ -254,7 +269,7 @@ export class TrainingJob<Settings> {
     })
     this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.status })
     if (performance.now() - this.#lastView > VIEW_EVERY_MS) await this.#show()
-    if (performance.now() - this.#lastSave > SAVE_EVERY_MS) await this.#save(true)
+    if (performance.now() - this.#lastSave > SAVE_EVERY_MS) await this.#save()
   }
 
   async #evaluate(epoch: number): Promise<void> {
@@ -273,16 +288,21 @@ export class TrainingJob<Settings> {
     this.#lastView = performance.now()
   }
 
-  async #save(running: boolean): Promise<void> {
-    const { made, settings } = this.#current!
+  #encode(file: string): Promise<Iterable<Uint8Array>> {
+    const { run, info } = this.#current!.made
+    return encodeCheckpoint(file, run, info, this.#choices)
+  }
+
+  async #save(): Promise<void> {
+    const { settings } = this.#current!
     const { name, tell } = this.hooks
     try {
-      const checkpoint = await encodeCheckpoint(`${name} in the browser's storage`, made.run, made.info)
+      const checkpoint = await this.#encode(`${name} in the browser's storage`)
       await this.#store?.save(checkpoint, {
         settings,
         steps: this.#steps,
         evaluations: this.#evaluations,
-        running,
+        running: this.#goesOn,
       })
     } catch (error) {
       if (!(error instanceof DOMException)) throw error

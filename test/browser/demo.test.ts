@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { launchChromium } from './chromium.js'
-import { opened, overwrite, Panel, serveDemo, storedRun, storedRunning } from './demoPage.js'
+import { opened, overwrite, Panel, serveDemo, setHidden, storedRun, storedRunning } from './demoPage.js'
 
 // The page as a visitor has it, in a real Chromium: served from a sub-path, pretraining, reloads, and what can go wrong.
 
@@ -93,6 +93,10 @@ t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t)
     await page.reload()
     await opened(page)
     await run.state('running')
+    // Before its first step: what storage holds is still that of the first page.
+    await page.reload()
+    await opened(page)
+    await run.state('running')
     await run.reaches(before + 5)
     await run.pause()
     t.same(await steps(page), oneTo(await run.step()), 'each step once, none lost')
@@ -105,7 +109,15 @@ t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t)
     await run.state('paused')
     const paused = await run.step()
     await setHidden(page, false)
-    await run.reaches(paused + 1)
+    const shown = await run.reaches(paused + 1)
+    await setHidden(page, true, false, true)
+    await run.state('paused')
+    const rested = await run.step()
+    await page.waitForTimeout(400)
+    await run.state('paused')
+    t.equal(await run.step(), rested, 'hidden, shown and hidden again, faster than it rests')
+    await setHidden(page, false)
+    await run.reaches(shown + 1)
     await run.pause()
     await setHidden(page, true)
     await setHidden(page, false)
@@ -169,13 +181,21 @@ t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t)
   t.same(errors, [])
 })
 
-/** Chromium without a window knows no hidden tabs: the page is told that it is one. */
-async function setHidden(page: Page, hidden: boolean): Promise<void> {
-  await page.evaluate((value) => {
-    Object.defineProperty(document, 'hidden', { value, configurable: true })
-    document.dispatchEvent(new Event('visibilitychange'))
-  }, hidden)
-}
+t.test('one tab trains: a second one says so', only, async (t) => {
+  const { page, errors } = await chromium.open(url)
+  await opened(page)
+  const second = await page.context().newPage()
+  await second.goto(url)
+  const notice = second.getByRole('alert')
+  await notice.waitFor({ timeout: 15_000 })
+  t.match(await notice.textContent(), /open in another tab, which keeps the runs/)
+  t.equal(await second.getByRole('tab').count(), 0)
+  await page.close()
+  await second.reload()
+  await opened(second)
+  t.pass('once the first one is closed it can be used')
+  t.same(errors, [])
+})
 
 t.test('acts are chosen by arrow keys, and none is wider than the window', only, async (t) => {
   const { page, errors } = await chromium.open(url, { viewport: { width: 360, height: 740 } })

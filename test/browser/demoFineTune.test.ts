@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t from 'tap'
+import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { launchChromium } from './chromium.js'
-import { opened, Panel, serveDemo } from './demoPage.js'
+import { opened, Panel, scratch, serveDemo, setHidden } from './demoPage.js'
 
 // Act 2 in a real Chromium: two classifiers from the encoder of act 1, with and without gradient reversal.
 
@@ -66,6 +68,9 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
     await pair.area.getByLabel('Batch').selectOption('64')
     await pair.area.getByLabel('Epochs').selectOption('1')
     await pair.button('Step').click()
+    await pair.state('running')
+    // A single step is not paused with the page: to go on from there would be to train.
+    await setHidden(page, true, false)
     await pair.reaches(1, 40)
     await pair.rests()
     const { plan, exams, running } = (await storedPair(page))!
@@ -113,9 +118,30 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
     t.equal(await pair.step(), paused, 'a pause holds')
   })
 
-  await t.test('λ changes what the features tell of the person', async (t) => {
+  await t.test('a file of one of them, taken while they train, does not end that', async (t) => {
     await pair.button('Go on').click()
+    await pair.state('running')
+    await page.getByRole('tab', { name: 'Try it' }).click()
+    const tryIt = page.getByRole('tabpanel', { name: 'Try it' })
+    await tryIt.getByRole('combobox', { name: 'Model' }).selectOption({ label: 'Act 2, λ = 4' })
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      tryIt.getByRole('button', { name: 'Download this model' }).click(),
+    ])
+    const path = join(scratch, 'act2.safetensors')
+    await download.saveAs(path)
+    const { metadata } = await readSafetensors(path)
+    t.ok(Number(metadata.step) < total, `taken after step ${metadata.step} of ${total}`)
+    await page.getByRole('tab', { name: 'Fine-tune' }).click()
+    await pair.reaches(Number(metadata.step) + 1, 40)
+  })
+
+  await t.test('λ changes what the features tell of the person', async (t) => {
     await pair.reaches(total, 40)
+    await pair.button('Pause').click()
+    await pair.rests()
+    t.equal((await storedPair(page))!.exams.at(-1)!.step < total, true, 'paused in the last exam')
+    await pair.button('Go on').click()
     await pair.state('finished')
     t.equal(await pair.step(), total)
     const { exams } = (await storedPair(page))!

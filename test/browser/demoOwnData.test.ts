@@ -70,6 +70,18 @@ async function set(panel: Panel, values: Readonly<Record<string, string>>): Prom
     await panel.area.getByRole('combobox', { name: label }).selectOption(value)
 }
 
+const ACT_1 = '#act-pretrain'
+
+/** Act 1 trains, and act 4 is in sight. */
+async function startAct1(page: Page): Promise<void> {
+  await page.getByRole('tab', { name: 'Pretrain' }).click()
+  const run = new Panel(page.locator(ACT_1))
+  await set(run, { Width: '32', 'Depth, blocks': '1', Batch: '16' })
+  await run.button('Start').click()
+  await run.reaches(1)
+  await page.getByRole('tab', { name: 'Your own data' }).click()
+}
+
 const faces = chromium.skip ? '' : await makeFaces()
 
 t.test(
@@ -132,6 +144,7 @@ t.test(
     )
 
     await t.test('both models are downloaded as the command line reads them', async (t) => {
+      const variants = new Set<string>()
       for (const [panel, kind] of [
         [pretrain, 'fmae'],
         [fineTune, 'iat'],
@@ -146,7 +159,9 @@ t.test(
         t.equal(readInfo(file, path).kind, kind)
         t.equal(file.metadata.step, String(await panel.step()))
         t.match(file.metadata.pictures, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
+        variants.add(file.metadata.variants!)
       }
+      t.equal(variants.size, 2, 'each run pins the kernels that it was settled on')
       const set = openImageSet(faces)
       const all = Array.from({ length: set.length }, (_, index) => index)
       const { folder } = (await storedRun(page, 'ownPretrain'))!.settings as { folder: { pictures: string } }
@@ -180,8 +195,10 @@ t.test(
         await problem.textContent(),
         /other faces: not the folder of the run that is kept here.*my faces: 24 pictures, sha256 .*; now 23 pictures/,
       )
+      await startAct1(page)
       await choose(page, faces)
       await pretrain.reaches(steps[0]! + 3)
+      t.equal(await page.locator(`${ACT_1} .readings`).getAttribute('data-state'), 'paused', 'act 1 gave way')
       t.equal(await fineTune.step(), steps[1])
       t.ok(await fineTune.area.getByRole('table', { name: 'After epoch' }).isVisible())
       await pretrain.pause()
@@ -194,6 +211,9 @@ t.test(
     })
 
     await t.test('thrown away, they make room for another folder', async (t) => {
+      await page.getByRole('tab', { name: 'Pretrain' }).click()
+      await page.locator(ACT_1).getByRole('button', { name: 'Reset' }).click()
+      await page.getByRole('tab', { name: 'Your own data' }).click()
       await act(page).getByRole('button', { name: 'Throw the kept runs away' }).click()
       await pretrain.state('empty')
       await fineTune.state('empty')

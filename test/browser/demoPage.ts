@@ -23,6 +23,16 @@ export async function opened(page: Page): Promise<Page> {
   return page
 }
 
+/** Chromium without a window knows no hidden tabs: the page is told that it is one, several times in a row if need be. */
+export async function setHidden(page: Page, ...states: readonly boolean[]): Promise<void> {
+  await page.evaluate((values) => {
+    for (const value of values) {
+      Object.defineProperty(document, 'hidden', { value, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }
+  }, states)
+}
+
 /** One training of the page as its panel shows it. */
 export class Panel {
   constructor(readonly area: Locator) {}

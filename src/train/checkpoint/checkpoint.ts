@@ -24,11 +24,13 @@ export interface CheckpointInfo {
  * would replace a checkpoint from which the run can still be saved.
  *
  * @param file what messages call it
+ * @param variants the kernel variants that the run is made with: going on from the file pins them
  */
 export async function encodeCheckpoint(
   file: string,
   run: TrainingRun,
   info: CheckpointInfo,
+  variants: Choices,
 ): Promise<Iterable<Uint8Array>> {
   const tensors = await collectTensors(run)
   for (const [name, { data }] of tensors) {
@@ -44,7 +46,7 @@ export async function encodeCheckpoint(
     // Both follow from the step; they are written for readers of the file.
     batches: JSON.stringify(run.batches.state),
     random: JSON.stringify({ seed: run.random.seed, stream: run.random.stream }),
-    variants: JSON.stringify(run.runtime.variants.inUse),
+    variants: JSON.stringify(variants),
     ...(info.aus ? { aus: JSON.stringify(info.aus) } : {}),
     ...(info.pictures ? { pictures: info.pictures } : {}),
   })

@@ -4,9 +4,9 @@ import { writeAtomically } from './atomicWrite.node.js'
 import { type CheckpointInfo, encodeCheckpoint, restoreCheckpoint } from './checkpoint.js'
 import { readSafetensors } from './safetensorsFile.node.js'
 
-/** Saves a run, replacing the file as a whole. */
+/** Saves the one run of its runtime, replacing the file as a whole. */
 export async function saveCheckpoint(path: string, run: TrainingRun, info: CheckpointInfo): Promise<void> {
-  await writeAtomically(path, await encodeCheckpoint(path, run, info))
+  await writeAtomically(path, await encodeCheckpoint(path, run, info, run.runtime.variants.inUse))
 }
 
 /** Continues `run` from `path`; see `restoreCheckpoint`. */
