@@ -50,9 +50,9 @@ async function runEachWhere(total) {
   await runTap(total, patterns(NODE_TESTS))
   const inNode = total.passed - before
   const comments = await runTap(total, patterns(['browser']))
-  const name = comments.map((line) => /^\s*# browser: (.*)/.exec(line)?.[1]).find(Boolean) ?? 'a browser'
-  const inBrowser = total.passed - before - inNode
-  console.log(`in Node: ${count(inNode)} passed · in ${name}: ${count(inBrowser)} passed`)
+  const name = comments.map((line) => /^\s*# browser: (.*)/.exec(line)?.[1]).find(Boolean)
+  const inBrowser = name ? `in ${name}: ${count(total.passed - before - inNode)} passed` : 'in no browser'
+  console.log(`in Node: ${count(inNode)} passed · ${inBrowser}`)
 }
 
 function patterns(folders) {

@@ -1,10 +1,9 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { join } from 'node:path'
 import t from 'tap'
-import { buildBrowser, buildTypes, bundleForBrowsers } from '../../scripts/build.mjs'
-import { root, run } from '../../scripts/process.mjs'
+import { buildBrowser } from '../../scripts/build.mjs'
+import { root } from '../../scripts/process.mjs'
 import { openDevice, type Runtime, sigmoid, standardise } from '../../src/index.js'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { saveCheckpoint } from '../../src/train/checkpoint/checkpointFile.node.js'
@@ -16,7 +15,7 @@ import { noiseAus } from '../train/noiseImages.js'
 import { noiseFineTuning, tinyClassifier } from '../train/noiseRuns.js'
 import { launchChromium, serveFolder } from './chromium.js'
 
-// The library as web developers get it: one file, its types, and the pages of docs/browser.md.
+// The library as web developers get it: one file, and the pages of docs/browser.md.
 
 const folder = await mkdtemp(join(tmpdir(), 'fmae-library-'))
 const bundle = await buildBrowser()
@@ -101,66 +100,4 @@ t.test('a page trains', { skip }, async (t) => {
   t.equal(losses.length, 20)
   t.ok(losses[19]! < losses[0]!, `${losses[0]} … ${losses[19]}`)
   t.same(errors, [])
-})
-
-t.test('the file has a source map, and needs nothing of Node', async (t) => {
-  const text = await readFile(join(root, bundle), 'utf8')
-  t.match(text, /\/\/# sourceMappingURL=fmae-webgpu\.js\.map\n$/)
-  const { sources } = JSON.parse(await readFile(join(root, `${bundle}.map`), 'utf8'))
-  t.ok(sources.includes('../../src/engine/runtime.ts'))
-  const strangers = ['process.', 'Buffer.', 'require(', 'node:'].filter((word) => text.includes(word))
-  t.same(strangers, [])
-})
-
-t.test('the guide tells its size', async (t) => {
-  const bytes = await readFile(join(root, bundle))
-  const [, plain, gzip] = /Size: (\d+) kB, (\d+) kB gzipped/.exec(guide)!.map(Number)
-  for (const [told, size] of [
-    [plain!, bytes.length],
-    [gzip!, gzipSync(bytes, { level: 9 }).length],
-  ] as const)
-    t.ok(Math.abs(told / (size / 1000) - 1) < 0.1, `${told} kB, in truth ${size} bytes`)
-})
-
-t.test('a Node module in it fails the build', async (t) => {
-  const entry = join(folder, 'entry.ts')
-  for (const name of ['node:fs', 'fs']) {
-    await writeFile(entry, `import { statSync } from '${name}'\nconsole.log(statSync)\n`)
-    const building = bundleForBrowsers({
-      entryPoints: [entry],
-      outfile: join(folder, 'out.js'),
-      logLevel: 'silent',
-    })
-    await t.rejects(building, { message: /build: 1 error/ }, name)
-  }
-})
-
-const consumer = `
-import { decodeSafetensors, loadClassifier, openDevice, pretrainDefaults, readInfo, type Tensor } from 'fmae-webgpu'
-const runtime = await openDevice()
-const file = decodeSafetensors(new Uint8Array(8), 'x')
-const info = readInfo(file, 'x')
-if (info.kind === 'iat') {
-  const logits: Tensor = loadClassifier(runtime, info.config, file, 'x').forward(runtime.zeros([1])).auLogits
-  const values: ArrayLike<number> = await logits.read()
-  console.log(values)
-}
-const preset: string = pretrainDefaults({}).preset
-// @ts-expect-error a recipe has no such setting
-pretrainDefaults({ nothing: 1 })
-export { preset }
-`
-
-t.test('its types do for a strict program without Node', async (t) => {
-  await buildTypes()
-  // In the repository, where the package's own name leads to its exports.
-  const file = join(root, 'dist', 'browserTests', 'consumer.ts')
-  await mkdir(dirname(file), { recursive: true })
-  await writeFile(file, consumer)
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const options =
-    '--ignoreConfig --noEmit --strict --target es2022 --module esnext --moduleResolution bundler'
-  const libraries = ['--lib', 'ES2023,DOM,DOM.Iterable']
-  const { code, output } = await run(process.execPath, [tsc, ...options.split(' '), ...libraries, file])
-  t.equal(code, 0, output)
 })
