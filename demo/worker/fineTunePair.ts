@@ -5,8 +5,6 @@ import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { describeError, UserError } from '../../src/train/errors.js'
 import type { FineTuning } from '../../src/train/loop/fineTuning.js'
 import {
-  type FeatureMaps,
-  type FineTuneExam,
   type FineTunePlan,
   type FineTuneSettings,
   fineTunePlanSchema,
@@ -16,9 +14,8 @@ import {
 } from '../protocol.js'
 import { AGAIN } from './damagedRun.js'
 import type { Faces } from './faces.js'
-import { Examiner } from './fineTuneExam.js'
+import { FineTuneExams } from './fineTuneExams.js'
 import { fineTuneJob } from './fineTuneJob.js'
-import { mapFeatures, nearestOfSamePerson } from './fineTuneMap.js'
 import { FineTuneStore } from './fineTuneStore.js'
 import type { TrainingJob } from './trainingJob.js'
 import type { ModelSource } from './tryIt.js'
@@ -56,12 +53,10 @@ export class FineTunePair {
   readonly plain: TrainingJob<FineTunePlan>
   readonly iat: TrainingJob<FineTunePlan>
   readonly #store = new FineTuneStore()
+  readonly #exams: FineTuneExams
   #plan: FineTunePlan | null = null
   /** While the two are made. */
   #encoder: SafetensorsFile | null = null
-  #examiner: Examiner | null = null
-  #exams: FineTuneExam[] = []
-  #maps: FeatureMaps | null = null
   #state: JobState = 'empty'
   #loop: Promise<void> | null = null
   #stopping = false
@@ -77,6 +72,7 @@ export class FineTunePair {
     readonly hooks: Hooks,
   ) {
     const { tell, faces } = hooks
+    this.#exams = new FineTuneExams(runtime, { tell, faces })
     const each = {
       tell,
       // The two share one turn.
@@ -106,10 +102,10 @@ export class FineTunePair {
         if (!job.run) throw new UserError(`nothing is saved of ${job.hooks.name}`)
       }
       this.#plan = saved.plan
-      this.#exams = saved.exams.filter(({ step }) => step <= this.#step)
-      this.#maps = saved.maps
+      this.#exams.all = saved.exams.filter(({ step }) => step <= this.#step)
+      this.#exams.maps = saved.maps
       this.#setState(this.#finished ? 'finished' : 'paused')
-      await this.#tellExams()
+      await this.#exams.tell()
       if (saved.running) this.resume()
     } catch (error) {
       // What is saved stays: the faces may only have been out of reach.
@@ -176,8 +172,7 @@ export class FineTunePair {
 
   #forget(): void {
     this.#plan = null
-    this.#exams = []
-    this.#maps = null
+    this.#exams.clear()
     this.#stepsPerTurn = STEPS_PER_TURN.first
     this.#setState('empty')
   }
@@ -217,7 +212,7 @@ export class FineTunePair {
     await this.#save()
     try {
       // At the start, and at the end where the last exam was not finished.
-      if (this.#exams.length === 0 || this.#step >= this.#total) await this.#examine()
+      if (this.#exams.lastStep === null || this.#step >= this.#total) await this.#examine()
       const end = Math.min(this.#total, this.#step + steps)
       while (!this.#stopping && this.#step < end) {
         const target = Math.min(end, this.#step + this.#stepsPerTurn)
@@ -255,46 +250,23 @@ export class FineTunePair {
   async #examine(): Promise<void> {
     this.#examining = true
     this.#tellStatus()
+    const started = performance.now()
+    const models = { plain: modelOf(this.plain), iat: modelOf(this.iat) }
     try {
-      await this.#examineBoth()
+      if (!(await this.#exams.hold(this.#step, models, () => this.#stopping))) return
+      this.#examMs = performance.now() - started
+      this.#trainedMs = 0
+      await this.#save()
     } finally {
       this.#examining = false
       this.#tellStatus()
     }
   }
 
-  async #examineBoth(): Promise<void> {
-    const started = performance.now()
-    const step = this.#step
-    this.#examiner ??= new Examiner(await this.hooks.faces())
-    const plain = await this.#examiner.examine(this.runtime, modelOf(this.plain))
-    if (this.#stopping) return
-    const iat = await this.#examiner.examine(this.runtime, modelOf(this.iat))
-    const plainMap = mapFeatures(plain.mapped, this.#maps?.plain ?? null)
-    const iatMap = mapFeatures(iat.mapped, this.#maps?.iat ?? plainMap)
-    const { mapPeople: people, mapKnown: known } = this.#examiner
-    const nearest = {
-      plain: nearestOfSamePerson(plain.mapped, people),
-      iat: nearestOfSamePerson(iat.mapped, people),
-    }
-    this.#exams.push({ step, plain: plain.scores, iat: iat.scores })
-    this.#maps = { step, people: [...people], known, plain: plainMap, iat: iatMap, nearest }
-    this.#examMs = performance.now() - started
-    this.#trainedMs = 0
-    await this.#tellExams()
-    await this.#save()
-  }
-
-  async #tellExams(): Promise<void> {
-    this.#examiner ??= new Examiner(await this.hooks.faces())
-    const { facts } = this.#examiner
-    this.hooks.tell({ type: 'exams', facts, exams: this.#exams })
-    if (this.#maps) this.hooks.tell({ type: 'featureMaps', maps: this.#maps })
-  }
-
   async #save(): Promise<void> {
     const { running } = this
-    await this.#store.save({ plan: this.#plan!, exams: this.#exams, maps: this.#maps, running })
+    const { all: exams, maps } = this.#exams
+    await this.#store.save({ plan: this.#plan!, exams, maps, running })
   }
 
   get #jobs(): readonly TrainingJob<FineTunePlan>[] {
@@ -312,7 +284,7 @@ export class FineTunePair {
 
   /** All steps are done, and the scores after the last one are there. */
   get #finished(): boolean {
-    return this.#step >= this.#total && this.#exams.at(-1)?.step === this.#step
+    return this.#step >= this.#total && this.#exams.lastStep === this.#step
   }
 
   #fail(text: string): void {

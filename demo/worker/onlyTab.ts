@@ -13,7 +13,10 @@ export function becomeOnlyTab(): Promise<void> {
       resolve()
       return new Promise<never>(() => {})
     }
-    navigator.locks.request('fmae-studio', { signal: AbortSignal.timeout(LEAVING_MS) }, held).catch(() => {
+    const signal = AbortSignal.timeout(LEAVING_MS)
+    navigator.locks.request('fmae-studio', { signal }, held).catch((error: DOMException) => {
+      // A browser that refuses locks gives the page no storage either: nothing is written twice.
+      if (error.name === 'SecurityError') return resolve()
       const text =
         'This page is open in another tab, which keeps the runs: train there, or close that tab and load this one again.'
       reject(new UserError(text))
