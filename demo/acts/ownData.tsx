@@ -112,9 +112,9 @@ function Format() {
           face, cut out roughly square, as act 3 does it.
         </li>
         <li>
-          With them, not in a folder below, a <code>labels.jsonl</code>, one line a picture: enough for
-          fine-tuning too. <code>AUs</code> are the action units that are present. Pictures without a{' '}
-          <code>subject</code> are left out of it.
+          At the top of the folder a <code>labels.jsonl</code>, one line a picture: enough for fine-tuning
+          too. <code>AUs</code> are the action units that are present. Pictures without a <code>subject</code>{' '}
+          are left out of it.
         </li>
         <li>Or WebDataset shards (.tar, .tar.gz), with the same fields in a .json beside each picture.</li>
       </ul>
