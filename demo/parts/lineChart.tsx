@@ -69,7 +69,8 @@ export function LineChart({ title, x, y, series, data, height = 220, dots = fals
           label,
           stroke: colour(tone),
           width: 1.75,
-          points: { show: dots && !dash, size: 5 },
+          // A single value makes no line.
+          points: { show: (plot: uPlot) => (dots && !dash) || plot.data[0].length === 1, size: 5 },
           spanGaps: true,
           ...(dash ? { dash: [...dash] } : {}),
         })),
