@@ -1,4 +1,5 @@
-import { z } from 'zod'
+import * as z from 'zod'
+import { vitShape } from '../src/train/vitShape.js'
 
 // What page and worker say to each other. The page calls methods of `Studio` (worker/studio.ts) through comlink; the worker tells of
 // its own accord by these events.
@@ -158,15 +159,7 @@ export const fineTuneDefaultSettings: FineTuneSettings = {
 
 /** Settings of a pair of classifiers, and where both start. */
 export const fineTunePlanSchema = fineTuneSettingsSchema.extend({
-  encoder: z.object({
-    imageSize: count,
-    patchSize: count,
-    width: count,
-    depth: count,
-    heads: count,
-    mlpRatio: z.number().positive(),
-    layerNormEps: z.number().positive(),
-  }),
+  encoder: z.object(vitShape),
   /** Step of act 1 that the encoder was taken at; null if it starts at random. */
   pretrainStep: z.int().nonnegative().nullable(),
 })

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
-import { Choice, Figure, RunButtons, Slider } from '../parts/controls.js'
+import { Choice, Figure, LearningRate, RunButtons, Settings, Slider } from '../parts/controls.js'
 import { ExamCharts, ExamTable } from '../parts/exams.js'
 import { FeatureMaps } from '../parts/featureMap.js'
 import { GradientReversalFigure } from '../parts/gradientReversalFigure.js'
@@ -97,8 +97,7 @@ interface FormProps {
 function SettingsForm({ settings, fixed, change }: FormProps) {
   const set = (part: Partial<FineTuneSettings>) => change({ ...settings, ...part })
   return (
-    <fieldset disabled={fixed}>
-      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
+    <Settings fixed={fixed}>
       <Slider
         label="λ, strength of forgetting"
         value={settings.lambda}
@@ -114,14 +113,11 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
         among={[8, 16, 32, 64]}
         change={(batchSize) => set({ batchSize })}
       />
-      <Slider
-        label="Learning rate"
-        value={Math.log10(settings.baseLearningRate)}
+      <LearningRate
+        value={settings.baseLearningRate}
         min={-3}
         max={-1}
-        step={0.1}
-        text={(value) => (10 ** value).toPrecision(2)}
-        change={(value) => set({ baseLearningRate: 10 ** value })}
+        change={(baseLearningRate) => set({ baseLearningRate })}
       />
       <Choice
         label="Epochs"
@@ -129,7 +125,7 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
         among={[1, 2, 4, 8, 16]}
         change={(epochs) => set({ epochs })}
       />
-    </fieldset>
+    </Settings>
   )
 }
 

@@ -1,4 +1,4 @@
-import { auName } from './auNames.js'
+import { auName } from '../../src/train/data/actionUnits.js'
 
 interface Props {
   readonly aus: readonly number[]

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import type { JobStatus } from '../protocol.js'
 
 interface SliderProps {
@@ -64,6 +65,44 @@ export function Choice({ label, value, among, disabled = false, change }: Choice
         ))}
       </select>
     </label>
+  )
+}
+
+interface SettingsProps {
+  /** A run that has begun keeps its settings. */
+  readonly fixed: boolean
+  readonly children: ComponentChildren
+}
+
+export function Settings({ fixed, children }: SettingsProps) {
+  return (
+    <fieldset disabled={fixed}>
+      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
+      {children}
+    </fieldset>
+  )
+}
+
+interface LearningRateProps {
+  readonly value: number
+  /** Powers of ten at the ends. */
+  readonly min: number
+  readonly max: number
+  readonly change: (value: number) => void
+}
+
+/** A slider whose steps are factors. */
+export function LearningRate({ value, min, max, change }: LearningRateProps) {
+  return (
+    <Slider
+      label="Learning rate"
+      value={Math.log10(value)}
+      min={min}
+      max={max}
+      step={0.1}
+      text={(power) => (10 ** power).toPrecision(2)}
+      change={(power) => change(10 ** power)}
+    />
   )
 }
 

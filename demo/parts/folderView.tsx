@@ -1,5 +1,5 @@
+import { auName } from '../../src/train/data/actionUnits.js'
 import type { FolderSummary } from '../protocol.js'
-import { auName } from './auNames.js'
 import { Figure } from './controls.js'
 import { Pixels } from './pixels.js'
 

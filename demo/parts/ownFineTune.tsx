@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { auName } from '../../src/train/data/actionUnits.js'
 import {
   type Evaluation,
   type FolderSummary,
@@ -9,9 +10,8 @@ import {
   ownFineTuneSettingsSchema,
 } from '../protocol.js'
 import { useStudio } from '../studioLink.js'
-import { auName } from './auNames.js'
 import type { Commands } from './commands.js'
-import { Choice, Slider } from './controls.js'
+import { Choice, LearningRate, Settings, Slider } from './controls.js'
 import type { JobView } from './jobState.js'
 import { LineChart } from './lineChart.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
@@ -115,8 +115,7 @@ interface FormProps {
 function Form({ settings, fixed, change }: FormProps) {
   const set = (part: Partial<OwnFineTuneSettings>) => change({ ...settings, ...part })
   return (
-    <fieldset disabled={fixed}>
-      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
+    <Settings fixed={fixed}>
       <Slider
         label="λ, strength of forgetting who it is"
         value={settings.lambda}
@@ -132,17 +131,14 @@ function Form({ settings, fixed, change }: FormProps) {
         among={BATCHES}
         change={(batchSize) => set({ batchSize })}
       />
-      <Slider
-        label="Learning rate"
-        value={Math.log10(settings.baseLearningRate)}
+      <LearningRate
+        value={settings.baseLearningRate}
         min={-3}
         max={-1}
-        step={0.1}
-        text={(value) => (10 ** value).toPrecision(2)}
-        change={(value) => set({ baseLearningRate: 10 ** value })}
+        change={(baseLearningRate) => set({ baseLearningRate })}
       />
       <Choice label="Epochs" value={settings.epochs} among={EPOCHS} change={(epochs) => set({ epochs })} />
-    </fieldset>
+    </Settings>
   )
 }
 

@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks'
 import type { PretrainSettings } from '../protocol.js'
-import { Choice, Figure, Slider } from './controls.js'
+import { Choice, Figure, LearningRate, Settings, Slider } from './controls.js'
 import type { JobView } from './jobState.js'
 import { LineChart } from './lineChart.js'
 import { Pixels } from './pixels.js'
@@ -19,8 +19,7 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
   const set = (part: Partial<PretrainSettings>) => change({ ...settings, ...part })
   const patch = (value: number) => set({ patchSize: value as PretrainSettings['patchSize'] })
   return (
-    <fieldset disabled={fixed}>
-      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
+    <Settings fixed={fixed}>
       <Slider
         label="Hidden share of a face"
         value={settings.maskRatio}
@@ -49,14 +48,11 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
         among={batches}
         change={(batchSize) => set({ batchSize })}
       />
-      <Slider
-        label="Learning rate"
-        value={Math.log10(settings.baseLearningRate)}
+      <LearningRate
+        value={settings.baseLearningRate}
         min={-4}
         max={-1.5}
-        step={0.1}
-        text={(value) => (10 ** value).toPrecision(2)}
-        change={(value) => set({ baseLearningRate: 10 ** value })}
+        change={(baseLearningRate) => set({ baseLearningRate })}
       />
       <Choice
         label="Epochs"
@@ -64,7 +60,7 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
         among={epochs}
         change={(number) => set({ epochs: number })}
       />
-    </fieldset>
+    </Settings>
   )
 }
 

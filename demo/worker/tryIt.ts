@@ -14,6 +14,7 @@ import { loadAll } from '../../src/train/checkpoint/trainingState.js'
 import { type Standardisation, standardise } from '../../src/train/data/standardise.js'
 import { UserError } from '../../src/train/errors.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
+import { sigmoid } from '../../src/train/metrics/actionUnitMetrics.js'
 import type { JobName } from '../protocol.js'
 
 /** A run of the page, or the model of a file that was dropped. */
@@ -104,7 +105,7 @@ export class TryIt {
     try {
       const logits = model instanceof AuClassifier ? readAuLogits(model, images) : new Float32Array(0)
       const attention = attentionMap(model, images)
-      const probabilities = (await logits).map((logit) => 1 / (1 + Math.exp(-logit)))
+      const probabilities = (await logits).map(sigmoid)
       return { probabilities, attention: await attention }
     } finally {
       images.dispose()

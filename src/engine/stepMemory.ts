@@ -1,11 +1,7 @@
 import { bindingLimitError } from './errors.js'
+import type { PooledBuffer } from './memory.js'
 import type { MemoryPlan } from './memoryPlan.js'
 import type { Runtime } from './runtime.js'
-
-interface Held {
-  readonly buffer: GPUBuffer
-  readonly id: number
-}
 
 /**
  * The buffers of recorded steps that take turns, such as the micro-batches of one optimiser step: none needs what another left, so
@@ -13,7 +9,7 @@ interface Held {
  */
 export class StepMemory {
   readonly #sizes: number[] = []
-  #held: Held[] | null = null
+  #held: PooledBuffer[] | null = null
 
   constructor(readonly runtime: Runtime) {}
 
@@ -30,7 +26,7 @@ export class StepMemory {
   }
 
   /** The buffers, taken from the device the first time. */
-  take(): readonly Held[] {
+  take(): readonly PooledBuffer[] {
     const { memory } = this.runtime
     const largest = this.#sizes[0] ?? 0
     if (largest > memory.maxBindingBytes) throw bindingLimitError(largest, memory.maxBindingBytes)

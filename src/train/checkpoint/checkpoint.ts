@@ -3,6 +3,7 @@ import type { Choices } from '../../engine/tuner.js'
 import { checkFmaeConfig, checkVitConfig } from '../../model/config.js'
 import { UserError } from '../errors.js'
 import type { TrainingRun } from '../loop/trainingRun.js'
+import { vitShape } from '../vitShape.js'
 import { assertFinite, encodeSafetensors, type SafetensorsFile } from './safetensors.js'
 import { CHECKPOINT_FORMAT, collectTensors, restoreRun } from './trainingState.js'
 
@@ -103,15 +104,6 @@ const jsonText = z.string().transform((text, context): unknown => {
   }
 })
 const size = z.int().positive()
-const vitShape = {
-  imageSize: size,
-  patchSize: size,
-  width: size,
-  depth: size,
-  heads: size,
-  mlpRatio: z.number().positive(),
-  layerNormEps: z.number().positive(),
-}
 const fmaeShape = z.object({
   ...vitShape,
   decoderWidth: size,

@@ -1,3 +1,4 @@
+import { auName } from '../data/actionUnits.js'
 import { change, count, duration, percent, score, setting } from './format.js'
 import { type Html, html } from './html.js'
 import { runTitles } from './palette.js'
@@ -9,27 +10,6 @@ interface Row {
   readonly head: Html
   readonly cells: readonly string[]
   readonly best: boolean
-}
-
-/** What the Facial Action Coding System calls the units of BP4D and DISFA. */
-const unitNames: Readonly<Record<string, string>> = {
-  1: 'inner brow raiser',
-  2: 'outer brow raiser',
-  4: 'brow lowerer',
-  5: 'upper lid raiser',
-  6: 'cheek raiser',
-  7: 'lid tightener',
-  9: 'nose wrinkler',
-  10: 'upper lip raiser',
-  12: 'lip corner puller',
-  14: 'dimpler',
-  15: 'lip corner depressor',
-  17: 'chin raiser',
-  20: 'lip stretcher',
-  23: 'lip tightener',
-  24: 'lip pressor',
-  25: 'lips part',
-  26: 'jaw drop',
 }
 
 /** Means over the units, one column per run. Thresholds and gaps have no best: a run that learnt nothing has no gap. */
@@ -67,7 +47,7 @@ export function unitTable(
   const withRate = measure === 'f1PerAu'
   const rows = units.map((unit) => {
     const rate = prevalence[unit]
-    const name = unitNames[unit] ?? ''
+    const name = auName(Number(unit))
     const detail = withRate && rate !== undefined ? `${name}, ${percent(rate)}` : name
     return {
       head: html`AU ${unit} <small>${detail}</small>`,

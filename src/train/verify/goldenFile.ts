@@ -7,21 +7,12 @@ import {
 } from '../../model/config.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from '../checkpoint/safetensors.js'
 import { UserError } from '../errors.js'
+import { vitShape } from '../vitShape.js'
 
 const count = z.int().positive()
 
-const vitFields = {
-  imageSize: count,
-  patchSize: count,
-  width: count,
-  depth: count,
-  heads: count,
-  mlpRatio: z.number().positive(),
-  layerNormEps: z.number().positive(),
-}
-
 const fmaeSchema = z.object({
-  ...vitFields,
+  ...vitShape,
   decoderWidth: count,
   decoderDepth: count,
   decoderHeads: count,
@@ -30,7 +21,7 @@ const fmaeSchema = z.object({
 })
 
 const iatSchema = z.object({
-  ...vitFields,
+  ...vitShape,
   aus: count,
   subjects: z.int().nonnegative().default(0),
   lambda: z.number().nonnegative(),
