@@ -82,11 +82,10 @@ async function measureStep(
   await settleVariants(run, { tune: true, pinned: null, say: (line) => console.log(`${title}: ${line}`) })
   runtime.memory.resetPeak()
   const batch = await run.batches.next()
-  const work = new MicroBatches(run)
-  const counted = countingStep(run, work, batch)
-  const timing = summary(await timeWork(runtime, counted.step, effort))
-  const { dispatches, submits, hostMs, uploadMs } = counted.perStep()
-  const kernels = runtime.caps.timestampQuery ? await profile(runtime, counted.step, ceilings, effort) : null
+  const step = stepOf(run, new MicroBatches(run), batch)
+  const timing = summary(await timeWork(runtime, step, effort))
+  const { dispatches, submits, hostMs, uploadMs } = await hostCost(runtime, step, timing.ms)
+  const kernels = runtime.caps.timestampQuery ? await profile(runtime, step, ceilings, effort) : null
   return {
     title: `${title}, ${kind === 'pretraining' ? 'pretraining' : 'fine-tuning'}`,
     batch: run.settings.batchSize,
@@ -113,34 +112,43 @@ function minimumOf({ kind, config }: StepCase, batch: number): number {
   return parameterBytes(classifierParameters(classifier)) + keptInFineTuning(classifier, batch)
 }
 
-/** One step as `trainLoop` does it, and what it cost the host. */
-function countingStep(run: TrainingRun, work: MicroBatches, batch: Batch) {
-  const { counters } = run.runtime
-  const each: { dispatches: number; submits: number; hostMs: number; uploadMs: number }[] = []
+/** One step as `trainLoop` does it; returns how many milliseconds the upload of the batch took the host. */
+function stepOf(run: TrainingRun, work: MicroBatches, batch: Batch): () => number {
+  return () => {
+    run.optimizer.prepare(1e-3)
+    run.random.setStep(run.optimizer.stepCount)
+    const start = performance.now()
+    run.upload(batch)
+    const uploadMs = performance.now() - start
+    work.queue({ first: true, last: true }, () => undefined)
+    run.runtime.flush()
+    return uploadMs
+  }
+}
+
+/** As many as `trainLoop` may queue before it waits. The first ones after a wait find cold caches. */
+const STEPS_IN_A_ROW = 25
+/** Steps of a big model take seconds each; fewer of them do. */
+const HOST_SECONDS = 30
+
+/** What a step costs the host in the steady state: medians of steps queued one after the other. */
+async function hostCost(runtime: Runtime, step: () => number, stepMs: number) {
+  const { counters } = runtime
+  const steps = Math.max(7, Math.min(STEPS_IN_A_ROW, Math.floor((1000 * HOST_SECONDS) / stepMs)))
+  const each = Array.from({ length: steps }, () => {
+    const before = { ...counters }
+    const start = performance.now()
+    const uploadMs = step()
+    const hostMs = performance.now() - start
+    const dispatches = counters.dispatches - before.dispatches
+    return { dispatches, submits: counters.submits - before.submits, hostMs, uploadMs }
+  })
+  await runtime.device.queue.onSubmittedWorkDone()
   return {
-    step() {
-      const before = { ...counters }
-      const start = performance.now()
-      run.optimizer.prepare(1e-3)
-      run.random.setStep(run.optimizer.stepCount)
-      const uploadStart = performance.now()
-      run.upload(batch)
-      const uploadMs = performance.now() - uploadStart
-      work.queue({ first: true, last: true }, () => undefined)
-      run.runtime.flush()
-      const hostMs = performance.now() - start
-      const dispatches = counters.dispatches - before.dispatches
-      each.push({ dispatches, submits: counters.submits - before.submits, hostMs, uploadMs })
-    },
-    /** Medians: the first step compiles, and hands its kernels over one by one. */
-    perStep() {
-      return {
-        dispatches: median(each.map(({ dispatches }) => dispatches)),
-        submits: median(each.map(({ submits }) => submits)),
-        hostMs: median(each.map(({ hostMs }) => hostMs)),
-        uploadMs: median(each.map(({ uploadMs }) => uploadMs)),
-      }
-    },
+    dispatches: median(each.map(({ dispatches }) => dispatches)),
+    submits: median(each.map(({ submits }) => submits)),
+    hostMs: median(each.map(({ hostMs }) => hostMs)),
+    uploadMs: median(each.map(({ uploadMs }) => uploadMs)),
   }
 }
 

@@ -34,8 +34,8 @@ export class Runtime {
   sentinel: Sentinel | null = null
   /** Which kernel variants run on this adapter. */
   readonly variants: VariantTable
-  /** Dispatches and submits since the start. */
-  readonly counters = { dispatches: 0, submits: 0 }
+  /** Since the start. */
+  readonly counters = { dispatches: 0, submits: 0, uploadedBytes: 0 }
   /** Scalar 1: the gradient of a loss with respect to itself. */
   readonly one: Tensor
 
@@ -47,6 +47,8 @@ export class Runtime {
   #queued = 0
   #failure: DeviceError | null = null
   #closed = false
+  /** Of the bytes uploaded, those that queued work surely no longer needs. */
+  #uploadedBytesDone = 0
 
   constructor(
     readonly device: GPUDevice,
@@ -104,6 +106,7 @@ export class Runtime {
       array.byteOffset,
       array.byteLength,
     )
+    this.counters.uploadedBytes += array.byteLength
   }
 
   clear(tensor: Tensor): void {
@@ -264,13 +267,19 @@ export class Runtime {
     this.#outsidePass().copyBufferToBuffer(buffer!, byteOffset, staging.buffer, 0, byteLength)
     this.flush()
     this.#throwFailure()
-    const { dispatches } = this.counters
+    const { dispatches, uploadedBytes } = this.counters
     await this.#patience.wait(dispatches, tensor.storage)
     const bytes = await this.#readback.read(staging, byteLength).catch((error) => this.#throwReason(error))
     const idle = this.counters.dispatches === dispatches
     this.#patience.done(dispatches, this.#pipelines.size, tensor.storage, idle)
+    this.#uploadedBytesDone = uploadedBytes
     this.#throwFailure()
     return bytes
+  }
+
+  /** Bytes that WebGPU may hold copies of: uploaded since the last thing that was read, for work still under way. */
+  get uploadsUnderWay(): number {
+    return this.counters.uploadedBytes - this.#uploadedBytesDone
   }
 
   /** Waits until the device has done all queued work. */

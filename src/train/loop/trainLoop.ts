@@ -10,6 +10,8 @@ import type { TrainingRun } from './trainingRun.js'
 /** How many steps' losses are read from the device at a time, at most; fewer where they take longer than SECONDS. */
 const STEPS_PER_READ = 25
 const SECONDS_PER_READ = 2
+/** Batches of queued steps are held in memory by WebGPU: beyond this the device is waited for. */
+const MOST_UPLOADS_UNDER_WAY = 512 * 2 ** 20
 /** Signals and timers get their turn at least this often. */
 const TURN_MS = 50
 
@@ -100,7 +102,9 @@ async function oneStep(
   optimizer.prepare(learningRate, accumulation)
   seek(batches, { epoch: Math.floor(step / perEpoch), position: (step % perEpoch) * accumulation })
   for (let micro = 0; micro < accumulation; micro++) {
-    run.upload(await batches.next())
+    const batch = await batches.next()
+    if (runtime.uploadsUnderWay + batch.images.byteLength > MOST_UPLOADS_UNDER_WAY) await runtime.finish()
+    run.upload(batch)
     random.setStep(step * accumulation + micro)
     const last = micro === accumulation - 1
     microBatches.queue({ first: micro === 0, last }, (losses) => {
