@@ -29,7 +29,6 @@ import type { StoredType } from './stored.js'
 /** Features of all rows' sums that a lane may have: 17 rows of d = 64 for keys. More would not compile in time. */
 const featuresPerLane = 272
 const mostRows = 17
-const mostGroups = 3
 
 /** Lays out a kernel that keeps `sums` sums per row. */
 export function subgroupPlan(
@@ -44,7 +43,9 @@ export function subgroupPlan(
   const fitting = Math.max(1, Math.min(mostRows, Math.floor(featuresPerLane / (sums * width * slots))))
   const few = tokens <= lanes
   const rows = few ? Math.min(fitting, lanes) : fitting
-  const others = few ? lanes : mostGroups * lanes
+  // Keys of wide heads: a third group costs a fifth more to compile and wins nothing.
+  const groups = sums > 1 && slots > 1 ? 2 : 3
+  const others = few ? lanes : groups * lanes
   return { variant: 'subgroup', stored, width, lanes, slots, rows, others }
 }
 
@@ -202,17 +203,15 @@ function storeRows(
 `
 }
 
-function storePieces(
-  { slots, lanes }: AttentionPlan,
-  buffer: string,
-  start: string,
-  value: (slot: number) => string,
-) {
-  return each(
-    slots,
-    (s) =>
-      `if (lane + ${s * lanes}u < params.pieces) { ${buffer}[${start}(block, row) + piece${s}] = StoredPiece(${value(s)}); }`,
-  )
+/** WGSL that stores this lane's pieces of row 0's sum: the piece at hand moves down to slot 0, where \`value\` takes it. */
+function storePieces(plan: AttentionPlan, buffer: string, start: string, name: string, value: string) {
+  const { slots, lanes } = counts(plan)
+  return wgsl`
+    for (var piece = lane; piece < params.pieces; piece += ${lanes}u) {
+      ${buffer}[${start}(block, row) + piece] = StoredPiece(${value});
+      ${each(slots - 1, (s) => `${name}0_${s} = ${name}0_${s + 1};`)}
+    }
+`
 }
 
 /** Maximum and sum over all lanes, in every lane: a butterfly. */
@@ -251,9 +250,12 @@ export function forwardSubgroup(plan: AttentionPlan): string {
   const probability = (r: number) => `s${r}_0 = exp2(s${r}_0 - largest${r}); total${r} += s${r}_0;`
   const scores = { name: 's', load: 'loadQkv', row: 'queryStart', loadOther: 'loadQkv', other: 'keyStart' }
   const sums = { name: 'sum', weight: 's', load: 'loadQkv', start: 'valueStart' }
+  // Written out: in the loop that backward has, forward would take up to a tenth longer.
+  const storePiece = (s: number) =>
+    `if (lane + ${s * plan.lanes}u < params.pieces) { out[outStart(block, row) + piece${s}] = StoredPiece(sum0_${s} / total); }`
   const store = wgsl`
     let total = sumOverLanes(total0);
-    ${storePieces(plan, 'out', 'outStart', (s) => `sum0_${s} / total`)}
+    ${each(plan.slots, storePiece)}
     if (lane == 0u) { logSumExp[perToken(block, row)] = (largest0 + log2(total)) / log2e; }
 `
   return wgsl`
@@ -293,7 +295,7 @@ export function backwardQueriesSubgroup(plan: AttentionPlan): string {
       let rowDelta = subgroupShuffle(delta${Math.floor(r / lanes)}, ${r % lanes}u);
       s${r}_0 = select(0.0, exp2(scale * s${r}_0 - rowLogSumExp) * (dP${r}_0 - rowDelta), exists);
     }`
-  const store = storePieces(plan, 'dqkv', 'queryStart', (s) => `params.scoreScale * dQuery0_${s}`)
+  const store = storePieces(plan, 'dqkv', 'queryStart', 'dQuery', 'params.scoreScale * dQuery0_0')
   return wgsl`
 ${attentionPrelude(plan)}
 @group(0) @binding(0) var<storage, read> qkv: array<${loadedPiece(plan)}>;
@@ -308,16 +310,19 @@ ${loaders(plan, { loadQkv: 'qkv', loadOut: 'out', loadDOut: 'dOut' })}
 ${entryPoint}
   ${owned(plan)}
   let scale = params.scoreScale * log2e;
-  ${each(
-    rowVectors,
-    (v) => `
-  let row${v} = min(block.firstRow + ${v * lanes}u + lane, lastToken);
-  let logSumExp${v} = logSumExp[perToken(block, row${v})];
-  let out${v} = outStart(block, row${v});
-  var delta${v} = 0.0;
-  for (var i = 0u; i < params.pieces; i++) { delta${v} = dotAdd(loadOut(out${v} + i), loadDOut(out${v} + i), delta${v}); }
-  if (block.firstRow + ${v * lanes}u + lane < endRow) { delta[perToken(block, row${v})] = delta${v}; }`,
-  )}
+  ${each(rowVectors, (v) => `var logSumExp${v} = 0.0; var delta${v} = 0.0;`)}
+  // Vectors of rows move down by one, and the last is loaded.
+  for (var start = block.firstRow; start < block.firstRow + rows; start += ${lanes}u) {
+    ${each(rowVectors - 1, (v) => `logSumExp${v} = logSumExp${v + 1}; delta${v} = delta${v + 1};`)}
+    let token = start + lane;
+    let row = min(token, lastToken);
+    let rowOut = outStart(block, row);
+    var sum = 0.0;
+    for (var i = 0u; i < params.pieces; i++) { sum = dotAdd(loadOut(rowOut + i), loadDOut(rowOut + i), sum); }
+    logSumExp${rowVectors - 1} = logSumExp[perToken(block, row)];
+    delta${rowVectors - 1} = sum;
+    if (token < endRow) { delta[perToken(block, row)] = sum; }
+  }
   ${sumsStart(plan, ['dQuery'])}
   for (var first = 0u; first < params.tokens; first += others) {
     ${othersOfLane(plan)}
@@ -352,8 +357,8 @@ export function backwardKeysSubgroup(plan: AttentionPlan): string {
     { name: 'dValue', weight: 's', load: 'loadDOut', start: 'outStart' },
   ]
   const store = wgsl`
-    ${storePieces(plan, 'dqkv', 'keyStart', (s) => `params.scoreScale * dKey0_${s}`)}
-    ${storePieces(plan, 'dqkv', 'valueStart', (s) => `dValue0_${s}`)}
+    ${storePieces(plan, 'dqkv', 'keyStart', 'dKey', 'params.scoreScale * dKey0_0')}
+    ${storePieces(plan, 'dqkv', 'valueStart', 'dValue', 'dValue0_0')}
 `
   return wgsl`
 ${attentionPrelude(plan)}

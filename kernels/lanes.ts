@@ -46,3 +46,11 @@ fn maxLanes(slot: u32, lane: u32, value: f32) -> f32 {
 export function rowLanes(caps: KernelCaps): number {
   return caps.software ? 8 : 64
 }
+
+/**
+ * Lanes for the one workgroup that adds up what others have left. The work is small; on a software adapter the loops over 256 lanes,
+ * which its compiler unrolls, took longer to compile than any other kernel of their size.
+ */
+export function finishLanes(caps: KernelCaps): number {
+  return caps.software ? 8 : 256
+}

@@ -12,11 +12,9 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
-import { lanesWgsl, rowLanes } from './lanes.js'
+import { finishLanes, lanesWgsl, rowLanes } from './lanes.js'
 
 const workgroupSize = 64
-const finishLanes = 256
-
 const entryArguments = /* wgsl */ `
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,
@@ -239,29 +237,30 @@ fn main(${entryArguments}) {
 // ---- second stage ----
 
 /** loss = Σ partials / divisor. Bindings: partials [count], loss [1]. */
-export function finishMean(_caps: KernelCaps, count: number, divisor: number): Kernel {
+export function finishMean(caps: KernelCaps, count: number, divisor: number): Kernel {
+  const lanes = finishLanes(caps)
   return {
     name: 'finishMean',
-    key: 'finishMean',
+    key: `finishMean/${lanes}`,
     bindings: ['read', 'write'],
     params: [count, f32(divisor)],
     workgroups: [1, 1, 1],
     cost: { flops: count, bytes: 4 * count },
-    code: finishMeanCode,
+    code: () => finishMeanCode(lanes),
   }
 }
 
-const finishMeanCode = () => wgsl`
+const finishMeanCode = (lanes: number) => wgsl`
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> loss: array<f32>;
 
 struct Params { count: u32, divisor: f32 }
 @group(0) @binding(2) var<uniform> params: Params;
-${lanesWgsl(finishLanes, 1)}
-@compute @workgroup_size(${finishLanes})
+${lanesWgsl(lanes, 1)}
+@compute @workgroup_size(${lanes})
 fn main(@builtin(local_invocation_index) lane: u32) {
   var laneSum = 0.0;
-  for (var index = lane; index < params.count; index += ${finishLanes}u) {
+  for (var index = lane; index < params.count; index += ${lanes}u) {
     laneSum += partials[index];
   }
   let total = sumLanes(0u, lane, laneSum);

@@ -17,10 +17,8 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
-import { lanesWgsl, rowLanes } from './lanes.js'
+import { finishLanes, lanesWgsl, rowLanes } from './lanes.js'
 import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
-
-const finishLanes = 256
 
 const entryArguments = /* wgsl */ `
   @builtin(workgroup_id) workgroup: vec3u,
@@ -244,19 +242,20 @@ fn main(${entryArguments}) {
  * loss = Σ rowLoss / Σ mask, and 1 / Σ mask for the backward; both 0 where nothing is masked.
  * Bindings: rowLoss [rows], mask [rows], loss [1], inverseMaskSum [1].
  */
-export function finishMasked(_caps: KernelCaps, rows: number): Kernel {
+export function finishMasked(caps: KernelCaps, rows: number): Kernel {
+  const lanes = finishLanes(caps)
   return {
     name: 'finishMasked',
-    key: 'finishMasked',
+    key: `finishMasked/${lanes}`,
     bindings: ['read', 'read', 'write', 'write'],
     params: [rows],
     workgroups: [1, 1, 1],
     cost: { flops: 2 * rows, bytes: 8 * rows },
-    code: finishMaskedCode,
+    code: () => finishMaskedCode(lanes),
   }
 }
 
-const finishMaskedCode = () => wgsl`
+const finishMaskedCode = (lanes: number) => wgsl`
 @group(0) @binding(0) var<storage, read> rowLoss: array<f32>;
 @group(0) @binding(1) var<storage, read> mask: array<f32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
@@ -264,12 +263,12 @@ const finishMaskedCode = () => wgsl`
 
 struct Params { rows: u32 }
 @group(0) @binding(4) var<uniform> params: Params;
-${lanesWgsl(finishLanes, 2)}
-@compute @workgroup_size(${finishLanes})
+${lanesWgsl(lanes, 2)}
+@compute @workgroup_size(${lanes})
 fn main(@builtin(local_invocation_index) lane: u32) {
   var laneLoss = 0.0;
   var laneMask = 0.0;
-  for (var row = lane; row < params.rows; row += ${finishLanes}u) {
+  for (var row = lane; row < params.rows; row += ${lanes}u) {
     laneLoss += rowLoss[row];
     laneMask += mask[row];
   }

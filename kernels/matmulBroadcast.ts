@@ -20,7 +20,7 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import type { KernelCaps } from './kernel.js'
 import {
-  linearEpilogues,
+  commonEpilogues,
   type MatmulProduct,
   type MatmulSpec,
   type MatmulText,
@@ -49,16 +49,20 @@ export function broadcastText(caps: KernelCaps, product: MatmulProduct): MatmulT
   return {
     variant: 'broadcast',
     key: String(lanes),
-    epilogue: textEpilogue(product),
+    epilogue: textEpilogue(product, lanes),
     rows,
     columns,
     code: () => broadcastCode(product, lanes, groups),
   }
 }
 
-/** Forward products and gradients of inputs share a text. */
-function textEpilogue({ layout, epilogue }: MatmulProduct): TextEpilogue {
-  return layout === 'NN' && linearEpilogues.includes(epilogue) ? 'linear' : epilogue
+/**
+ * Forward products and gradients of inputs share a text. With 4 lanes (SwiftShader) the GELU has its own: in the common text it would cost
+ * all of them a tenth to a quarter of their speed.
+ */
+function textEpilogue({ layout, epilogue }: MatmulProduct, lanes: number): TextEpilogue {
+  const common = lanes < 8 ? 'linear' : 'linearOrGelu'
+  return layout === 'NN' && commonEpilogues[common].includes(epilogue) ? common : epilogue
 }
 
 function broadcastCode(product: MatmulProduct, lanes: number, groups: number): string {
@@ -66,7 +70,7 @@ function broadcastCode(product: MatmulProduct, lanes: number, groups: number): s
   const band = product.layout === 'TN' ? rows : 8
   const mainLoop = product.layout === 'TN' ? loopTN(product, lanes, groups) : loopNN(lanes, groups)
   return wgsl`
-${productPrelude({ ...product, epilogue: textEpilogue(product) }, { a: 4, b: 4, c: 4 }, ['enable subgroups;'])}
+${productPrelude({ ...product, epilogue: textEpilogue(product, lanes) }, { a: 4, b: 4, c: 4 }, ['enable subgroups;'])}
 @compute @workgroup_size(${lanes})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,

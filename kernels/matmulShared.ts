@@ -28,10 +28,12 @@ export type MatmulLayout = 'NN' | 'NT' | 'TN'
 export type MatmulEpilogue = 'none' | 'bias' | 'biasGelu' | 'residual' | 'accumulate' | 'rowSums'
 
 /**
- * An epilogue as a text has it. `linear` does none, bias and residual, as the uniform `added` says: a CPU driver takes as long to compile a
+ * An epilogue as a text has it. `linear` and `linearOrGelu` do several, the uniform `step` says which: a CPU driver takes as long to compile a
  * product's text as to run hundreds of products.
  */
-export type TextEpilogue = MatmulEpilogue | 'linear'
+export type TextEpilogue = MatmulEpilogue | CommonText
+
+type CommonText = 'linear' | 'linearOrGelu'
 
 /** How A, B and C lie in memory. A bias and row sums are f32 always, a residual and a pre-activation are as C. */
 export interface StoredTypes {
@@ -91,20 +93,33 @@ export function productKernel(product: MatmulProduct, text: MatmulText): Kernel 
     name: name(epilogue),
     key: `${name(inText)}/${text.key}`,
     bindings: bindingsOf(inText),
-    params: inText === 'linear' ? [...sizes, linearEpilogues.indexOf(epilogue)] : sizes,
+    params: [...sizes, ...stepOf(inText, epilogue)],
     workgroups: flatGrid(workgroups, 1),
     cost: productCost(product),
     code: text.code,
   }
 }
 
-/** What the text epilogue `linear` can do; the place here is its uniform `added`. */
-export const linearEpilogues: readonly MatmulEpilogue[] = ['none', 'bias', 'residual']
+/** What the texts with several epilogues can do; the place here is their uniform `step`. */
+export const commonEpilogues: Readonly<Record<CommonText, readonly MatmulEpilogue[]>> = {
+  linear: ['none', 'bias', 'residual'],
+  linearOrGelu: ['none', 'bias', 'residual', 'biasGelu'],
+}
 
-/** a, b; then bias, residual or pre-activation, row sums; then c. */
+/** The values of the uniform `step`, if the text has it. */
+function stepOf(text: TextEpilogue, epilogue: MatmulEpilogue): number[] {
+  return isCommon(text) ? [commonEpilogues[text].indexOf(epilogue)] : []
+}
+
+function isCommon(text: TextEpilogue): text is CommonText {
+  return text in commonEpilogues
+}
+
+/** a, b; then bias, residual, pre-activation, row sums; then c. */
 function bindingsOf(epilogue: TextEpilogue): readonly Access[] {
   const between: Record<TextEpilogue, readonly Access[]> = {
     linear: ['read', 'read'],
+    linearOrGelu: ['read', 'read', 'write'],
     none: [],
     accumulate: [],
     bias: ['read'],
@@ -144,10 +159,10 @@ export function productPrelude(
   directives: readonly string[] = [],
 ): string {
   const half = Object.values(stored).includes('f16')
-  const isLinear = epilogue === 'linear'
-  const hasBias = isLinear || epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
-  const hasResidual = isLinear || epilogue === 'residual'
-  const hasGelu = epilogue === 'biasGelu'
+  const hasStep = isCommon(epilogue)
+  const hasBias = hasStep || epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
+  const hasResidual = hasStep || epilogue === 'residual'
+  const hasGelu = epilogue === 'linearOrGelu' || epilogue === 'biasGelu'
   const hasRowSums = epilogue === 'rowSums'
   const c = bindingsOf(epilogue).length - 1
   return wgsl`
@@ -165,7 +180,7 @@ ${storedAlias('C', stored.c, widths.c)}
 @group(0) @binding(3) var<storage, read> residual: array<StoredC>;
 #endif
 #if ${hasGelu}
-@group(0) @binding(3) var<storage, read_write> preActivation: array<StoredC>;
+@group(0) @binding(${c - 1}) var<storage, read_write> preActivation: array<StoredC>;
 #endif
 #if ${hasRowSums}
 @group(0) @binding(2) var<storage, read_write> rowSums: array<ValueA>;
@@ -181,8 +196,8 @@ struct Params {
   splits: u32,
   kPerSplit: u32,
   workgroups: u32,
-#if ${isLinear}
-  added: u32,
+#if ${hasStep}
+  step: u32,
 #endif
 }
 @group(0) @binding(${c + 1}) var<uniform> params: Params;
@@ -192,16 +207,28 @@ ${partOfWgsl}
 ${erfWgsl}
 #endif
 
+#if ${hasGelu}
+fn gelu(z: ValueC) -> ValueC {
+  return ${widths.c === 4 ? 'vec4f(geluExact(z.x), geluExact(z.y), geluExact(z.z), geluExact(z.w))' : 'geluExact(z)'};
+}
+#endif
+
 fn storeResult(index: u32, column: u32, value: ValueC) {
+  #if ${hasStep}
+  var result = value;
+  if (params.step > 0u) { result += bias[column]; }
+  if (params.step == 2u) { result += valueC(residual[index]); }
   #if ${hasGelu}
+  if (params.step == 3u) {
+    preActivation[index] = storedC(result);
+    result = gelu(result);
+  }
+  #endif
+  c[index] = storedC(result);
+  #elif ${hasGelu}
   let z = value + bias[column];
   preActivation[index] = storedC(z);
-  c[index] = storedC(${widths.c === 4 ? 'vec4f(geluExact(z.x), geluExact(z.y), geluExact(z.z), geluExact(z.w))' : 'geluExact(z)'});
-  #elif ${isLinear}
-  var sum = value;
-  if (params.added > 0u) { sum += bias[column]; }
-  if (params.added > 1u) { sum += valueC(residual[index]); }
-  c[index] = storedC(sum);
+  c[index] = storedC(gelu(z));
   #elif ${hasResidual}
   c[index] = storedC(valueC(residual[index]) + (value + bias[column]));
   #elif ${hasBias}

@@ -12,11 +12,9 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { adamwScalarsWgsl, clipWgsl } from './adamw.js'
 import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
-import { lanesWgsl } from './lanes.js'
+import { finishLanes, lanesWgsl } from './lanes.js'
 
 const workgroupSize = 64
-const finishLanes = 256
-
 /** How many partial sums stage 1 writes for a chunk of `count` elements: enough invocations to fill the adapter. */
 export function squaredNormPartials(caps: KernelCaps, count: number): number {
   return Math.min(caps.software ? 1024 : 65536, Math.ceil(count / 64))
@@ -70,19 +68,20 @@ fn main(
  * Stage 2. Bindings: partials f32 [count], scalars (see `adamwScalars` in adamw.ts: gradientMultiplier and maxNorm are
  * read), clip f32 [3] = (norm before clipping, factor, 1 if the norm is not finite else 0).
  */
-export function clipFactorKernel(_caps: KernelCaps, count: number): Kernel {
+export function clipFactorKernel(caps: KernelCaps, count: number): Kernel {
+  const lanes = finishLanes(caps)
   return {
     name: 'clipFactor',
-    key: 'clipFactor',
+    key: `clipFactor/${lanes}`,
     bindings: ['read', 'read', 'write'],
     params: [count],
     workgroups: [1, 1, 1],
     cost: { flops: count, bytes: 4 * count },
-    code: clipFactorCode,
+    code: () => clipFactorCode(lanes),
   }
 }
 
-const clipFactorCode = () => wgsl`
+const clipFactorCode = (lanes: number) => wgsl`
 ${adamwScalarsWgsl}
 ${clipWgsl}
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
@@ -93,11 +92,11 @@ struct Params { count: u32 }
 @group(0) @binding(3) var<uniform> params: Params;
 
 const exponent = 0x7f800000u;
-${lanesWgsl(finishLanes, 1)}
-@compute @workgroup_size(${finishLanes})
+${lanesWgsl(lanes, 1)}
+@compute @workgroup_size(${lanes})
 fn main(@builtin(local_invocation_index) lane: u32) {
   var laneSum = 0.0;
-  for (var index = lane; index < params.count; index += ${finishLanes}u) {
+  for (var index = lane; index < params.count; index += ${lanes}u) {
     laneSum += partials[index];
   }
   let norm = scalars.gradientMultiplier * sqrt(sumLanes(0u, lane, laneSum));

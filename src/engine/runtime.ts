@@ -38,6 +38,8 @@ export class Runtime {
   readonly counters = { dispatches: 0, submits: 0, uploadedBytes: 0 }
   /** Scalar 1: the gradient of a loss with respect to itself. */
   readonly one: Tensor
+  /** Bound where a kernel has a result that is not wanted; four f32, never written. */
+  readonly unused: Tensor
 
   readonly #pipelines: PipelineCache
   readonly #readback: Readback
@@ -68,6 +70,7 @@ export class Runtime {
         this.#failure ??= new DeviceError(`the device was lost (${info.reason}): ${info.message}`)
     })
     this.one = this.tensor([1], [1])
+    this.unused = this.empty([4])
   }
 
   // ---- tensors ----

@@ -339,6 +339,7 @@ t.test('the classifiers of act 2 are offered, and Node evaluates what is downloa
   await fineTune.locator('.readings[data-state=paused]').waitFor({ timeout: 60_000 })
   await act.page.getByRole('tab', { name: 'Try it' }).click()
   const choice = act.area.getByRole('combobox', { name: 'Model' })
+  await choice.locator('option').nth(2).waitFor({ state: 'attached' })
   t.same(await choice.locator('option').allTextContents(), [
     'Act 2, λ = 1',
     'Act 2, λ = 0',

@@ -132,25 +132,29 @@ function splitProduct(
   parts.dispose()
 }
 
-/** What the kernel binds and this epilogue leaves alone is given b. */
+/** What the kernel binds and this epilogue leaves alone is given b where it is read, and a tensor of no use where it is written. */
 function dispatchProduct(kernel: Kernel, a: Tensor, b: Tensor, c: Tensor, epilogue: Epilogue): void {
-  const used = extraTensors(epilogue)
-  const unused = Array<Tensor>(kernel.bindings.length - 3 - used.length).fill(b)
-  c.runtime.dispatch(kernel, [a, b, ...used, ...unused, c])
+  const { runtime } = c
+  const { read, written } = extraTensors(epilogue)
+  const between = kernel.bindings
+    .slice(2, -1)
+    .map((access) => (access === 'read' ? (read.shift() ?? b) : (written.shift() ?? runtime.unused)))
+  runtime.dispatch(kernel, [a, b, ...between, c])
 }
 
-function extraTensors(epilogue: Epilogue): Tensor[] {
+/** In the order of the kernel's bindings. */
+function extraTensors(epilogue: Epilogue): { read: Tensor[]; written: Tensor[] } {
   switch (epilogue.kind) {
     case 'bias':
-      return [epilogue.bias]
+      return { read: [epilogue.bias], written: [] }
     case 'biasGelu':
-      return [epilogue.bias, epilogue.preActivation]
+      return { read: [epilogue.bias], written: [epilogue.preActivation] }
     case 'residual':
-      return [epilogue.bias, epilogue.residual]
+      return { read: [epilogue.bias, epilogue.residual], written: [] }
     case 'rowSums':
-      return [epilogue.sums]
+      return { read: [], written: [epilogue.sums] }
     default:
-      return []
+      return { read: [], written: [] }
   }
 }
 
