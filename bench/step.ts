@@ -128,13 +128,14 @@ function stepOf(run: TrainingRun, work: MicroBatches, batch: Batch): () => numbe
 
 /** As many as `trainLoop` may queue before it waits. The first ones after a wait find cold caches. */
 const STEPS_IN_A_ROW = 25
-/** Steps of a big model take seconds each; fewer of them do. */
+/** Steps of a big model take seconds each: no more than fit into this time, but enough for a median. */
 const HOST_SECONDS = 30
+const FEWEST_STEPS = 7
 
 /** What a step costs the host in the steady state: medians of steps queued one after the other. */
 async function hostCost(runtime: Runtime, step: () => number, stepMs: number) {
   const { counters } = runtime
-  const steps = Math.max(7, Math.min(STEPS_IN_A_ROW, Math.floor((1000 * HOST_SECONDS) / stepMs)))
+  const steps = Math.max(FEWEST_STEPS, Math.min(STEPS_IN_A_ROW, Math.floor((1000 * HOST_SECONDS) / stepMs)))
   const each = Array.from({ length: steps }, () => {
     const before = { ...counters }
     const start = performance.now()

@@ -11,7 +11,7 @@
  * Memory   registers only: rows × groups scores (twice in backward), rows × slots pieces of sums (twice for keys).
  * Numerics f32. Sums over others are serial; online softmax keeps maxima per row, and totals per row and lane until the end.
  * Compile  in proportion to the text, most for loads and stores: loops over pieces and others stay loops, finished rows are
- *          moved up to row 0 and stored by one statement.
+ *          moved up to row 0 and stored from there.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import {

@@ -15,6 +15,7 @@ import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from '
 import { finishLanes, lanesWgsl, rowLanes } from './lanes.js'
 
 const workgroupSize = 64
+
 const entryArguments = /* wgsl */ `
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,

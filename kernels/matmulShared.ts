@@ -76,7 +76,7 @@ const bandRows = 8
 
 /**
  * The kernel of a product. Bindings: a, b, what the epilogue reads and writes besides (`bindingsOf`), what the text binds and this epilogue
- * leaves alone (any tensor of at least four f32 serves), c.
+ * leaves alone (any tensor of at least four f32 serves; where it is written, one that is bound nowhere else), c.
  */
 export function productKernel(product: MatmulProduct, text: MatmulText): Kernel {
   const { batch, m, n, k, layout, epilogue, splits, stored } = product

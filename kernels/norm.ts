@@ -15,6 +15,7 @@ import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './ker
 import { finishLanes, lanesWgsl } from './lanes.js'
 
 const workgroupSize = 64
+
 /** How many partial sums stage 1 writes for a chunk of `count` elements: enough invocations to fill the adapter. */
 export function squaredNormPartials(caps: KernelCaps, count: number): number {
   return Math.min(caps.software ? 1024 : 65536, Math.ceil(count / 64))
