@@ -7,7 +7,7 @@ import { openDevice } from '../src/engine/device.js'
 import { describeError, UserError } from '../src/train/errors.js'
 import { measureCeilings } from './ceilings.js'
 import { availablePeers, ours, peerVersions, root } from './engines.js'
-import { measureFirstStep } from './firstStep.js'
+import { measureFirstSteps } from './firstStep.js'
 import { measureGrowth } from './growth.js'
 import { measureKernels } from './kernels.js'
 import { dozeWhileWaiting } from './peers/doze.mjs'
@@ -93,7 +93,7 @@ async function comparePeers(
   if (missing) console.log(`No peers from npm: ${missing}`)
   const engines = [ours, ...commands]
   if (wants('firstStep')) {
-    for (const command of engines) results.firstStep.push(await measureFirstStep(command))
+    results.firstStep = await measureFirstSteps(engines)
     printSection(results, 'firstStep')
   }
   if (wants('peers')) {

@@ -6,21 +6,53 @@ import { type EngineCommand, EngineProcess } from './engineProcess.js'
 import { trainingStep } from './peers.js'
 import { progress } from './progress.js'
 import type { FirstStepRow } from './schema.js'
+import { summary } from './timing.js'
 
-/** The cache is Mesa's, which lavapipe has; other drivers have their own ways, so that both times are warm there. */
-export async function measureFirstStep(command: EngineCommand): Promise<FirstStepRow> {
-  const engine = command.name
-  progress(`first step of ${engine}`)
+/** Of each engine, cold and warm. */
+const STARTS = 5
+
+interface Starts {
+  readonly command: EngineCommand
+  /** The engine's folder of compiled shaders. */
+  readonly folder: string
+  readonly cold: number[]
+  readonly warm: number[]
+  reason?: string
+}
+
+/** The engines start in turn, `STARTS` times, so that what slows the machine down for a while slows all of them. */
+export async function measureFirstSteps(commands: readonly EngineCommand[]): Promise<FirstStepRow[]> {
   const folder = await mkdtemp(join(tmpdir(), 'fmae-bench-shaders-'))
+  const engines: Starts[] = commands.map((command) => ({
+    command,
+    folder: join(folder, command.name),
+    cold: [],
+    warm: [],
+  }))
   try {
-    const cold = await timeToFirstStep(command, { MESA_SHADER_CACHE_DISABLE: 'true' })
-    const cached = { MESA_SHADER_CACHE_DISABLE: 'false', MESA_SHADER_CACHE_DIR: folder }
-    await timeToFirstStep(command, cached)
-    return { engine, coldMs: cold, warmMs: await timeToFirstStep(command, cached) }
-  } catch (error) {
-    return { engine, coldMs: null, warmMs: null, reason: (error as Error).message }
+    for (let round = 1; round <= STARTS; round++) {
+      progress(`first step, ${round} of ${STARTS}`)
+      for (const engine of engines) if (!engine.reason) await startColdAndWarm(engine)
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+  return engines.map(({ command, cold, warm, reason }) =>
+    reason
+      ? { engine: command.name, cold: null, warm: null, reason }
+      : { engine: command.name, cold: summary(cold), warm: summary(warm) },
+  )
+}
+
+/** The cache is Mesa's, which lavapipe has; other drivers have their own ways, so that both times are warm there. */
+async function startColdAndWarm(engine: Starts): Promise<void> {
+  const cached = { MESA_SHADER_CACHE_DISABLE: 'false', MESA_SHADER_CACHE_DIR: engine.folder }
+  try {
+    engine.cold.push(await timeToFirstStep(engine.command, { MESA_SHADER_CACHE_DISABLE: 'true' }))
+    if (engine.warm.length === 0) await timeToFirstStep(engine.command, cached)
+    engine.warm.push(await timeToFirstStep(engine.command, cached))
+  } catch (error) {
+    engine.reason = (error as Error).message
   }
 }
 

@@ -1,7 +1,7 @@
 /** The results as people read them: sections of tables, on the terminal and in bench/RESULTS.md. */
 import type { BenchResults, PeerRow } from './schema.js'
 import { figure, markdownTable, mebibytes, range, type Table, textTable } from './table.js'
-import { geometricMean } from './timing.js'
+import { geometricMean, type Timing } from './timing.js'
 
 type SectionName = 'ceilings' | 'kernels' | 'step' | 'growth' | 'firstStep' | 'peers'
 
@@ -53,7 +53,7 @@ const sections: Record<SectionName, (results: BenchResults) => Section> = {
     parts: [
       {
         head: ['engine', 'cold', 'warm'],
-        rows: firstStep.map(({ engine, coldMs, warmMs }) => [engine, seconds(coldMs), seconds(warmMs)]),
+        rows: firstStep.map(({ engine, cold, warm }) => [engine, seconds(cold), seconds(warm)]),
       },
       ...firstStep.flatMap(({ engine, reason }) => (reason ? [`${engine}: ${reason}`] : [])),
     ],
@@ -96,8 +96,10 @@ const sections: Record<SectionName, (results: BenchResults) => Section> = {
   }),
 }
 
-function seconds(ms: number | null): string {
-  return ms === null ? '–' : figure(ms / 1000)
+function seconds(timing: Timing | null): string {
+  if (timing === null) return '–'
+  const [low, high] = timing.spread
+  return `${figure(timing.ms / 1000)} (${range([low / 1000, high / 1000])})`
 }
 
 function peersSection({ peers }: BenchResults): Section {

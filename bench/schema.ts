@@ -3,6 +3,7 @@ import * as z from 'zod'
 
 const milliseconds = z.number().positive()
 const spread = z.tuple([milliseconds, milliseconds])
+const timing = z.object({ ms: milliseconds, spread })
 
 const kernelRow = z.object({
   /** `op`, or `op > kernel`. */
@@ -81,9 +82,9 @@ const growthSample = z.object({
 const firstStepRow = z.object({
   engine: z.string(),
   /** The driver's shader cache switched off. */
-  coldMs: milliseconds.nullable(),
+  cold: timing.nullable(),
   /** The driver's shader cache filled by a process before. */
-  warmMs: milliseconds.nullable(),
+  warm: timing.nullable(),
   /** Why there are no times. */
   reason: z.string().optional(),
 })

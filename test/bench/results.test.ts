@@ -38,8 +38,8 @@ const results = benchSchema.parse({
   ],
   peersMissing: null,
   firstStep: [
-    { engine: 'ours', coldMs: 4000, warmMs: 1250 },
-    { engine: 'tfjs', coldMs: null, warmMs: null, reason: 'its process ended without an answer' },
+    { engine: 'ours', cold: { ms: 4000, spread: [3900, 4500] }, warm: { ms: 1250, spread: [1200, 1300] } },
+    { engine: 'tfjs', cold: null, warm: null, reason: 'its process ended without an answer' },
   ],
   step: {
     nano: {
@@ -86,6 +86,13 @@ t.test('peers are compared by the faster of the two, and their means given', asy
   t.match(text, '- attention T 3: tfjs disagrees on out')
   t.match(text, '| tfjs | – | – |\n\ntfjs: its process ended without an answer')
 })
+
+t.test(
+  'the first step is given cold and warm, in seconds, each with its shortest and longest start',
+  async (t) => {
+    t.match(resultsMarkdown(results), '| ours | 4.00 (3.90–4.50) | 1.25 (1.20–1.30) |')
+  },
+)
 
 t.test('memory stands beside its minimum', async (t) => {
   t.match(resultsMarkdown(results), '| FMAE nano | 200 | 1 | 10.0 | 22.0 | 20.0 | 1.10 |')
