@@ -73,7 +73,8 @@ fn main(
   #endif
 
   ${sums.map((r) => `var sum${r} = vec4f();`).join('\n  ')}
-  let chunk = 4u * (subgroupSize / ${rows}u);
+  // Not 0 on a driver that runs below its least size: the loop would not end, and no check could refuse the result.
+  let chunk = max(4u, 4u * (subgroupSize / ${rows}u));
   for (var kChunk = part.kStart; kChunk < part.kEnd; kChunk += chunk) {
     #if ${layout === 'TN'}
     var held = valueA(a[startA + min(kChunk + fetchK, params.k - 1u) * (params.m / 4u)]);

@@ -1,13 +1,13 @@
 import './nodeVersion.mjs'
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { endWith, main, root, run } from './process.mjs'
 import { setup } from './setup.mjs'
 import { TapPoints } from './tapPoints.mjs'
 
-// `npm test [-- FILE…]`: set-up, lint, types, then every test, those that need no browser first. Ends with how many points passed in
+// `npm test [-- PATH…]`: set-up, lint, types, then every test, those that need no browser first. Ends with how many points passed in
 // Node and in a browser, and the line "N passed, N failed" (", N skipped" may follow), where N are test points; lint and
 // types are one each.
 
@@ -30,7 +30,7 @@ await main(async () => {
   if (files.length === 0) {
     for (const [name, [program, args]] of Object.entries(TOOLS)) await check(total, name, program, args)
     await runEachWhere(total)
-  } else await runTap(total, files)
+  } else await runTap(total, files.map(testsIn))
   for (const reason of new Set(total.skips)) console.log(`skipped: ${reason}`)
   const skipped = total.skips.length > 0 ? `, ${total.skips.length} skipped` : ''
   console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
@@ -57,8 +57,15 @@ async function runEachWhere(total) {
 
 function patterns(folders) {
   return folders
-    .filter((name) => existsSync(join(root, 'test', name)))
-    .map((name) => `test/${name}/**/*.test.ts`)
+    .map((name) => `test/${name}`)
+    .filter((path) => existsSync(resolve(root, path)))
+    .map(testsIn)
+}
+
+/** A folder stands for the tests in it; tap would take every file in it for one. */
+function testsIn(path) {
+  const folder = statSync(resolve(root, path), { throwIfNoEntry: false })?.isDirectory()
+  return folder ? `${path.replace(/\/+$/, '')}/**/*.test.ts` : path
 }
 
 function count(number) {

@@ -17,7 +17,7 @@ export function Badge({ description, software }: AdapterSummary) {
 export function Unavailable({ reason }: { readonly reason: string }) {
   return (
     <section class="unavailable" role="alert">
-      <h2>This browser cannot train here</h2>
+      <h2>This page cannot train here</h2>
       <p>{reason}</p>
     </section>
   )

@@ -26,11 +26,19 @@ export function fromHalf(half: number): number {
 }
 
 export function toHalves(values: ArrayLike<number>): Uint16Array {
-  return Uint16Array.from(values, toHalf)
+  const halves = new Uint16Array(values.length)
+  for (let i = 0; i < halves.length; i++) halves[i] = toHalf(values[i]!)
+  return halves
 }
 
+/** All that there are: looking them up is ten times as fast as computing them. */
+let singles: Float32Array | null = null
+
 export function fromHalves(halves: Uint16Array): Float32Array {
-  return Float32Array.from(halves, fromHalf)
+  singles ??= Float32Array.from({ length: 0x10000 }, (_, half) => fromHalf(half))
+  const values = new Float32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) values[i] = singles[halves[i]!]!
+  return values
 }
 
 function roundedToEven(value: number): number {

@@ -67,7 +67,8 @@ export class BufferPool {
 
   allocate(byteLength: number): Storage {
     if (byteLength > this.maxBindingBytes) throw bindingLimitError(byteLength, this.maxBindingBytes)
-    const size = sizeClass(byteLength)
+    // Rounded up it may pass a limit that it keeps itself.
+    const size = Math.min(sizeClass(byteLength), this.maxBindingBytes - (this.maxBindingBytes % 4))
     const reused = this.#free.get(size)?.pop()
     const { buffer, id } = reused ?? this.#create(size)
     this.#liveBytes += size

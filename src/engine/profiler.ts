@@ -11,14 +11,20 @@ export interface ProfileRow {
   readonly gigabytesPerSecond: number
 }
 
-/** Times every dispatch between two timestamps (`timestamp-query`) and sets it against the kernel's counted cost. */
+/**
+ * Times every dispatch between two timestamps (`timestamp-query`) and sets it against the kernel's counted cost. Or every pass, under the
+ * name of its first kernel: browsers round timestamps to 0.1 ms, so many short dispatches are better timed together.
+ */
 export class Profiler {
   readonly #querySet: GPUQuerySet
   readonly #results: GPUBuffer
   readonly #staging: GPUBuffer
   #kernels: Kernel[] = []
 
-  constructor(readonly device: GPUDevice) {
+  constructor(
+    readonly device: GPUDevice,
+    readonly per: 'dispatch' | 'pass' = 'dispatch',
+  ) {
     this.#querySet = device.createQuerySet({ type: 'timestamp', count: 2 * CAPACITY })
     const size = 16 * CAPACITY
     this.#results = device.createBuffer({
@@ -28,14 +34,18 @@ export class Profiler {
     this.#staging = device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ })
   }
 
-  /** Where the next dispatch writes its times; beyond the capacity dispatches go untimed. */
+  /** Where the next dispatch or pass, which starts with `kernel`, writes its times; beyond the capacity they go untimed. */
   timestamps(kernel: Kernel): GPUComputePassTimestampWrites | undefined {
     if (this.#kernels.length === CAPACITY) return undefined
     const index = 2 * this.#kernels.push(kernel) - 2
     return { querySet: this.#querySet, beginningOfPassWriteIndex: index, endOfPassWriteIndex: index + 1 }
   }
 
-  /** Sums over all dispatches timed since the last call, slowest kernel first. Flush the runtime before. */
+  destroy(): void {
+    for (const resource of [this.#querySet, this.#results, this.#staging]) resource.destroy()
+  }
+
+  /** Sums over all that was timed since the last call, slowest kernel first. Flush the runtime before. */
   async rows(): Promise<ProfileRow[]> {
     const kernels = this.#kernels
     this.#kernels = []
@@ -56,7 +66,8 @@ function summarise(kernels: readonly Kernel[], times: BigUint64Array): ProfileRo
   kernels.forEach((kernel, i) => {
     const sum = sums.get(kernel.name) ?? { dispatches: 0, nanoseconds: 0, flops: 0, bytes: 0 }
     sum.dispatches++
-    sum.nanoseconds += Number(times[2 * i + 1]! - times[2 * i]!)
+    // A clock that was reset in between runs backwards.
+    sum.nanoseconds += Math.max(0, Number(times[2 * i + 1]! - times[2 * i]!))
     sum.flops += kernel.cost.flops
     sum.bytes += kernel.cost.bytes
     sums.set(kernel.name, sum)

@@ -19,6 +19,8 @@ import { VariantTable } from './tuner.js'
 const TELLING_MS = 100
 /** After this many queued dispatches the encoder is submitted, so that the device does not wait for the host. */
 const DISPATCHES_PER_SUBMIT = 256
+/** And after so much work: systems reset a GPU whose submit takes seconds (Windows after two), which this is on the slowest. */
+const FLOPS_PER_SUBMIT = 5e11
 
 /**
  * Runs kernels on one device. Work is recorded into one command encoder and submitted rarely: when the host
@@ -46,7 +48,7 @@ export class Runtime {
   #patience = new Patience()
   #encoder: GPUCommandEncoder | null = null
   #pass: GPUComputePassEncoder | null = null
-  #queued = 0
+  #queued = { dispatches: 0, flops: 0 }
   #failure: DeviceError | null = null
   #closed = false
   /** Of the bytes uploaded, those that queued work surely no longer needs. */
@@ -180,7 +182,7 @@ export class Runtime {
         inputs.map((tensor) => tensor.storage),
       )
     })
-    if (this.#queued >= DISPATCHES_PER_SUBMIT) this.flush()
+    this.#flushIfFull()
   }
 
   /**
@@ -203,7 +205,7 @@ export class Runtime {
     for (const command of commands) {
       if (command.kind === 'dispatch') {
         this.#encodeReady(command.kernel, command.pipeline, command.bindGroup)
-        if (this.#queued >= DISPATCHES_PER_SUBMIT) this.flush()
+        this.#flushIfFull()
       } else if (command.kind === 'copy') this.#copy(command.source, command.target)
       else this.#clear(command.target)
     }
@@ -234,12 +236,13 @@ export class Runtime {
   }
 
   #encodeReady(kernel: Kernel, pipeline: GPUComputePipeline, bindGroup: GPUBindGroup): void {
-    const pass = this.profiler ? this.#timedPass(kernel, this.profiler) : this.#computePass()
+    const pass = this.#computePass(kernel)
     pass.setPipeline(pipeline)
     pass.setBindGroup(0, bindGroup)
     const [x, y, z] = kernel.workgroups
     pass.dispatchWorkgroups(x, y, z)
-    this.#queued++
+    this.#queued.dispatches++
+    this.#queued.flops += kernel.cost.flops
     this.counters.dispatches++
   }
 
@@ -258,9 +261,14 @@ export class Runtime {
     this.#endPass()
     this.device.queue.submit([this.#encoder.finish()])
     this.#encoder = null
-    this.#queued = 0
+    this.#queued = { dispatches: 0, flops: 0 }
     this.counters.submits++
     this.#patience.submitted()
+  }
+
+  #flushIfFull(): void {
+    const { dispatches, flops } = this.#queued
+    if (dispatches >= DISPATCHES_PER_SUBMIT || flops >= FLOPS_PER_SUBMIT) this.flush()
   }
 
   /** Reads a tensor's bytes; throws what went wrong on the device, if anything did. */
@@ -323,16 +331,13 @@ export class Runtime {
     return this.#encoder
   }
 
-  #computePass(): GPUComputePassEncoder {
-    this.#pass ??= this.#commands().beginComputePass()
-    return this.#pass
-  }
-
-  /** With a profiler every dispatch is a pass of its own, between two timestamps. */
-  #timedPass(kernel: Kernel, profiler: Profiler): GPUComputePassEncoder {
-    this.#endPass()
-    const timestampWrites = profiler.timestamps(kernel)
-    this.#pass = this.#commands().beginComputePass(timestampWrites ? { timestampWrites } : {})
+  /** Timestamps stand at the beginning and the end of passes: with a profiler of dispatches each is a pass of its own. */
+  #computePass(kernel: Kernel): GPUComputePassEncoder {
+    if (this.profiler?.per === 'dispatch') this.#endPass()
+    if (!this.#pass) {
+      const timestampWrites = this.profiler?.timestamps(kernel)
+      this.#pass = this.#commands().beginComputePass(timestampWrites ? { timestampWrites } : {})
+    }
     return this.#pass
   }
 

@@ -139,9 +139,22 @@ export async function tune(
   stored: StoredChoices,
   budgetMs: number,
 ): Promise<Tuning> {
+  const race = new VariantRace(runtime, performance.now() + budgetMs)
+  try {
+    return await settle(runtime, classes, stored, race)
+  } finally {
+    race.close()
+  }
+}
+
+async function settle(
+  runtime: Runtime,
+  classes: readonly KernelClass[],
+  stored: StoredChoices,
+  race: VariantRace,
+): Promise<Tuning> {
   const choices: Record<string, string> = {}
   const fresh: Record<string, StoredChoice> = {}
-  const race = new VariantRace(runtime, performance.now() + budgetMs)
   let tunable = 0
   for (const kernelClass of classes) {
     const { name, spec } = kernelClass
@@ -158,7 +171,6 @@ export async function tune(
     choices[name] = (await race.fastest(kernelClass, candidates)) ?? candidates[0]!
     fresh[name] = { variant: choices[name], kernels }
   }
-  race.close()
   return { choices, fresh, tunable, measured: race.measured, warnings: race.warnings }
 }
 

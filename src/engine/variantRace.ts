@@ -2,7 +2,7 @@
  * Measures the variants of a kernel class against each other. Every candidate runs the class's largest piece of work on the same random
  * operands; first for its result, which must be the fixed choice's up to rounding, then in turns for its time.
  */
-import type { HostArray } from './hostArrays.js'
+import { disagreement, disagreementPairs } from '../../kernels/disagreement.js'
 import { Profiler } from './profiler.js'
 import { PhiloxStream } from './random.js'
 import type { RecordedStep } from './recordedStep.js'
@@ -11,11 +11,10 @@ import { StepMemory } from './stepMemory.js'
 import { elementCount, type Tensor } from './tensor.js'
 import type { KernelClass, Operand } from './tuner.js'
 
-/** A round of one candidate lasts at least this long, so that the timer's grain does not matter. */
-const ROUND_MS = 2
-const MOST_REPEATS = 64
-/** Three rounds are enough for work that alone lasts so long. */
-const LONG_MS = 8
+/** A round of one candidate lasts at least this long, so that the timer's grain of up to 0.1 ms does not matter; longer by the wall clock, which waits too. */
+const ROUND_MS = 3
+const WALL_ROUND_MS = 20
+const MOST_REPEATS = 1024
 /** Candidates that were compiled and checked may finish a short race after the deadline. */
 const GRACE_MS = 200
 /** Another candidate replaces the fixed table's only where it takes less than this share of its time. */
@@ -33,7 +32,8 @@ interface Trial {
 export class VariantRace {
   measured = 0
   readonly warnings: string[] = []
-  readonly #profiler: Profiler | null
+  /** Times whole passes; null where the adapter has no timestamps, or they stand still. */
+  #profiler: Profiler | null
   readonly #profilerBefore: Profiler | null
   #deadline: number
 
@@ -43,7 +43,7 @@ export class VariantRace {
   ) {
     this.#deadline = deadline
     this.#profilerBefore = runtime.profiler
-    this.#profiler = runtime.caps.timestampQuery ? new Profiler(runtime.device) : null
+    this.#profiler = runtime.caps.timestampQuery ? new Profiler(runtime.device, 'pass') : null
   }
 
   get #late(): boolean {
@@ -53,8 +53,15 @@ export class VariantRace {
   /** The device's waiting times and buffers are as if nothing had been measured. */
   close(): void {
     this.runtime.profiler = this.#profilerBefore
+    this.#dropProfiler()
     this.runtime.memory.trim()
     this.runtime.forgetPatience()
+  }
+
+  /** At the end, or where its timestamps stand still: some systems write zeros. */
+  #dropProfiler(): void {
+    this.#profiler?.destroy()
+    this.#profiler = null
   }
 
   /** The candidate to use; null if time ran out. */
@@ -84,31 +91,40 @@ export class VariantRace {
 
   /** The trials whose results agree with the first one's; null if time ran out. */
   async #sound(name: string, trials: readonly Trial[]): Promise<readonly Trial[] | null> {
+    const { runtime } = this
     const [fixed, ...others] = trials as [Trial, ...Trial[]]
-    const started = performance.now()
-    fixed.step.run()
-    // Compiling it is no cost of tuning: without tuning the run would do it.
-    this.#deadline += performance.now() - started
-    const expected = await results(this.runtime, fixed.step)
-    // The fixed choice fails: the step itself will say so.
-    if (typeof expected === 'string') return null
-    const sound = [fixed]
-    for (const trial of others) {
-      if (this.#late) return null
-      const got = await results(this.runtime, trial.step)
-      const problem = typeof got === 'string' ? got : disagreement(got, expected, trial.step.results)
-      if (problem === null) sound.push(trial)
-      else this.warnings.push(`${name}: variant ${trial.variant} is not used: ${problem}`)
+    const expected = fixed.step.results.map(({ shape, dtype }) => runtime.empty(shape, dtype))
+    try {
+      const started = performance.now()
+      const problem = await problemOf(runtime, async () => {
+        resultsOnZeros(fixed.step).forEach((result, i) => {
+          runtime.copy(result, expected[i]!)
+        })
+        await runtime.finish()
+        return null
+      })
+      // Compiling it is no cost of tuning: without tuning the run would do it.
+      this.#deadline += performance.now() - started
+      // The fixed choice fails: the step itself will say so.
+      if (problem !== null) return null
+      const sound = [fixed]
+      for (const trial of others) {
+        if (this.#late) return null
+        const problem = await problemOf(runtime, () => disagreementOf(resultsOnZeros(trial.step), expected))
+        if (problem === null) sound.push(trial)
+        else this.warnings.push(`${name}: variant ${trial.variant} is not used: ${problem}`)
+      }
+      return sound
+    } finally {
+      for (const tensor of expected) tensor.dispose()
     }
-    return sound
   }
 
   /** Times the trials in turns. Returns the first one and those that beat it in every round; null if time ran out. */
   async #race(trials: readonly Trial[]): Promise<readonly Trial[] | null> {
     const fixed = trials[0]!
-    const once = await this.#time(fixed.step, 1)
-    const repeats = Math.min(MOST_REPEATS, Math.ceil(ROUND_MS / once))
-    const rounds = once > LONG_MS ? 3 : 5
+    const repeats = await this.#repeatsInRound(fixed.step)
+    const rounds = repeats === 1 ? 3 : 5
     const deadline = Math.max(this.#deadline, performance.now() + GRACE_MS)
     let racing = trials
     for (let round = 0; round < rounds && racing.length > 1; round++) {
@@ -121,66 +137,77 @@ export class VariantRace {
     return racing
   }
 
+  /** As many as make a round long enough, by four at a time. */
+  async #repeatsInRound(step: RecordedStep): Promise<number> {
+    let repeats = 1
+    while (repeats < MOST_REPEATS) {
+      const ms = repeats * (await this.#time(step, repeats))
+      if (ms >= (this.#profiler ? ROUND_MS : WALL_ROUND_MS)) break
+      repeats *= 4
+    }
+    return repeats
+  }
+
   /** Milliseconds of one run: on the device's clock where it has one, else on the wall's. */
   async #time(step: RecordedStep, repeats: number): Promise<number> {
     const { runtime } = this
+    runtime.flush()
     runtime.profiler = this.#profiler
     const started = performance.now()
     for (let i = 0; i < repeats; i++) step.run()
     runtime.flush()
     runtime.profiler = null
-    if (this.#profiler) {
-      const rows = await this.#profiler.rows()
-      return rows.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / repeats
-    }
-    await runtime.device.queue.onSubmittedWorkDone()
-    return (performance.now() - started) / repeats
+    const rows = await this.#profiler?.rows()
+    if (!rows) await runtime.device.queue.onSubmittedWorkDone()
+    const wall = performance.now() - started
+    const timed = (rows ?? []).reduce((sum, { milliseconds }) => sum + milliseconds, 0)
+    if (timed > 0) return timed / repeats
+    if (this.#profiler && wall > WALL_ROUND_MS) this.#dropProfiler()
+    return this.#profiler ? 0 : wall / repeats
   }
 }
 
-/** What a step computes, on memory that held zeros; or why it computes nothing. */
-async function results(runtime: Runtime, step: RecordedStep): Promise<readonly HostArray[] | string> {
+/** Results of a step on memory that held zeros. The first run compiles and gives them their memory; what the second forgets to write stays zero. */
+function resultsOnZeros(step: RecordedStep): readonly Tensor[] {
+  for (const result of step.run()) step.runtime.clear(result)
+  return step.run()
+}
+
+/** Runs `work` and says what went wrong with it, on the host or on the device; null if nothing did. */
+async function problemOf(runtime: Runtime, work: () => Promise<string | null>): Promise<string | null> {
   const { device } = runtime
   runtime.flush()
   const kinds = ['out-of-memory', 'internal', 'validation'] as const
   for (const kind of kinds) device.pushErrorScope(kind)
-  let problem: string | null = null
-  let read: readonly HostArray[] = []
-  try {
-    // The first run compiles and gives the results their memory; what the second forgets to write stays zero.
-    for (const result of step.run()) runtime.clear(result)
-    read = await Promise.all(step.run().map((result) => result.read()))
-  } catch (error) {
-    problem = error instanceof Error ? error.message : String(error)
-  }
+  let problem = await work().catch((error) => (error instanceof Error ? error.message : String(error)))
   for (const _ of kinds) problem = (await device.popErrorScope())?.message ?? problem
-  return problem ?? read
+  return problem
 }
 
-/** How a candidate's results differ from the fixed choice's beyond rounding; null if they do not. */
-function disagreement(
-  got: readonly HostArray[],
-  expected: readonly HostArray[],
-  tensors: readonly Tensor[],
-): string | null {
-  for (const [i, { dtype }] of tensors.entries()) {
-    const difference = largestDifference(got[i]!, expected[i]!)
+/** How candidates' results differ from the fixed choice's beyond rounding; null if they do not. */
+async function disagreementOf(got: readonly Tensor[], expected: readonly Tensor[]): Promise<string | null> {
+  for (const [i, tensor] of got.entries()) {
+    const difference = await largestDifference(tensor, expected[i]!)
     // Written so that NaN is a disagreement.
-    if (!(difference <= TOLERANCE[dtype === 'f16' ? 'f16' : 'f32']))
+    if (!(difference <= TOLERANCE[tensor.stored]))
       return `its result differs from the fixed choice's by ${difference.toPrecision(2)} of the root mean square`
   }
   return null
 }
 
-function largestDifference(got: HostArray, expected: HostArray): number {
-  let squares = 0
+async function largestDifference(got: Tensor, expected: Tensor): Promise<number> {
+  const { runtime, size, stored } = got
+  const pairs = runtime.empty([disagreementPairs(size), 2])
+  runtime.dispatch(disagreement(runtime.caps, size, stored), [got, expected, pairs])
+  const numbers = await pairs.read()
+  pairs.dispose()
   let largest = 0
-  for (let i = 0; i < expected.length; i++) {
-    squares += expected[i]! ** 2
-    const difference = Math.abs(got[i]! - expected[i]!)
-    if (!(difference <= largest)) largest = difference
+  let squares = 0
+  for (let i = 0; i < numbers.length; i += 2) {
+    largest = Math.max(largest, numbers[i]!)
+    squares += numbers[i + 1]!
   }
-  return largest === 0 ? 0 : largest / Math.sqrt(squares / expected.length)
+  return largest === 0 ? 0 : largest / Math.sqrt(squares / size)
 }
 
 /** The fastest, where it is clearly faster than the fixed choice, which comes first. */

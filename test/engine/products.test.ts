@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { matmulKernel, matmulSplits, matmulVariants } from '../../kernels/matmul.js'
+import { type MatmulSpec, matmulKernel, matmulSplits, matmulVariants } from '../../kernels/matmul.js'
 import { backward, withTape } from '../../src/engine/autograd.js'
 import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
@@ -9,6 +9,7 @@ import { cast } from '../../src/engine/ops/cast.js'
 import { linear, linearResidual } from '../../src/engine/ops/linear.js'
 import { matmul } from '../../src/engine/ops/matmul.js'
 import { meanTokens } from '../../src/engine/ops/meanTokens.js'
+import { productTunable } from '../../src/engine/ops/product.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import type { Runtime } from '../../src/engine/runtime.js'
@@ -32,6 +33,20 @@ async function check(t: Test, on: Runtime, opCase: OpCase, tolerance: number): P
   t.ok(forward <= tolerance, `${opCase.op} ${opCase.label}: forward ${forward}`)
   t.ok(gradient! <= tolerance, `${opCase.op} ${opCase.label}: gradient ${gradient}`)
 }
+
+t.test('the tuner measures a product with k in parts only if it runs so', async (t) => {
+  const gpu = kernelVariants(runtime).find(({ runtime: { caps } }) => !caps.software)!.runtime
+  const addsParts = (epilogue: MatmulSpec['epilogue']) => {
+    const stored = { a: 'f32', b: 'f32', c: 'f32' } as const
+    const spec: MatmulSpec = { batch: 1, m: 32, n: 32, k: 1024, layout: 'NN', epilogue, stored }
+    const operands = productTunable.operands(spec).map(({ shape }) => gpu.empty(shape))
+    const { kernels } = gpu.record(() => productTunable.run(spec, 'tiled32x32', operands))
+    return kernels.some(({ name }) => name.startsWith('columnSum'))
+  }
+  t.equal(addsParts('none'), true)
+  for (const epilogue of ['bias', 'biasGelu', 'residual', 'accumulate'] as const)
+    t.equal(addsParts(epilogue), false, epilogue)
+})
 
 t.test('a CPU driver without subgroups runs every product with the register variant', async (t) => {
   const caps = { ...runtime.caps, software: true, subgroups: false }

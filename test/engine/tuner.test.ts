@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Kernel } from '../../kernels/kernel.js'
 import { perValueKernel, readOnly, writable } from '../../kernels/perValue.js'
 import { openDevice } from '../../src/engine/device.js'
+import { Profiler } from '../../src/engine/profiler.js'
 import type { Tensor } from '../../src/engine/tensor.js'
 import {
   type KernelClass,
@@ -147,6 +148,18 @@ t.test('tuning gives back the memory it took', async (t) => {
   await settle(new Doubling(['slow', 'fast', 'wrong']))
   t.equal(runtime.memory.usage.bufferBytes, before)
   t.equal(runtime.profiler, null)
+})
+
+t.test('where timestamps stand still, the wall clock chooses', async (t) => {
+  const { rows } = Profiler.prototype
+  // As Metal of macOS 26 gives them.
+  Profiler.prototype.rows = async function (this: Profiler) {
+    return (await rows.call(this)).map((row) => ({ ...row, milliseconds: 0 }))
+  }
+  t.teardown(() => {
+    Profiler.prototype.rows = rows
+  })
+  t.same((await settle(new Doubling(['slow', 'fast']))).choices, { [name]: 'fast' })
 })
 
 t.test('a rehearsal shows the classes that are asked for, those with most work first', async (t) => {
