@@ -6,6 +6,8 @@ const presetNames = Object.keys(presets) as [PresetName, ...PresetName[]]
 const count = z.int().positive()
 const rate = z.number().nonnegative()
 const fraction = z.number().min(0).max(1)
+const momentDecay = z.number().min(0).lt(1)
+const names = z.array(z.string()).min(1).optional()
 
 const precision = z
   .enum(['f32', 'f16'])
@@ -64,8 +66,8 @@ const optimisation = {
   ),
   minimumLearningRate: rate.describe('learning rate at the end of the half-cosine'),
   weightDecay: rate.default(0.05).describe('AdamW weight decay; biases and norms have none'),
-  beta1: fraction.default(0.9).describe('AdamW first-moment decay'),
-  beta2: fraction.describe('AdamW second-moment decay'),
+  beta1: momentDecay.default(0.9).describe('AdamW first-moment decay'),
+  beta2: momentDecay.describe('AdamW second-moment decay'),
   clipGradient: rate.default(0).describe('largest global gradient norm; 0 clips nothing'),
   flip: z.boolean().default(true).describe('mirroring half of the pictures'),
   shift: z.int().nonnegative().describe('largest random shift of a picture in pixels'),
@@ -91,10 +93,7 @@ const architecture = {
 
 export const pretrainSchema = z.strictObject({
   ...dataOptions,
-  split: z
-    .array(z.string())
-    .optional()
-    .describe('WebDataset splits to train on, separated by commas (default: all)'),
+  split: names.describe('WebDataset splits to train on, separated by commas (default: all)'),
   ...architecture,
   decoderWidth: count.optional().describe('decoder width (default: the preset)'),
   decoderDepth: count.optional().describe('decoder blocks (default: the preset)'),
@@ -107,6 +106,8 @@ export const pretrainSchema = z.strictObject({
 const foldOptions = {
   aus: z
     .array(z.int().positive())
+    .min(1)
+    .refine((aus) => new Set(aus).size === aus.length, 'expected each AU once')
     .optional()
     .describe('AU numbers to predict, such as 1,2,12, in output order (default: those of the data set)'),
   folds: count.default(3).describe('folds to deal the people out to where the data has no folds.json'),
@@ -114,10 +115,7 @@ const foldOptions = {
     .string()
     .optional()
     .describe('fold whose people are tested on and never trained on (default: the last)'),
-  trainOn: z
-    .array(z.string())
-    .optional()
-    .describe('folds to train on, separated by commas (default: all but the test fold)'),
+  trainOn: names.describe('folds to train on, separated by commas (default: all but the test fold)'),
 }
 
 export const finetuneSchema = z.strictObject({
@@ -166,9 +164,6 @@ export const evaluateSchema = z.strictObject({
   data: dataOptions.data,
   root: dataOptions.root,
   subjectFrom: dataOptions.subjectFrom,
-  folds: count
-    .optional()
-    .describe('folds to deal the people out to where the data has no folds.json (default: as finetune did)'),
   testFold: z
     .string()
     .optional()
@@ -185,10 +180,7 @@ export const probeSchema = z.strictObject({
   data: dataOptions.data,
   root: dataOptions.root,
   subjectFrom: dataOptions.subjectFrom,
-  split: z
-    .array(z.string())
-    .optional()
-    .describe('WebDataset splits to use, separated by commas (default: all)'),
+  split: names.describe('WebDataset splits to use, separated by commas (default: all)'),
   batchSize: count.default(64).describe('pictures of a batch'),
   seed: dataOptions.seed.describe('seed of the split into pictures to fit and to score'),
   json: z.string().optional().describe('file to write the result to, as JSON'),

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { PhiloxStream } from '../../src/engine/random.js'
+import { splitPerSubject } from '../../src/train/data/folds.js'
 import {
   actionUnitMetrics,
   bceLoss,
@@ -14,7 +15,9 @@ import {
   type ProbeData,
   publishedIdentityProbe,
 } from '../../src/train/metrics/identityProbe.js'
+import { probePeople } from '../../src/train/metrics/probePeople.js'
 import { fitSoftmaxRegression } from '../../src/train/metrics/softmaxRegression.js'
+import { noiseSet } from './noiseImages.js'
 
 const scored = fc.array(fc.tuple(fc.integer({ min: -5, max: 5 }), fc.constantFrom(0, 1)), { maxLength: 40 })
 
@@ -140,4 +143,44 @@ t.test('the published probe stops far from convergence and repeats with its seed
   const found = publishedIdentityProbe(makePeople(10), 0)
   t.ok(found > 0.4 && found < identityProbe(makePeople(10)))
   t.equal(publishedIdentityProbe(makePeople(2), 3), publishedIdentityProbe(makePeople(2), 3))
+})
+
+/** So many pictures of each person, in turn. */
+function picturesOf(counts: Readonly<Record<string, number>>) {
+  const subjects = Object.entries(counts)
+    .flatMap(([name, count]) => Array.from({ length: count }, (_, at) => ({ name, at })))
+    .sort((a, b) => a.at - b.at)
+    .map(({ name }) => name)
+  const record = (i: number) => ({ ...noiseSet.record(i), subject: subjects[i]! })
+  return { set: { ...noiseSet, length: subjects.length, record }, subjects }
+}
+
+t.test(
+  'a probe takes 100 pictures a person at most, 70 to fit and 30 to score, drawn by its seed',
+  async (t) => {
+    const { set, subjects } = picturesOf({ ann: 250, bob: 20, cy: 101 })
+    const people = probePeople(set, 3)
+    const counts = (rows: readonly number[]) =>
+      people.subjects.map((name) => rows.filter((row) => subjects[people.indices[row]!] === name).length)
+    t.same(
+      [counts(people.train), counts(people.test)],
+      [
+        [70, 14, 70],
+        [30, 6, 30],
+      ],
+    )
+    t.equal(new Set(people.indices).size, 220)
+    t.same(probePeople(set, 3), people)
+    t.notSame(probePeople(set, 4).indices, people.indices)
+    const last = people.indices.filter((index) => subjects[index] === 'ann').at(-1)!
+    t.ok(last > 200, 'not the first hundred')
+  },
+)
+
+t.test('where nobody has more than 100 pictures, a probe takes them all', async (t) => {
+  const { set, subjects } = picturesOf({ ann: 100, bob: 24 })
+  const { indices, train } = probePeople(set, 3)
+  const all = subjects.map((_, index) => index)
+  t.same([...indices], all)
+  t.same(train, [...splitPerSubject(set, all, 0.7, 3).first])
 })

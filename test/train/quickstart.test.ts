@@ -1,10 +1,10 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openImageSet } from '../../src/train/data/openImageSet.node.js'
 import { mainJobData } from '../../src/train/quickstart/faces.js'
 import { parseReport } from '../../src/train/report/reportSchema.js'
-import { root, runProgram } from './cli/program.js'
+import { RunningProgram, root, runProgram } from './cli/program.js'
 
 t.test('the tiny main job writes a report that fits the schema, and checkpoints', async (t) => {
   const out = join(t.testdir({}), 'run')
@@ -28,6 +28,26 @@ t.test('the tiny main job writes a report that fits the schema, and checkpoints'
   const otherLambda = await runProgram([...tiny, '--resume', '--lambda', '5'])
   t.equal(otherLambda.code, 1, 'a finished stage is not passed off as one with other settings')
   t.match(otherLambda.stderr, /lambda/)
+  const otherFold = await runProgram([...tiny, '--resume', '--test-fold', 'fold2'])
+  t.equal(otherFold.code, 1, 'nobody is tested on whom a finished stage trained on')
+  t.match(otherFold.stderr, /fmae-pretrain.* was made with other pictures or labels/)
+  rmSync(out, { recursive: true })
+})
+
+t.test('Ctrl-C after the last training stops the job, and --resume brings it to its end', async (t) => {
+  const out = join(t.testdir({}), 'run')
+  const tiny = ['quickstart', '--budget', 'tiny', '--out', out]
+  const run = new RunningProgram(tiny)
+  await run.until(() => existsSync(join(out, 'fmae-iat', 'stage.jsonl')))
+  run.signal('SIGINT')
+  const stopped = await run.ended
+  t.equal(stopped.code, 130, stopped.stderr)
+  t.match(stopped.stdout, /To go on: the same command with --resume --out/)
+  t.notOk(existsSync(join(out, 'report.html')))
+  const resumed = await runProgram([...tiny, '--resume'])
+  t.equal(resumed.code, 0, resumed.stderr)
+  t.match(resumed.stdout, /fmae-iat.*: finished before, taken as it is/)
+  t.ok(existsSync(join(out, 'report.html')))
   rmSync(out, { recursive: true })
 })
 

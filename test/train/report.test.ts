@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -304,5 +304,14 @@ test('both files are written; a report that does not fit leaves nothing behind',
   const { htmlPath, jsonPath } = await writeReport(join(folder, 'run'), raw)
   t.same(JSON.parse(await readFile(jsonPath, 'utf8')), raw.report)
   t.match(await readFile(htmlPath, 'utf8'), 'data:image/png;base64,')
+  await mkdir(join(folder, 'taken', 'report.html'), { recursive: true })
+  await t.rejects(writeReport(join(folder, 'taken'), raw), {
+    name: 'UserError',
+    message: /report\.html: cannot be written/,
+  })
+  await t.rejects(writeReport(join(jsonPath, 'run'), raw), {
+    name: 'UserError',
+    message: /report\.json\/run: cannot be written/,
+  })
   await t.rejects(pngDataUri(new Uint8Array(5), 2), /got 5 bytes, expected 2×2×3 = 12/)
 })

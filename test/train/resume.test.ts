@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openDevice } from '../../src/engine/device.js'
@@ -149,6 +149,38 @@ t.test(
     )
   },
 )
+
+t.test(
+  'a damaged test picture loses no epoch: with it mended, the run goes on to the same bits',
+  async (t) => {
+    const members = await tinyMembers()
+    const picture = members['003.jpg'] as Uint8Array
+    const data = await writeFaces(out('damaged'), { ...members, '003.jpg': picture.slice(0, 300) })
+    const args = [...finetune.with(2, data), '--out', out('mended')]
+    const broken = await runProgram(args)
+    t.equal(broken.code, 1)
+    t.match(broken.stderr, /member 003\.jpg: not a readable picture/)
+    t.equal((await load('mended')).metadata.step, '4', 'the first epoch is saved')
+    await writeFaces(data, members)
+    const resumed = await runProgram([...args, '--resume'])
+    t.equal(resumed.code, 0, resumed.stderr)
+    same(t, await load('mended'), await load('iat-whole'))
+    const [evaluations, whole] = ['mended', 'iat-whole'].map((name) =>
+      readFileSync(join(folder, name, 'evaluation.jsonl'), 'utf8'),
+    )
+    t.equal(evaluations, whole, 'the evaluation that failed is made up for')
+  },
+)
+
+t.test('a run resumes without the file that it started from', async (t) => {
+  const start = out('start.safetensors')
+  cpSync(join(out('fmae'), 'checkpoint.safetensors'), start)
+  const args = [...finetune, '--from', start, '--out', out('orphan')]
+  const { code, stderr } = await runProgram(args)
+  t.equal(code, 0, stderr)
+  rmSync(start)
+  t.equal((await runProgram([...args, '--resume'])).code, 0)
+})
 
 t.test('a second Ctrl-C ends the program at once', async (t) => {
   const run = new RunningProgram([...pretrain, '12', '--out', out('twice')])

@@ -18,6 +18,8 @@ export interface CheckpointInfo {
   readonly standardise: string
   /** What the training pictures were; going on with others is refused. */
   readonly pictures?: string
+  /** How the people were dealt out; classifiers only. */
+  readonly folds?: string
 }
 
 /**
@@ -50,6 +52,7 @@ export async function encodeCheckpoint(
     variants: JSON.stringify(variants),
     ...(info.aus ? { aus: JSON.stringify(info.aus) } : {}),
     ...(info.pictures ? { pictures: info.pictures } : {}),
+    ...(info.folds ? { folds: info.folds } : {}),
   })
 }
 
@@ -136,6 +139,8 @@ const infoSchema = z.discriminatedUnion('kind', [
     kind: z.literal('iat'),
     config: jsonText.pipe(classifierShape),
     aus: jsonText.pipe(z.array(size)),
+    // Checkpoints from before it was written have none.
+    folds: z.string().optional(),
   }),
 ])
 

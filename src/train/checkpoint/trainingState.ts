@@ -101,7 +101,7 @@ export function loadAll(arena: ParameterArena, checkpoint: SafetensorsFile, file
     throw new UserError(`${file}: tensor ${missing[0]} is missing (${missing.length} in all)`)
 }
 
-/** "loaded 52 tensors; not in the file: head.weight …; not used: decoder_* (17)". */
+/** "loaded 52 tensors; new: head.weight …; in the file, not used: decoder_* (17)". */
 export function describeLoad({ loaded, missing, unused }: LoadReport): string {
   const list = (names: readonly string[]) => {
     const groups = new Map<string, number>()
@@ -113,5 +113,5 @@ export function describeLoad({ loaded, missing, unused }: LoadReport): string {
       [...groups].map(([group, count]) => (count > 1 ? `${group} (${count})` : group)).join(', ') || 'nothing'
     )
   }
-  return `loaded ${loaded.length} tensors; new, not in the file: ${list(missing)}; in the file, not used: ${list(unused)}`
+  return `loaded ${loaded.length} tensors; new: ${list(missing)}; in the file, not used: ${list(unused)}`
 }

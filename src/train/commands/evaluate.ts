@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
-import { readInfo } from '../checkpoint/checkpoint.js'
+import { type ReadInfo, readInfo } from '../checkpoint/checkpoint.js'
 import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
-import { auTargets, indicesOfSubjects, makeFolds, subjectsOf } from '../data/folds.js'
+import { auTargets, type Fold, foldIndices, makeFolds, subjectsOf } from '../data/folds.js'
+import { foldsDigest } from '../data/foldsDigest.js'
 import type { ImageSet } from '../data/imageSet.js'
 import { UserError } from '../errors.js'
 import { classify } from '../loop/evaluation.js'
@@ -23,7 +24,7 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
   }
   const { config, aus, standardise } = info
   const set = openForTest(options, aus)
-  const indices = chosenPictures(set, options, info.options)
+  const indices = await chosenPictures(set, options, info)
   const targets = auTargets(set, indices, aus)
   const runtime = await openAnnouncedDevice()
   const model = loadClassifier(runtime, config, file, options.checkpoint)
@@ -36,21 +37,35 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
   return 0
 }
 
+type ClassifierInfo = Extract<ReadInfo, { kind: 'iat' }>
+
 /** The pictures of `--test-fold`; folds that the data does not bring are made as the fine-tuning made them. */
-function chosenPictures(
+async function chosenPictures(
   set: ImageSet,
-  { testFold, folds: count }: EvaluateOptions,
-  trained: Readonly<Record<string, unknown>>,
-): Uint32Array {
+  options: EvaluateOptions,
+  info: ClassifierInfo,
+): Promise<Uint32Array> {
+  const { testFold } = options
   if (!testFold) return Uint32Array.from({ length: set.length }, (_, index) => index)
-  const folds =
-    set.folds ?? makeFolds(subjectsOf(set), count ?? Number(trained.folds ?? 3), Number(trained.seed ?? 0))
-  const fold = folds.find(({ name }) => name === testFold)
-  if (!fold)
+  return foldIndices(set, set.folds ?? (await foldsAgain(set, options, info)), testFold)
+}
+
+/** One person more or fewer, and all are dealt out otherwise: people who were trained on would pass for test people. */
+async function foldsAgain(
+  set: ImageSet,
+  { data, checkpoint }: EvaluateOptions,
+  { config, folds: before, options: { folds, seed } }: ClassifierInfo,
+): Promise<readonly Fold[]> {
+  const people = subjectsOf(set)
+  const again = makeFolds(people, Number(folds ?? 3), Number(seed ?? 0))
+  const now = await foldsDigest(set, again)
+  if (before !== undefined ? before !== now : config.subjects !== people.length)
     throw new UserError(
-      `no fold is called "${testFold}"; there are ${folds.map(({ name }) => name).join(', ')}`,
+      `${data}: cannot be dealt out to the folds of ${checkpoint} (${before ?? `${config.subjects} people`}; now ${now}); expected the people of the fine-tuning, or a folds.json`,
     )
-  return indicesOfSubjects(set, fold.subjects)
+  if (before === undefined)
+    console.log(`${checkpoint} does not say who was in its folds: that the folds are the same is not checked`)
+  return again
 }
 
 export function writeJson(path: string, value: unknown): void {

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import type { ClassifierConfig } from '../../model/config.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
 import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
-import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
-import { describeLoad, loadMatching } from '../checkpoint/trainingState.js'
+import type { CheckpointInfo } from '../checkpoint/checkpoint.js'
 import { auTargets, type Fold, makeFolds, splitByFold, splitPerSubject, subjectsOf } from '../data/folds.js'
+import { foldsDigest } from '../data/foldsDigest.js'
 import type { ImageSet } from '../data/imageSet.js'
 import { openImageSet } from '../data/openImageSet.node.js'
 import { picturesDigest } from '../data/picturesDigest.js'
@@ -27,6 +27,7 @@ import {
   runManaged,
   StopSignal,
 } from './session.js'
+import { startFrom } from './startFrom.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FinetuneOptions): Promise<number> {
@@ -36,6 +37,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   })
   const aus = options.aus ?? set.aus
   if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning needs a set with labels`)
+  if (aus.length === 0) throw new UserError(`${options.data}: no label names an action unit; expected some`)
   const parts = chooseParts(set, options)
   const { subjects } = parts
   const config: ClassifierConfig = { ...vitConfig(options), ...heads(options, aus.length, subjects.length) }
@@ -47,7 +49,16 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   const batches = fittedBatch(options, largestClassifierActivation(config), runtime)
   const settings = { ...options, ...batches }
   const run = new FineTuning(runtime, config, settings, loader, parts.train, aus, subjects)
-  if (options.from) await startFrom(options.from, run)
+  const info: CheckpointInfo = {
+    config,
+    options,
+    aus,
+    standardise: options.standardise,
+    pictures: await picturesDigest(set, parts.train),
+    folds: await foldsDigest(set, parts.folds),
+  }
+  // A resumed run takes its weights from its own checkpoint.
+  if (options.from && !options.resume) await startFrom(options.from, run, info)
   const name = options.lambda > 0 ? `FMAE-IAT, lambda ${options.lambda}` : 'AU classifier'
   console.log(
     `${name}: ${parameterCount(run)} parameters, AUs ${aus.join(', ')}; ${parts.train.length} pictures to train on, ${parts.test.length} of fold ${parts.testFold} to test on`,
@@ -60,13 +71,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   const measured: { last?: ActionUnitMetrics } = {}
   const { outcome } = await runManaged({
     run,
-    info: {
-      config,
-      options,
-      aus,
-      standardise: options.standardise,
-      pictures: await picturesDigest(set, parts.train),
-    },
+    info,
     out: options.out,
     label: 'finetune',
     resume: options.resume,
@@ -87,7 +92,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   if (outcome === 'stopped') console.log('To go on: the same command with --resume')
   else {
     const seen = parts.seen.length > 0 ? await measure(parts.seen) : null
-    report(options, aus, parts, measured.last ?? (await measure(parts.test)), seen)
+    report(options, aus, parts, measured.last!, seen)
   }
   runtime.close()
   return outcome === 'stopped' ? 130 : 0
@@ -99,6 +104,7 @@ interface Parts {
   /** Pictures of training people kept out of training; empty unless asked for. */
   readonly seen: Uint32Array
   readonly testFold: string
+  readonly folds: readonly Fold[]
   /** Identity classes: the people of all folds, test people included as in the reference; others have no part. */
   readonly subjects: readonly string[]
 }
@@ -110,15 +116,15 @@ function chooseParts(set: ImageSet, options: FinetuneOptions): Parts {
     throw new UserError(
       `${options.data}: the labels name no people, who must be apart in training and test; expected "subject" in each label, or --subject-from for label files`,
     )
-  const all = set.folds ?? makeFolds(people, options.folds, options.seed)
-  const testFold = options.testFold ?? all.at(-1)!.name
-  const inFolds = new Set(all.flatMap((fold) => fold.subjects))
+  const folds = set.folds ?? makeFolds(people, options.folds, options.seed)
+  const testFold = options.testFold ?? folds.at(-1)!.name
+  const inFolds = new Set(folds.flatMap((fold) => fold.subjects))
   const subjects = people.filter((subject) => inFolds.has(subject))
-  const folds = trainingFolds(all, testFold, options.trainOn)
-  const { train, test } = splitByFold(set, folds, testFold)
-  if (options.seenFraction === 0) return { train, test, seen: new Uint32Array(0), testFold, subjects }
+  const used = trainingFolds(folds, testFold, options.trainOn)
+  const { train, test } = splitByFold(set, used, testFold)
+  if (options.seenFraction === 0) return { train, test, seen: new Uint32Array(0), testFold, folds, subjects }
   const { first, rest } = splitPerSubject(set, train, 1 - options.seenFraction, options.seed)
-  return { train: first, test, seen: rest, testFold, subjects }
+  return { train: first, test, seen: rest, testFold, folds, subjects }
 }
 
 function trainingFolds(
@@ -139,16 +145,6 @@ function trainingFolds(
 
 function heads({ lambda, idLoss, idHeadLayers, dropPath }: FinetuneOptions, aus: number, subjects: number) {
   return { aus, subjects, lambda, idLoss, idHeadLayers, dropPath }
-}
-
-/** Weights of another run by name, reported one by one; the AU head starts near zero as in the reference. */
-async function startFrom(path: string, run: FineTuning): Promise<void> {
-  const report = loadMatching(run.parameters, await readSafetensors(path), path)
-  if (!report.loaded.some((name) => name.startsWith('blocks.'))) {
-    throw new UserError(`--from ${path}: none of its tensors is an encoder block of this model`)
-  }
-  console.log(`${path}: ${describeLoad(report)}`)
-  if (report.missing.includes('head.weight')) run.resetAuHead()
 }
 
 function report(

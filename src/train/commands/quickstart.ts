@@ -17,6 +17,7 @@ import {
   pretrainStage,
   Stopped,
   stageCheckpoint,
+  stopIfRequested,
 } from '../quickstart/stages.node.js'
 import { summaryText } from '../report/printSummary.js'
 import type { Curve, ReportInput, Timing } from '../report/reportInput.js'
@@ -103,6 +104,7 @@ async function runMainJob(job: MainJob, options: Options): Promise<void> {
   }
   clock.lap('three fine-tunings with their evaluations')
   const identity = await analyseIdentity(job, tuned.fmae, tuned['fmae-iat'])
+  await stopIfRequested(job)
   clock.lap('identity probes and map')
   const report = makeReport(job, pretrained, tuned, identity, (performance.now() - started) / 1000)
   const input = reportInput(job, options, report, pretrained, tuned, identity, clock.laps, samples)

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StoredType } from '../../../kernels/stored.js'
 import { openDevice } from '../../engine/device.js'
+import { halvesOverflow } from '../../engine/halfOverflow.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { cannotWrite } from '../checkpoint/atomicWrite.node.js'
 import type { CheckpointInfo } from '../checkpoint/checkpoint.js'
@@ -37,12 +38,17 @@ export async function openAnnouncedDevice({
 }: DeviceOptions = {}): Promise<Runtime> {
   const runtime = await openDevice({ debug })
   console.log(runtime.adapterNote)
-  if (precision === 'f16' && !runtime.caps.f16) {
-    throw new UserError(
-      `--precision f16: this adapter (${runtime.caps.description || runtime.caps.architecture}) does not offer shader-f16; train with --precision f32`,
-    )
-  }
+  if (precision === 'f16') await requireHalves(runtime)
   return runtime
+}
+
+async function requireHalves(runtime: Runtime): Promise<void> {
+  const adapter = runtime.caps.description || runtime.caps.architecture
+  const refuse = (why: string) =>
+    new UserError(`--precision f16: this adapter (${adapter}) ${why}; train with --precision f32`)
+  if (!runtime.caps.f16) throw refuse('does not offer shader-f16')
+  if (!(await halvesOverflow(runtime)))
+    throw refuse('stores numbers that are too large for f16 as the largest one, which hides overflow')
 }
 
 export function pictureLoader(
@@ -101,7 +107,11 @@ export function prepareOut(out: string, resume: boolean): void {
 /** A log of the run; one that starts afresh begins it anew. */
 export function openLog(out: string, name: string, resume: boolean): RunLog {
   const path = join(out, name)
-  if (!resume) rmSync(path, { force: true })
+  try {
+    if (!resume) rmSync(path, { force: true })
+  } catch (error) {
+    throw cannotWrite(path, error)
+  }
   return new RunLog(path)
 }
 
@@ -147,6 +157,7 @@ export interface ManagedRun {
   readonly tune: boolean
   readonly memoryReport?: boolean
   readonly stop: StopSignal
+  /** After an epoch is saved, and again where a run resumes at its end. */
   readonly onEpoch?: (epoch: number) => Promise<void>
 }
 
@@ -168,10 +179,13 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   const pinned = managed.resume ? await resumeFrom(path, run, info) : null
   const log = openLog(out, 'log.jsonl', managed.resume)
   const { batchSize, accumulation } = run.settings
-  const total = stepsPerEpoch(run.batches, accumulation) * run.schedule.epochs
+  const perEpoch = stepsPerEpoch(run.batches, accumulation)
+  const total = perEpoch * run.schedule.epochs
   const done = run.optimizer.stepCount
   if (done > 0) console.log(`Resumed at step ${done} of ${total}.`)
   await settleVariants(run, { tune: managed.tune, pinned, say: console.log })
+  // An epoch is saved before it is evaluated; the run may have ended in between.
+  if (done > 0 && done % perEpoch === 0) await managed.onEpoch?.(done / perEpoch)
   const progress = new Progress({ label: managed.label, total, done, stream: process.stderr })
   const started = performance.now()
   let skippedSteps = 0
@@ -196,9 +210,10 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
       }
     },
     onEpoch: async (epoch) => {
-      await managed.onEpoch?.(epoch)
+      // Saved first: an evaluation that fails, at a damaged test picture, loses nothing.
       if (epoch % managed.checkpointEvery === 0 || epoch === run.schedule.epochs)
         await saveCheckpoint(path, run, info)
+      await managed.onEpoch?.(epoch)
     },
   })
   progress.finish()

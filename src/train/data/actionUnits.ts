@@ -1,11 +1,5 @@
 import { UserError } from '../errors.js'
 
-/** The action units that the usual data sets code, in the order of the published models' outputs. */
-export const actionUnitSets = {
-  bp4d: [1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24],
-  disfa: [1, 2, 4, 6, 9, 12, 25, 26],
-} as const
-
 /** Single action units of the Facial Action Coding System (Ekman & Friesen 1978; 2002 edition). */
 const facsUnits: readonly number[] = [
   1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
@@ -15,19 +9,6 @@ const facsUnits: readonly number[] = [
 
 /** In the reference's label format, the entry of a unit that is absent. */
 const absent = 999
-
-/** `bp4d`, `disfa` or a list such as `1,2,12` → action unit numbers in output order. */
-export function parseActionUnits(text: string): readonly number[] {
-  if (text === 'bp4d' || text === 'disfa') return actionUnitSets[text]
-  const units = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
-  const wrong = units.findIndex((unit, at) => !facsUnits.includes(unit) || units.indexOf(unit) !== at)
-  if (wrong >= 0)
-    throw new UserError(
-      `Action units "${text}": "${text.split(',')[wrong].trim()}" is not a FACS unit number or stands twice; ` +
-        'expected bp4d, disfa or a list such as 1,2,4,12',
-    )
-  return units
-}
 
 /**
  * The active units of one label list: 999 entries dropped, the others checked against `allowed` (null: any FACS

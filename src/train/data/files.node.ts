@@ -1,8 +1,9 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 import { hasCode, UserError } from '../errors.js'
 import type { Fold } from './folds.js'
+import { isHidden } from './pictureFiles.js'
 import { foldsSchema, parseJson } from './schemas.js'
 import type { ByteSource } from './tar.js'
 
@@ -15,6 +16,16 @@ export function readText(path: string): string {
     return readFileSync(path, 'utf8')
   } catch (error) {
     throw cannotRead(path, error)
+  }
+}
+
+/** Names in a folder, sorted, or paths in it and below; hidden ones are left out. */
+export function listFolder(folder: string, { recursive }: { recursive: boolean }): string[] {
+  try {
+    const paths = readdirSync(folder, { recursive, encoding: 'utf8' })
+    return paths.filter((path) => !isHidden(path)).sort()
+  } catch (error) {
+    throw cannotRead(folder, error)
   }
 }
 

@@ -67,7 +67,8 @@ function checkDisjoint(folds: readonly Fold[]): void {
     }
 }
 
-function foldIndices(set: ImageSet, folds: readonly Fold[], name: string): Uint32Array {
+/** The pictures of a fold's people. Throws UserError for a fold that is not there or has no picture. */
+export function foldIndices(set: ImageSet, folds: readonly Fold[], name: string): Uint32Array {
   const fold = folds.find((candidate) => candidate.name === name)
   if (!fold)
     throw new UserError(`No fold "${name}" in ${set.name}; there are ${folds.map((f) => f.name).join(', ')}`)

@@ -1,9 +1,10 @@
-import { readdirSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { UserError } from '../errors.js'
-import { cannotRead } from './files.node.js'
+import { cannotRead, listFolder } from './files.node.js'
 import type { ImageSet } from './imageSet.js'
+import { isPicture } from './pictureFiles.js'
 
 /** A picture file's bytes, or a UserError that names it. */
 export async function readPicture(path: string): Promise<Uint8Array> {
@@ -14,11 +15,16 @@ export async function readPicture(path: string): Promise<Uint8Array> {
   }
 }
 
+/** A folder may be called x.jpg. A link that leads nowhere is none: it shows as a missing picture. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
 /** Every .jpg, .jpeg, .png and .webp file below the folder, sorted by path, without labels: for pretraining. */
 export function openImageFolder(folder: string): ImageSet {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.(jpe?g|png|webp)$/i.test(file))
-    .sort()
+  const files = listFolder(folder, { recursive: true }).filter(
+    (path) => isPicture(path) && !isFolder(join(folder, path)),
+  )
   if (files.length === 0)
     throw new UserError(`${folder}: no .jpg, .jpeg, .png or .webp file in this folder or below it`)
   return {

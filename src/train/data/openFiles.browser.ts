@@ -3,6 +3,7 @@ import { unitsSeen } from './actionUnits.js'
 import type { Fold } from './folds.js'
 import type { ImageSet } from './imageSet.js'
 import { parseJsonLines } from './jsonLines.js'
+import { isHidden, isPicture } from './pictureFiles.js'
 import { datasetSchema, foldsSchema, parseJson } from './schemas.js'
 import { unpacked } from './webDataset.browser.js'
 import { isShard, type ShardEntry, sampleSet, samplesInMemory, samplesOfEntry } from './webDatasetIndex.js'
@@ -20,7 +21,6 @@ interface Folder {
 }
 
 const LABELS = 'labels.jsonl'
-const PICTURE = /\.(jpe?g|png|webp)$/i
 
 /**
  * Opens pictures by what the files are: a folder with `labels.jsonl`, with shards (.tar, .tar.gz), or with pictures; the twin of
@@ -37,11 +37,10 @@ export async function openFiles(picked: readonly PickedFile[]): Promise<ImageSet
 }
 
 /**
- * Hidden files are left out: systems put their own beside pictures, under a picture's name too (._1.jpg). macOS takes names apart (é is
- * e and ´), label files mostly do not: both are brought together.
+ * Hidden files are left out. macOS takes names apart (é is e and ´), label files mostly do not: both are brought together.
  */
 function folderOf(all: readonly PickedFile[]): Folder {
-  const picked = all.filter(({ path }) => !/(^|\/)(\.[^/]|__MACOSX\/)/.test(path))
+  const picked = all.filter(({ path }) => !isHidden(path))
   const paths = picked.map(({ path }) => path.normalize('NFC'))
   const root = paths[0]?.includes('/') ? paths[0].slice(0, paths[0].indexOf('/') + 1) : ''
   const inside = root !== '' && paths.every((path) => path.startsWith(root))
@@ -82,7 +81,7 @@ function resolved(path: string): string {
 }
 
 function openPictures(folder: Folder): ImageSet {
-  const paths = [...folder.files.keys()].filter((path) => PICTURE.test(path)).sort()
+  const paths = [...folder.files.keys()].filter(isPicture).sort()
   if (paths.length === 0)
     throw new UserError(`${folder.name}: no .jpg, .jpeg, .png or .webp file in this folder or below it`)
   return {

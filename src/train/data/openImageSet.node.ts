@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { UserError } from '../errors.js'
 import { cannotRead } from './files.node.js'
@@ -6,7 +6,7 @@ import { openImageFolder } from './imageFolder.node.js'
 import type { ImageSet } from './imageSet.js'
 import { openJsonLines } from './jsonLines.node.js'
 import { subjectRule } from './subjectRules.js'
-import { openWebDataset } from './webDataset.node.js'
+import { holdsShards, openWebDataset } from './webDataset.node.js'
 import { isShard } from './webDatasetIndex.js'
 
 export interface OpenOptions {
@@ -23,14 +23,20 @@ export interface OpenOptions {
 function openFolder(folder: string, options: OpenOptions): ImageSet {
   const labels = join(folder, 'labels.jsonl')
   if (existsSync(labels)) return { ...openLabels(labels, options), name: basename(resolve(folder)) }
-  if (existsSync(join(folder, 'dataset.json')) || readdirSync(folder).some(isShard))
-    return openWebDataset(folder, options.aus, options.splits)
+  if (holdsShards(folder)) return openWebDataset(folder, options.aus, options.splits)
+  refuseSplits(folder, options)
   return openImageFolder(folder)
 }
 
 function openLabels(file: string, options: OpenOptions): ImageSet {
+  refuseSplits(file, options)
   const subject = options.subjectFrom === undefined ? null : subjectRule(options.subjectFrom)
   return openJsonLines(file, { aus: options.aus ?? null, subject, root: options.root })
+}
+
+/** Reading everything instead could train on people who were to be kept apart. */
+function refuseSplits(path: string, { splits }: OpenOptions): void {
+  if (splits) throw new UserError(`${path}: --split chooses among shards (.tar, .tar.gz); there are none`)
 }
 
 /**

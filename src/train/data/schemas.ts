@@ -18,7 +18,14 @@ export const labelLineSchema = z.object({
 /** `folds.json`: which people belong together. */
 export const foldsSchema = z.object({
   key: z.literal('subject').optional(),
-  folds: z.array(z.object({ name: z.string().min(1), subjects: z.array(z.string().min(1)).min(1) })).min(1),
+  folds: z
+    .array(z.object({ name: z.string().min(1), subjects: z.array(z.string().min(1)).min(1) }))
+    .min(1)
+    .superRefine((folds, context) => {
+      const names = folds.map(({ name }) => name)
+      const twice = names.find((name, at) => names.indexOf(name) !== at)
+      if (twice !== undefined) context.addIssue(`two folds are called "${twice}"; expected a name for each`)
+    }),
 })
 
 /** `dataset.json`: the shards of a set and the action units that its labels name. */

@@ -38,9 +38,9 @@ function imagenet(pixels: Uint8Array, size: number): Float32Array {
   return out
 }
 
-/** The odd window width nearest below 9/64 of the side. */
+/** The odd window width nearest below 9/64 of the side, at least 3: less would leave nothing of the picture. */
 export function highpassWindow(size: number): number {
-  return 2 * Math.floor((9 * size) / 128) + 1
+  return Math.max(3, 2 * Math.floor((9 * size) / 128) + 1)
 }
 
 /** Mean over a window along one axis by running sums; `stride` steps along it, `across` from line to line. */

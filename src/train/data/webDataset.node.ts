@@ -1,7 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../errors.js'
-import { inflate, readFolds, readRange, readText, withFile } from './files.node.js'
+import { inflate, listFolder, readFolds, readRange, readText, withFile } from './files.node.js'
 import type { ImageSet } from './imageSet.js'
 import { datasetSchema, parseJson } from './schemas.js'
 import {
@@ -29,12 +29,26 @@ function loadEntry(folder: string, entry: ShardEntry, aus: readonly number[] | n
   return samplesOfEntry(file, entry, loadShard(file, entry.split ?? null, aus))
 }
 
-/** Without a dataset.json, every shard in the folder, sorted by name. */
+/** Every shard in the folder, sorted by name: the set's where there is no dataset.json. */
 function findShards(folder: string): ShardEntry[] {
-  return readdirSync(folder)
+  return listFolder(folder, { recursive: false })
     .filter(isShard)
-    .sort()
     .map((file) => ({ file }))
+}
+
+export function holdsShards(folder: string): boolean {
+  return existsSync(join(folder, 'dataset.json')) || findShards(folder).length > 0
+}
+
+/** The shards of these splits; one that no shard has is an error. */
+function ofSplits(path: string, entries: readonly ShardEntry[], splits: readonly string[]): ShardEntry[] {
+  const known = new Set(entries.flatMap(({ split }) => split ?? []))
+  const unknown = splits.filter((split) => !known.has(split))
+  if (unknown.length > 0)
+    throw new UserError(
+      `${path}: no shard of split ${unknown.join(', ')}; there are ${[...known].join(', ') || 'none'}`,
+    )
+  return entries.filter(({ split }) => split !== undefined && splits.includes(split))
 }
 
 /**
@@ -59,12 +73,7 @@ export function openWebDataset(
   const wanted = single
     ? [listed.find((entry) => entry.file === basename(path)) ?? { file: basename(path) }]
     : listed
-  const entries = splits ? wanted.filter((entry) => splits.includes(entry.split ?? '')) : wanted
-  if (entries.length === 0)
-    throw new UserError(
-      `${path}: no shard of split ${splits?.join(', ')}; there are ${[...new Set(wanted.map((entry) => entry.split))].join(', ')}`,
-    )
-
+  const entries = splits ? ofSplits(path, wanted, splits) : wanted
   const allowed = aus ?? dataset?.aus ?? null
   const samples = entries.flatMap((entry) => loadEntry(folder, entry, allowed))
   return sampleSet(dataset?.name ?? basename(path), samples, allowed, readFolds(join(folder, 'folds.json')))

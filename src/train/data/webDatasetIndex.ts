@@ -130,6 +130,7 @@ export function sampleSet(
   aus: readonly number[] | null,
   folds: readonly Fold[] | null,
 ): ImageSet {
+  if (samples.length === 0) throw new UserError(`${name}: no .jpg, .jpeg, .png or .webp file in its shards`)
   return {
     name,
     length: samples.length,

@@ -1,8 +1,10 @@
 import type { Runtime } from '../../engine/runtime.js'
 import type { AuClassifier } from '../../model/auClassifier.js'
 import { CHANNELS } from '../../model/config.js'
+import { largestClassifierActivation } from '../../model/largestActivation.js'
 import { sequentialBatches } from '../data/batches.js'
 import type { PictureLoader } from '../data/pictureLoader.js'
+import { mostPictures } from './fitBatch.js'
 
 export interface ClassifierOutputs {
   /** [N, aus], in the order of the indices. */
@@ -14,7 +16,7 @@ export interface ClassifierOutputs {
 /** Batches whose results are read together: a read makes the host wait. */
 const BATCHES_PER_READ = 8
 
-/** Runs a classifier over pictures without augmentation or drop path. */
+/** Runs a classifier over pictures without augmentation or drop path, `batchSize` at a time or as many as the adapter can bind. */
 export async function classify(
   runtime: Runtime,
   model: AuClassifier,
@@ -23,11 +25,12 @@ export async function classify(
   batchSize: number,
 ): Promise<ClassifierOutputs> {
   const { aus, width, imageSize } = model.config
+  const fitting = Math.min(batchSize, mostPictures(largestClassifierActivation(model.config), runtime))
   const auLogits = new Float32Array(indices.length * aus)
   const features = new Float32Array(indices.length * width)
   let pending: Promise<void>[] = []
   let row = 0
-  for await (const batch of sequentialBatches({ loader, indices, batchSize })) {
+  for await (const batch of sequentialBatches({ loader, indices, batchSize: fitting })) {
     const count = batch.indices.length
     const start = row
     row += count

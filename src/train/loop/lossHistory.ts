@@ -1,15 +1,14 @@
 import { carve } from '../../engine/parameters.js'
 import type { Runtime } from '../../engine/runtime.js'
-import type { Tensor } from '../../engine/tensor.js'
+import { Tensor } from '../../engine/tensor.js'
 
 /**
- * Losses of the last steps, kept on the device and read together: a read makes the host wait for the device, and a
- * waiting host takes a core from a software adapter.
+ * Losses of the last micro-batches, kept on the device and read together: a read makes the host wait for the device,
+ * and a waiting host takes a core from a software adapter.
  */
 export class LossHistory {
   readonly #whole: Tensor
   readonly #cells: readonly Tensor[]
-  readonly #stride: number
   #filled = 0
 
   constructor(
@@ -17,16 +16,16 @@ export class LossHistory {
     readonly names: readonly string[],
     readonly capacity: number,
   ) {
-    const { whole, parts } = carve(
-      runtime,
-      Array.from({ length: capacity * names.length }, () => [1]),
-    )
-    this.#whole = whole
-    this.#cells = parts
-    this.#stride = whole.size / parts.length
+    this.#whole = carve(runtime, [[capacity * names.length]]).parts[0]!
+    const { storage } = this.#whole
+    // Side by side: they are only copied to, so none needs a slot that can be bound.
+    this.#cells = Array.from({ length: capacity * names.length }, (_, i) => {
+      const cell = { ...storage, byteOffset: storage.byteOffset + 4 * i, byteLength: 4 }
+      return new Tensor(runtime, cell, [1], 'f32')
+    })
   }
 
-  /** Queues copies of one step's scalars, in the order of `names`. */
+  /** Queues copies of one micro-batch's scalars, in the order of `names`. */
   push(losses: readonly Tensor[]): void {
     const first = this.#filled++ * this.names.length
     losses.forEach((loss, i) => {
@@ -34,15 +33,13 @@ export class LossHistory {
     })
   }
 
-  /** One record per step pushed since the last read. */
+  /** One record per micro-batch pushed since the last read. */
   async read(): Promise<Record<string, number>[]> {
     const values = await this.#whole.read()
-    const steps = Array.from({ length: this.#filled }, (_, step) =>
-      Object.fromEntries(
-        this.names.map((name, i) => [name, values[(step * this.names.length + i) * this.#stride]!]),
-      ),
+    const records = Array.from({ length: this.#filled }, (_, at) =>
+      Object.fromEntries(this.names.map((name, i) => [name, values[at * this.names.length + i]!])),
     )
     this.#filled = 0
-    return steps
+    return records
   }
 }

@@ -22,7 +22,7 @@ export interface StepRecord {
   /** Epochs done, a fraction within an epoch. */
   readonly epoch: number
   readonly learningRate: number
-  /** By name; in mixed precision `lossScale` and `skippedSteps` are among them. */
+  /** By name, means over the step's micro-batches; in mixed precision `lossScale` and `skippedSteps` after it are among them. */
   readonly losses: Readonly<Record<string, number>>
 }
 
@@ -107,10 +107,9 @@ async function oneStep(
     run.upload(batch)
     random.setStep(step * accumulation + micro)
     const last = micro === accumulation - 1
-    microBatches.queue({ first: micro === 0, last }, (losses) => {
-      if (last) report.push(losses, step + 1, learningRate)
-    })
+    microBatches.queue({ first: micro === 0, last }, (losses) => report.push(losses))
   }
+  report.endStep(step + 1, learningRate)
   runtime.flush()
 }
 
@@ -133,10 +132,10 @@ class StepReporter {
     readonly options: TrainLoopOptions,
     readonly perEpoch: number,
   ) {
-    const { runtime, lossNames, optimizer } = options.run
+    const { runtime, lossNames, optimizer, settings } = options.run
     this.#readings = optimizer.lossScale?.readings ?? {}
     const names = [...lossNames, ...Object.keys(this.#readings)]
-    this.#history = new LossHistory(runtime, names, STEPS_PER_READ)
+    this.#history = new LossHistory(runtime, names, STEPS_PER_READ * settings.accumulation)
   }
 
   get due(): boolean {
@@ -148,24 +147,41 @@ class StepReporter {
     if (this.#pending.length === 0) this.#since = performance.now()
   }
 
-  push(losses: readonly Tensor[], step: number, learningRate: number): void {
+  /** Takes the losses of a micro-batch. */
+  push(losses: readonly Tensor[]): void {
     this.#history.push([...losses, ...Object.values(this.#readings)])
+  }
+
+  /** The micro-batches since the last one make this step. */
+  endStep(step: number, learningRate: number): void {
     this.#pending.push({ step, epoch: step / this.perEpoch, learningRate })
   }
 
   async flush(): Promise<void> {
     if (this.#pending.length === 0) return
-    const losses = await this.#history.read()
-    const steps = this.#pending.map((record, i) => ({ ...record, losses: losses[i]! }))
-    const seconds = (performance.now() - this.#since) / 1000
-    const { runtime, settings } = this.options.run
+    const micro = await this.#history.read()
+    const { runtime, settings, lossNames } = this.options.run
     const { batchSize, accumulation } = settings
+    const steps = this.#pending.map((record, i) => ({
+      ...record,
+      losses: lossesOfStep(micro.slice(i * accumulation, (i + 1) * accumulation), lossNames),
+    }))
+    const seconds = (performance.now() - this.#since) / 1000
     this.#pending.length = 0
     this.#stepsPerRead = stepsWithin(SECONDS_PER_READ, steps.length / seconds)
     await runtime.sentinel?.check()
     checkFinite(steps, this.options.run.settings.precision)
     await this.options.onSteps(steps, (steps.length * batchSize * accumulation) / seconds)
   }
+}
+
+/** Losses are means over the micro-batches, so that none that is not finite is missed; other readings are those after the last. */
+function lossesOfStep(
+  micro: readonly Readonly<Record<string, number>>[],
+  lossNames: readonly string[],
+): Record<string, number> {
+  const mean = (name: string) => micro.reduce((sum, losses) => sum + losses[name]!, 0) / micro.length
+  return { ...micro.at(-1)!, ...Object.fromEntries(lossNames.map((name) => [name, mean(name)])) }
 }
 
 function stepsWithin(seconds: number, stepsPerSecond: number): number {

@@ -1,12 +1,16 @@
-import { auTargets, splitPerSubject, subjectsOf, subjectTargets } from '../data/folds.js'
+import { PhiloxStream } from '../../engine/random.js'
+import { auTargets, splitPerSubject, subjectTargets } from '../data/folds.js'
 import type { ImageSet } from '../data/imageSet.js'
 import { UserError } from '../errors.js'
 import { identityProbe, type ProbeData, publishedIdentityProbe } from './identityProbe.js'
 
 /** Share of each person's pictures that the probe is fitted on; the rest scores it (70 of 100 in the paper). */
 const FIT_FRACTION = 0.7
+/** Pictures of one person at most, as in the paper. More would also be too many for the converged probe, which one thread fits. */
+const MOST_PICTURES = 100
+const DRAW_STREAM = 0xda7a0006
 
-/** The pictures of a probe, split within each person. */
+/** The pictures of a probe, at most 100 of each person, split within each. */
 export interface ProbePeople {
   readonly subjects: readonly string[]
   /** Pictures of the set. */
@@ -18,16 +22,13 @@ export interface ProbePeople {
 
 export function probePeople(set: ImageSet, seed: number, among?: ArrayLike<number>): ProbePeople {
   const all = among ?? Array.from({ length: set.length }, (_, index) => index)
-  const counts = new Map<string | null, number>()
-  for (const index of Array.from(all)) {
-    const { subject } = set.record(index)
-    counts.set(subject, (counts.get(subject) ?? 0) + 1)
-  }
-  const subjects = subjectsOf(set).filter((subject) => (counts.get(subject) ?? 0) >= 2)
+  const pictures = picturesOfPeople(set, all)
+  const subjects = [...pictures.keys()].filter((subject) => pictures.get(subject)!.length >= 2).sort()
   if (subjects.length < 2)
     throw new UserError(`${set.name}: a probe wants two people with two pictures each, or more`)
-  const known = new Set<string | null>(subjects)
-  const indices = Uint32Array.from(all).filter((index) => known.has(set.record(index).subject))
+  const stream = new PhiloxStream(seed, DRAW_STREAM)
+  const drawn = new Set(subjects.flatMap((subject) => drawPictures(pictures.get(subject)!, stream)))
+  const indices = Uint32Array.from(all).filter((index) => drawn.has(index))
   const first = new Set(splitPerSubject(set, indices, FIT_FRACTION, seed).first)
   const rows = Array.from(indices, (_, row) => row)
   return {
@@ -36,6 +37,23 @@ export function probePeople(set: ImageSet, seed: number, among?: ArrayLike<numbe
     train: rows.filter((row) => first.has(indices[row]!)),
     test: rows.filter((row) => !first.has(indices[row]!)),
   }
+}
+
+function picturesOfPeople(set: ImageSet, among: ArrayLike<number>): Map<string, number[]> {
+  const people = new Map<string, number[]>()
+  for (const index of Array.from(among)) {
+    const { subject } = set.record(index)
+    if (subject === null) continue
+    const own = people.get(subject)
+    if (own) own.push(index)
+    else people.set(subject, [index])
+  }
+  return people
+}
+
+/** All of them where they are few enough: then nothing is drawn. */
+function drawPictures(own: number[], stream: PhiloxStream): readonly number[] {
+  return own.length > MOST_PICTURES ? stream.shuffle(own).slice(0, MOST_PICTURES) : own
 }
 
 /** Probe accuracy of features [N, width], rows as in `people.indices`. */

@@ -3,7 +3,7 @@ import { probeFeatures, probeFloors, probePeople } from '../metrics/probePeople.
 import { chooseForEmbedding, embed2d } from '../report/embed2d.js'
 import type { EmbeddingPlot } from '../report/reportInput.js'
 import type { Report } from '../report/reportSchema.js'
-import type { FineTuned, MainJob } from './stages.node.js'
+import { type FineTuned, type MainJob, stopIfRequested } from './stages.node.js'
 
 const BATCH = 64
 
@@ -21,6 +21,7 @@ export async function analyseIdentity(
   const { runtime, loader, data, seed } = job
   const people = probePeople(loader.set, seed, data.people)
   const analyse = async ({ run }: FineTuned) => {
+    await stopIfRequested(job)
     const { features } = await classify(runtime, run.model, loader, people.indices, BATCH)
     const { width } = run.config
     const accuracy = probeFeatures(loader.set, people, features, width, seed)

@@ -8,7 +8,9 @@ import { readSafetensors } from '../checkpoint/safetensorsFile.node.js'
 import { loadMatching } from '../checkpoint/trainingState.js'
 import { checkpointPath, type ManagedRun, runManaged, type StopSignal } from '../commands/session.js'
 import { auTargets } from '../data/folds.js'
+import { foldsDigest } from '../data/foldsDigest.js'
 import type { PictureLoader } from '../data/pictureLoader.js'
+import { picturesDigest } from '../data/picturesDigest.js'
 import { classify } from '../loop/evaluation.js'
 import { FineTuning } from '../loop/fineTuning.js'
 import { Pretraining } from '../loop/pretraining.js'
@@ -47,6 +49,15 @@ export interface StageLog {
 /** The user stopped the job; what was saved can be resumed. */
 export class Stopped extends Error {}
 
+/**
+ * Ends the job here if the user wants it stopped: what follows the last stage is not saved, and is done anew by --resume.
+ * A signal that came during a long computation is heard in the second turn of the event loop, after the pending work of the first.
+ */
+export async function stopIfRequested({ stop }: MainJob): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
+  if (stop.requested()) throw new Stopped()
+}
+
 export function stageCheckpoint(folder: string, stage: string): string {
   return checkpointPath(join(folder, stage))
 }
@@ -55,7 +66,12 @@ export async function pretrainStage(job: MainJob): Promise<{ run: Pretraining; l
   const { runtime, budget, data, loader, seed, precision } = job
   const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...budget.pretrain, seed, precision }
   const run = new Pretraining(runtime, budget.model, settings, loader, data.pretrain)
-  const info = { config: budget.model, options: settings, standardise: settings.standardise }
+  const info = {
+    config: budget.model,
+    options: settings,
+    standardise: settings.standardise,
+    pictures: await picturesDigest(data.set, data.pretrain),
+  }
   const log = await stage(job, { run, info, label: 'pretrain' })
   return { run, log }
 }
@@ -93,7 +109,14 @@ export async function fineTuneStage(
     loadMatching(run.parameters, await readSafetensors(from), from)
     run.resetAuHead()
   }
-  const info = { config, options: settings, aus: data.aus, standardise: settings.standardise }
+  const info = {
+    config,
+    options: settings,
+    aus: data.aus,
+    standardise: settings.standardise,
+    pictures: await picturesDigest(data.set, data.train),
+    folds: await foldsDigest(data.set, data.set.folds!),
+  }
   const evaluations = new RunLog(join(job.out, name, 'evaluation.jsonl'))
   const evaluate = (indices: Uint32Array) => evaluateAus(run, job, indices)
   const perEpoch: ActionUnitMetrics[] = []

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { cannotWrite, writeAtomically } from '../checkpoint/atomicWrite.node.js'
 import { pngDataUri } from './encodePng.node.js'
 import { renderReport } from './renderReport.js'
 import type { ReconstructionSample, ReportInput } from './reportInput.js'
@@ -23,10 +24,16 @@ export async function writeReport(
   })
   const jsonPath = join(folder, 'report.json')
   const htmlPath = join(folder, 'report.html')
-  await mkdir(folder, { recursive: true })
-  await writeFile(jsonPath, `${JSON.stringify(report, null, 2)}\n`)
-  await writeFile(htmlPath, page)
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw cannotWrite(folder, error)
+  })
+  await writeText(jsonPath, `${JSON.stringify(report, null, 2)}\n`)
+  await writeText(htmlPath, page)
   return { jsonPath, htmlPath }
+}
+
+function writeText(path: string, text: string): Promise<void> {
+  return writeAtomically(path, [new TextEncoder().encode(text)])
 }
 
 async function encodeSample(

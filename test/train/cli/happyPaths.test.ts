@@ -1,12 +1,13 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { readSafetensors } from '../../../src/train/checkpoint/safetensorsFile.node.js'
+import { readSafetensors, writeSafetensors } from '../../../src/train/checkpoint/safetensorsFile.node.js'
 import { runProgram } from './program.js'
-import { tinyAus, tinyEncoder, tinyMembers, tinyModel, writeFaces } from './tinyFaces.js'
+import { tinyAus, tinyEncoder, tinyFolds, tinyMembers, tinyModel, writeFaces } from './tinyFaces.js'
 
 const folder = t.testdir()
-const faces = await writeFaces(join(folder, 'faces'), await tinyMembers())
+const members = await tinyMembers()
+const faces = await writeFaces(join(folder, 'faces'), members)
 const out = (name: string) => join(folder, name)
 const checkpoint = (name: string) => join(folder, name, 'checkpoint.safetensors')
 const json = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'))
@@ -72,7 +73,7 @@ t.test('finetune from FMAE with IAT, evaluate, probe', async (t) => {
     '3',
   ]
   const text = await succeeds(t, [...args, ...size])
-  t.match(text, /loaded 28 tensors; new, not in the file: .*ID_head\.weight/)
+  t.match(text, /loaded 28 tensors; new: .*ID_head\.weight/)
   const metrics = json('iat', 'metrics.json')
   t.match(metrics, { aus: tinyAus, testFold: 'fold3', f1At05: Number, f1Best: Number, threshold: Number })
   for (const field of ['f1PerAu', 'f1BestPerAu', 'aucPerAu'])
@@ -132,4 +133,49 @@ t.test('folds that the data does not bring: evaluate makes those of the fine-tun
   const { images, ...again } = JSON.parse(readFileSync(file, 'utf8'))
   const { testFold, ...before } = json('own', 'metrics.json')
   t.same(again, before)
+
+  await t.test('not of other people, who would be dealt out otherwise', async (t) => {
+    const keys = Object.keys(members).filter((name) => Number(name.slice(0, 3)) % 4 !== 0)
+    const withoutAnn = Object.fromEntries(keys.map((name) => [name, members[name]!]))
+    const fewer = await writeFaces(out('fewer'), withoutAnn)
+    rmSync(join(fewer, 'folds.json'))
+    const { code, stderr } = await runProgram(evaluated.with(4, fewer))
+    t.equal(code, 1)
+    t.match(stderr, /4 people, sha256 .*; now 2 folds, 3 people, .*expected the people of the fine-tuning/)
+  })
+
+  await t.test('an older checkpoint only knows how many people there were', async (t) => {
+    const { tensors, metadata } = await readSafetensors(checkpoint('own'))
+    const { folds, ...older } = metadata
+    await writeSafetensors(out('older.safetensors'), tensors, older)
+    const asked = evaluated.with(2, out('older.safetensors'))
+    t.match(await succeeds(t, asked), /does not say who was in its folds/)
+    const { stderr } = await runProgram(asked.with(4, out('fewer')))
+    t.match(stderr, /\(4 people; now 2 folds, 3 people/)
+  })
+})
+
+t.test('what finetune takes over from a fine-tuned checkpoint', async (t) => {
+  const still = '--batch-size 6 --epochs 1 --base-learning-rate 0 --minimum-learning-rate 0'.split(' ')
+  const from = ['--from', checkpoint('iat'), '--lambda', '1', ...tinyEncoder, ...still]
+  const before = (await readSafetensors(checkpoint('iat'))).tensors
+  /** Which of the tensors start as they are in the checkpoint. */
+  const kept = async (name: string, data: string, ...more: string[]) => {
+    await succeeds(t, ['finetune', '--data', data, '--out', out(name), ...from, ...more])
+    const { tensors } = await readSafetensors(checkpoint(name))
+    return ['blocks.1.mlp.fc2.weight', 'head.weight', 'ID_head.weight'].filter((tensor) =>
+      Buffer.from(before.get(tensor)!.data.buffer).equals(Buffer.from(tensors.get(tensor)!.data.buffer)),
+    )
+  }
+  const all = ['blocks.1.mlp.fc2.weight', 'head.weight', 'ID_head.weight']
+  t.same(await kept('same', faces), all, 'the same AUs and people: all')
+  t.same(await kept('order', faces, '--aus', '2,1,12'), [all[0], all[2]], 'other AUs: not the AU head')
+  const renamed = Object.entries(members).map(([name, content]) => [
+    name,
+    typeof content === 'string' ? content.replace('"ann"', '"zoe"') : content,
+  ])
+  const [first, ...rest] = tinyFolds.folds
+  const folds = { folds: [{ ...first, subjects: ['bob', 'zoe'] }, ...rest] }
+  const others = await writeFaces(out('others'), Object.fromEntries(renamed), folds)
+  t.same(await kept('people', others), [all[0], all[1]], 'other people: not the identity head')
 })

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -71,14 +71,18 @@ const poison = (value: number): Edit => {
 const labels = (name: string, ...lines: (object | string)[]) =>
   write(name, lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'))
 
-/** Root writes anywhere, so the program runs as nobody; where nobody cannot run it, the case is left out. */
-async function readOnlyFolder(): Promise<Setup> {
+/** Root reads and writes anywhere, so the program runs as nobody; where nobody cannot run it, the case is left out. */
+async function asNobody(args: readonly string[]): Promise<Setup> {
+  const user = process.getuid?.() === 0 ? { uid: 65534 } : {}
+  const { code } = await runProgram(['pretrain', '--help'], user)
+  const skip = 'run by root from a folder that no other user may read'
+  return { args, ...user, ...(code === 0 ? {} : { skip }) }
+}
+
+function readOnlyFolder(): Promise<Setup> {
   mkdirSync(path('locked'))
   chmodSync(path('locked'), 0o555)
-  const user = process.getuid?.() === 0 ? { uid: 65534 } : {}
-  const setup = { args: ['pretrain', '--data', faces, '--out', path('locked', 'run'), ...small], ...user }
-  const { code } = await runProgram(['pretrain', '--help'], user)
-  return code === 0 ? setup : { ...setup, skip: 'run by root from a folder that no other user may read' }
+  return asNobody(['pretrain', '--data', faces, '--out', path('locked', 'run'), ...small])
 }
 
 /** A file system with room for one and a half checkpoints. */
@@ -128,6 +132,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '`--budget huge`': () => ({ args: ['quickstart', '--budget', 'huge'] }),
   'unknown recipe': () => pretrain(faces, '--recipe', 'disfa'),
   '`--aus` that is no list of numbers': () => finetune(faces, '--aus', '1,x'),
+  'the same AU twice in `--aus`': () => finetune(faces, '--aus', '1,1,2'),
   '`--subject-from` that is no regular expression': () =>
     finetune(labels('rule.jsonl', { img_path: 'a.jpg', AUs: [1] }), '--subject-from', '('),
   'missing config file': () => pretrain(faces, '--config', path('absent.json')),
@@ -145,6 +150,9 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
       write('d.json', '{ "epochs": "8" }'),
     ],
   }),
+  'config file with an empty list of AUs': () =>
+    finetune(faces, '--config', write('e.json', '{ "aus": [] }')),
+  '`--beta1 1`': () => pretrain(faces, '--beta1', '1'),
   'image size no multiple of the patch size': () => pretrain(faces, '--image-size', '40'),
   'width no multiple of the heads': () => pretrain(faces, '--heads', '3'),
   '`--mask-ratio 1`': () => pretrain(faces, '--mask-ratio', '1'),
@@ -169,6 +177,12 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'folder without pictures': () => {
     mkdirSync(path('empty'))
     return pretrain(path('empty'))
+  },
+  'folder that may not be read': async () => {
+    mkdirSync(path('sealed'), { mode: 0o111 })
+    // The folder of the tests wants to be removed in the end.
+    const after = async () => chmodSync(path('sealed'), 0o755)
+    return { ...(await asNobody(pretrain(path('sealed')).args)), after }
   },
   'file of another kind': () => pretrain(write('notes.txt', 'hello')),
   'truncated tar': () => pretrain(write('cut.tar', readFileSync(join(faces, 'faces.tar')).subarray(0, 5000))),
@@ -196,16 +210,36 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     write('plain/a.jpg', await tinyJpeg(1, []))
     return finetune(path('plain'))
   },
+  'labels that name no AU for finetune': () =>
+    finetune(labels('calm.jsonl', { img_path: 'a.jpg', AUs: [999], subject: 'ann' })),
   'AU to predict that the data has no labels for': async () => finetune(faces, '--aus', '1,4'),
   'person in two folds': async () => {
     const [first, second, third] = tinyFolds.folds
     const folds = { folds: [first, { ...second, subjects: ['cid', 'bob'] }, third] }
     return finetune(await changedFaces('shared', {}, folds))
   },
+  'two folds of one name': async () => {
+    const [first, ...others] = tinyFolds.folds
+    const folds = { folds: [first, ...others.map((fold) => ({ ...fold, name: 'fold1' }))] }
+    return finetune(await changedFaces('twins', {}, folds))
+  },
   'unknown fold (finetune)': () => finetune(faces, '--test-fold', 'fold9'),
   'unknown fold (evaluate)': () => evaluate(classifier, '--test-fold', 'fold9'),
+  'fold without a picture (evaluate)': async () => {
+    const folds = { folds: [...tinyFolds.folds, { name: 'fold4', subjects: ['zoe'] }] }
+    const data = await changedFaces('emptyFold', {}, folds)
+    return evaluate(classifier, '--data', data, '--test-fold', 'fold4')
+  },
+  'folds that are not those of the fine-tuning (evaluate)': async () => {
+    const data = await changedFaces('loose', {})
+    rmSync(join(data, 'folds.json'))
+    return evaluate(classifier, '--data', data, '--test-fold', 'fold3')
+  },
   'training on the test fold': () => finetune(faces, '--train-on', 'fold1,fold3'),
   'unknown split': () => pretrain(faces, '--split', 'night'),
+  'unknown split beside one that is there': () => pretrain(faces, '--split', 'day,night'),
+  '`--split` where there are no shards': () =>
+    pretrain(labels('split.jsonl', { img_path: 'a.jpg' }), '--split', 'day'),
   'batch larger than the data': () => pretrain(faces, '--batch-size', '25'),
   'accumulation larger than an epoch': () => pretrain(faces, '--accumulation', '4'),
   'one picture a person for probe': async () => {
@@ -253,10 +287,16 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         for (const name of [...tensors.keys()]) if (!name.startsWith('decoder')) tensors.delete(name)
       }),
     ),
+  '`--from` with another standardisation': () => finetune(faces, '--from', fmae, '--standardise', 'imagenet'),
+  '`--from` with another number of attention heads': () => finetune(faces, '--from', fmae, '--heads', '4'),
   'FMAE checkpoint given to evaluate': () => evaluate(fmae),
   '`--out` is a file': () => pretrain(faces, '--out', write('notes.txt', 'hello')),
   '`--out` with a finished run in it': () => pretrain(faces, '--out', path('fmae')),
   '`--out` in a read-only folder': readOnlyFolder,
+  'log that cannot be begun anew': () => {
+    mkdirSync(path('logged', 'log.jsonl'), { recursive: true })
+    return pretrain(faces, '--out', path('logged'))
+  },
   '`--json` in a missing folder': () => evaluate(classifier, '--json', path('absent', 'result.json')),
   '`--resume` without a checkpoint': () => pretrain(faces, '--resume'),
   '`--resume` with another setting': () =>

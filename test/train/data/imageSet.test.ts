@@ -49,7 +49,7 @@ t.test('a folder of shards follows its dataset.json and brings its folds', async
   t.equal(new Set([0, 1, 2, 3].map((at) => set.record(at).id)).size, 4)
   t.equal(openImageSet(folder, { splits: ['extra'] }).length, 2)
   t.equal(openImageSet(`${folder}/more.tar.gz`).record(0).split, 'extra')
-  t.throws(() => openImageSet(folder, { splits: ['fold9'] }), {
+  t.throws(() => openImageSet(folder, { splits: ['extra', 'fold9'] }), {
     message: /no shard of split fold9; there are fold1, extra/,
   })
   t.throws(() => openImageSet(folder, { aus: [1, 2] }), {
@@ -121,6 +121,10 @@ t.test('dataset.json and folds.json are checked', async (t) => {
   t.throws(() => open({ name: 'x', shards: [{ file: 'a.tar', images: 3 }] }), {
     message: /a\.tar: holds 2 pictures; dataset\.json expects 3/,
   })
+  const twice = ['S1', 'S2'].map((subject) => ({ name: 'a', subjects: [subject] }))
+  t.throws(() => open(dataset, { folds: twice }), {
+    message: /folds\.json: field "folds": two folds are called "a"; expected a name for each/,
+  })
   t.throws(() => open(dataset, { folds: [{ name: 'a' }] }), {
     message: /folds\.json: field "folds\.0\.subjects"/,
   })
@@ -141,6 +145,37 @@ t.test('a folder of pictures is read with its subfolders, in order', async (t) =
   t.throws(() => openImageSet(t.testdir({ 'notes.txt': '' })), {
     message: /no \.jpg, \.jpeg, \.png or \.webp file/,
   })
+})
+
+t.test('hidden files beside pictures and shards, and folders named like pictures, are no data', async (t) => {
+  const pictures = t.testdir({
+    '1.jpg': 'x',
+    '._1.jpg': 'x',
+    '.thumbnails': { '1.jpg': 'x' },
+    __MACOSX: { '1.jpg': 'x' },
+    'album.jpg': { '2.png': 'y' },
+  })
+  const set = openImageSet(pictures)
+  t.same(
+    Array.from({ length: set.length }, (_, at) => set.record(at).id),
+    ['1.jpg', 'album.jpg/2.png'],
+  )
+  const tar = await makeTar(await makeSamples(labels))
+  t.equal(openImageSet(t.testdir({ 'a.tar': tar, '._a.tar': 'x' })).length, 2)
+})
+
+t.test('splits are asked of shards alone', async (t) => {
+  const folder = t.testdir({ '1.png': 'x', labelled: { 'labels.jsonl': '{"img_path":"1.png"}' } })
+  for (const path of [folder, `${folder}/labelled`, `${folder}/labelled/labels.jsonl`])
+    t.throws(() => openImageSet(path, { splits: ['day'] }), {
+      name: 'UserError',
+      message: /--split chooses among shards \(\.tar, \.tar\.gz\); there are none/,
+    })
+})
+
+t.test('shards without a picture are no set', async (t) => {
+  const folder = t.testdir({ 'a.tar': await makeTar({ 'readme.txt': 'nothing yet' }) })
+  t.throws(() => openImageSet(folder), { name: 'UserError', message: /no .* file in its shards/ })
 })
 
 t.test('a folder with labels.jsonl follows it, wherever its pictures start', async (t) => {

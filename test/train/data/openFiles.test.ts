@@ -50,7 +50,12 @@ t.test('labels, shards and plain pictures are the same set as in Node', async (t
       anna: { '1.png': picture, 'labels.jsonl': line({ img_path: '1.png', AUs: [12], subject: 'anna' }) },
       ben: { '1.png': picture },
     },
-    plain: { b: { 'two.PNG': picture }, 'one.png': picture, 'notes.txt': 'no picture' },
+    plain: {
+      b: { 'two.PNG': picture, '._two.PNG': 'no picture' },
+      __MACOSX: { 'one.png': 'no picture' },
+      'one.png': picture,
+      'notes.txt': 'no picture',
+    },
     shards: {
       'dataset.json': line({ name: 'few', aus: [1, 2, 12], shards: [{ file: 'a.tar', split: 'day' }] }),
       'folds.json': line({ folds: [{ name: 'a', subjects: ['S1'] }] }),
