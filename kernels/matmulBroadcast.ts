@@ -70,7 +70,7 @@ function broadcastCode(product: MatmulProduct, lanes: number, groups: number): s
   const band = product.layout === 'TN' ? rows : 8
   const mainLoop = product.layout === 'TN' ? loopTN(product, lanes, groups) : loopNN(lanes, groups)
   return wgsl`
-${productPrelude({ ...product, epilogue: textEpilogue(product, lanes) }, { a: 4, b: 4, c: 4 }, ['enable subgroups;'])}
+${productPrelude({ ...product, epilogue: textEpilogue(product, lanes) }, { a: 4, b: 4, c: 4 }, ['enable subgroups;'], 'words')}
 @compute @workgroup_size(${lanes})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,

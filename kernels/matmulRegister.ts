@@ -33,7 +33,7 @@ export function registerText(product: MatmulProduct): MatmulText {
 function registerCode(product: MatmulProduct, vectorM: boolean, vectorN: boolean): string {
   const widths = { a: vectorM ? 4 : 1, b: vectorN ? 4 : 1, c: vectorN ? 4 : 1 } as const
   return wgsl`
-${productPrelude(product, widths)}
+${productPrelude(product, widths, [], 'words')}
 @compute @workgroup_size(${lanes})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,

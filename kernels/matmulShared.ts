@@ -151,12 +151,13 @@ export interface Widths {
 /**
  * WGSL: directives, bindings, `valueA(a[i])` and `valueB(b[i])` (f32 or vec4f), `partOf(flat)`, and `storeResult(index, column, value)`, which
  * takes one element (or four in a row) of the product through the epilogue to C. Index and column count elements, or vec4s with
- * `widths.c` 4. Four f16 lie in memory as two words: a CPU driver loads and stores scalar by scalar.
+ * `widths.c` 4. `halves`: a CPU driver, which loads and stores scalar by scalar, takes four f16 as two words, by a bitcast that naga (Firefox) lacks.
  */
 export function productPrelude(
   { epilogue, stored }: { readonly epilogue: TextEpilogue; readonly stored: StoredTypes },
   widths: Widths,
   directives: readonly string[] = [],
+  halves: 'vectors' | 'words' = 'vectors',
 ): string {
   const half = Object.values(stored).includes('f16')
   const hasStep = isCommon(epilogue)
@@ -167,9 +168,9 @@ export function productPrelude(
   const c = bindingsOf(epilogue).length - 1
   return wgsl`
 ${[...directives, ...(half ? ['enable f16;'] : [])].join('\n')}
-${storedAlias('A', stored.a, widths.a)}
-${storedAlias('B', stored.b, widths.b)}
-${storedAlias('C', stored.c, widths.c)}
+${storedAlias('A', stored.a, widths.a, halves)}
+${storedAlias('B', stored.b, widths.b, halves)}
+${storedAlias('C', stored.c, widths.c, halves)}
 
 @group(0) @binding(0) var<storage, read> a: array<StoredA>;
 @group(0) @binding(1) var<storage, read> b: array<StoredB>;
@@ -243,8 +244,13 @@ fn storeResult(index: u32, column: u32, value: ValueC) {
 }
 
 /** WGSL of one operand: how it lies in memory, what it is in registers, and the ways there and back. */
-function storedAlias(operand: 'A' | 'B' | 'C', type: StoredType, width: 1 | 4): string {
-  const words = type === 'f16' && width === 4
+function storedAlias(
+  operand: 'A' | 'B' | 'C',
+  type: StoredType,
+  width: 1 | 4,
+  halves: 'vectors' | 'words',
+): string {
+  const words = type === 'f16' && width === 4 && halves === 'words'
   const element = width === 4 ? `vec4<${type}>` : type
   const value = width === 4 ? 'vec4f' : 'f32'
   return `
