@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { oneAfterOther } from './oneAfterOther.js'
 import { useStudio } from './studioLink.js'
 
 const KEY = 'pauseWhenHidden'
@@ -9,16 +10,10 @@ export function useHiddenPause(): { readonly wanted: boolean; readonly toggle: (
   const [wanted, setWanted] = useState(localStorage.getItem(KEY) !== 'no')
   useEffect(() => {
     if (!wanted) return
-    const paused: string[] = []
-    const follow = async () => {
-      if (document.hidden) paused.push(...(await studio.pauseAll()))
-      else await studio.resumeAll(paused.splice(0))
-    }
-    // One after the other: a page may come and go faster than a training comes to rest.
-    let last = Promise.resolve()
-    const change = () => {
-      last = last.then(follow)
-    }
+    const follow = () => (document.hidden ? studio.restAll() : studio.wakeAll())
+    // A page may come and go faster than a training comes to rest.
+    const inTurn = oneAfterOther()
+    const change = () => inTurn(follow)
     // It may have been opened in the background.
     if (document.hidden) change()
     document.addEventListener('visibilitychange', change)

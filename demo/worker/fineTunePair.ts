@@ -4,6 +4,7 @@ import type { VitConfig } from '../../src/model/config.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { describeError, UserError } from '../../src/train/errors.js'
 import type { FineTuning } from '../../src/train/loop/fineTuning.js'
+import { oneAfterOther } from '../oneAfterOther.js'
 import {
   type FineTunePlan,
   type FineTuneSettings,
@@ -52,6 +53,8 @@ export class FineTunePair {
   readonly [proxyMarker] = true
   readonly plain: TrainingJob<FineTunePlan>
   readonly iat: TrainingJob<FineTunePlan>
+  /** What makes, reads or replaces the two: between its awaits nothing else may. `pause` waits for the loop alone. */
+  readonly #inTurn = oneAfterOther()
   readonly #store = new FineTuneStore()
   readonly #exams: FineTuneExams
   #plan: FineTunePlan | null = null
@@ -60,8 +63,9 @@ export class FineTunePair {
   #state: JobState = 'empty'
   #loop: Promise<void> | null = null
   #stopping = false
-  /** Until they are paused; they may rest in between, for a file of one of them. */
+  /** Until they are paused; they may rest in between, for a file of one of them or with a hidden page. */
   #goesOn = false
+  #hidden = false
   #examining = false
   #stepsPerTurn = STEPS_PER_TURN.first
   #examMs = ASSUMED_EXAM_MS
@@ -87,16 +91,15 @@ export class FineTunePair {
     this.iat = fineTuneJob('fineTuneIat', runtime, each, ({ lambda }) => lambda)
   }
 
-  /** It trains until it is paused: not while it does a single step. */
-  get running(): boolean {
-    return this.#goesOn
+  /** Takes up what storage holds. Returns whether it was running when the page was left. */
+  restore(): Promise<boolean> {
+    return this.#inTurn(() => this.#restore())
   }
 
-  /** Takes up what storage holds; goes on at once if it was running when the page was left. */
-  async restore(): Promise<void> {
+  async #restore(): Promise<boolean> {
     try {
       const saved = await this.#store.load()
-      if (!saved) return
+      if (!saved) return false
       for (const job of this.#jobs) {
         await job.load((plan) => fineTunePlanSchema.parse(plan))
         if (!job.run) throw new UserError(`nothing is saved of ${job.hooks.name}`)
@@ -106,43 +109,68 @@ export class FineTunePair {
       this.#exams.maps = saved.maps
       this.#setState(this.#finished ? 'finished' : 'paused')
       await this.#exams.tell()
-      if (saved.running) this.resume()
+      return saved.running
     } catch (error) {
       // What is saved stays: the faces may only have been out of reach.
       this.#forget()
       this.#fail(`The saved fine-tuning of act 2 cannot be taken up: ${describeError(error)} ${AGAIN}`)
+      return false
     }
   }
 
   /** Begins with `settings`, or goes on. Returns at once; `pause` ends it. */
-  async begin(settings: FineTuneSettings): Promise<void> {
-    await this.#ready(settings)
-    this.resume()
+  begin(settings: FineTuneSettings): Promise<void> {
+    return this.#whenReady(settings, async () => this.#start())
   }
 
   /** Goes on, if there is something to go on with. */
-  resume(): void {
-    if (!this.#plan || this.#loop || this.#state === 'finished') return
-    this.#goesOn = true
-    this.#run(Number.POSITIVE_INFINITY)
+  resume(): Promise<void> {
+    return this.#inTurn(async () => this.#start())
   }
 
   /** One step of each, and an exam. */
-  async step(settings: FineTuneSettings): Promise<void> {
-    await this.#ready(settings)
-    if (this.#state !== 'finished') await this.#run(1)
+  step(settings: FineTuneSettings): Promise<void> {
+    return this.#whenReady(settings, async () => {
+      if (this.#state !== 'finished') await this.#run(1)
+    })
   }
 
   /** Stops after the step at hand, or half-way through an exam. */
   async pause(): Promise<void> {
+    const wentOn = this.#goesOn
     this.#goesOn = false
-    await this.#rest()
+    await this.#stop()
+    // What was saved at a rest says that they go on.
+    if (wentOn) await this.#store.endRunning()
   }
 
-  async #rest(): Promise<void> {
+  /** The page is hidden. A browser may end it then, so storage is told that the two go on. */
+  async rest(): Promise<void> {
+    this.#hidden = true
+    // A single step is done to its end.
+    if (this.#goesOn) await this.#stop()
+  }
+
+  /** The page is in sight again: they go on, unless they were paused. */
+  wake(): void {
+    this.#hidden = false
+    this.#inTurn(async () => this.#goOn())
+  }
+
+  async #stop(): Promise<void> {
     this.#stopping = true
     for (const job of this.#jobs) await job.pause()
     await this.#loop
+  }
+
+  #start(): void {
+    if (this.#state !== 'paused') return
+    this.#goesOn = true
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#goesOn && !this.#hidden && !this.#loop) this.#run(Number.POSITIVE_INFINITY)
   }
 
   /** One of the two as a model to look through. */
@@ -152,22 +180,26 @@ export class FineTunePair {
   }
 
   /** Both wait for it: what one of them does alone would end their turns. */
-  async #download(job: TrainingJob<FineTunePlan>): Promise<Uint8Array[]> {
-    await this.#rest()
-    try {
-      return await job.download()
-    } finally {
-      // Unless they were paused in the meantime.
-      if (this.#goesOn) this.resume()
-    }
+  #download(job: TrainingJob<FineTunePlan>): Promise<Uint8Array[]> {
+    return this.#inTurn(async () => {
+      await this.#stop()
+      try {
+        return await job.download()
+      } finally {
+        // Unless they were paused in the meantime.
+        this.#goOn()
+      }
+    })
   }
 
   /** Throws both away, their files too. */
-  async reset(): Promise<void> {
-    await this.pause()
-    for (const job of this.#jobs) await job.reset()
-    await this.#store.clear()
-    this.#forget()
+  reset(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.pause()
+      for (const job of this.#jobs) await job.reset()
+      await this.#store.clear()
+      this.#forget()
+    })
   }
 
   #forget(): void {
@@ -177,10 +209,20 @@ export class FineTunePair {
     this.#setState('empty')
   }
 
-  async #ready(settings: FineTuneSettings): Promise<void> {
+  /** Does `work` in its turn, when the two are made and nothing trains. */
+  async #whenReady(settings: FineTuneSettings, work: () => Promise<void>): Promise<void> {
+    // Not in turn: this waits for what storage holds, which is taken up in turn.
     await this.hooks.takeTurn()
-    await this.pause()
-    if (this.#plan) return
+    await this.#inTurn(async () => {
+      await this.pause()
+      if (!this.#plan) await this.#make(settings)
+      // Something else may have begun while this waited, or while the two were made.
+      await this.hooks.takeTurn()
+      await work()
+    })
+  }
+
+  async #make(settings: FineTuneSettings): Promise<void> {
     const { config, pretrained } = await this.hooks.encoder()
     const plan = fineTunePlanSchema.parse({
       ...settings,
@@ -195,8 +237,6 @@ export class FineTunePair {
     }
     this.#plan = plan
     this.#setState('paused')
-    // Something else may have begun while they were made.
-    await this.hooks.takeTurn()
   }
 
   #run(steps: number): Promise<void> {
@@ -264,9 +304,8 @@ export class FineTunePair {
   }
 
   async #save(): Promise<void> {
-    const { running } = this
     const { all: exams, maps } = this.#exams
-    await this.#store.save({ plan: this.#plan!, exams, maps, running })
+    await this.#store.save({ plan: this.#plan!, exams, maps, running: this.#goesOn })
   }
 
   get #jobs(): readonly TrainingJob<FineTunePlan>[] {

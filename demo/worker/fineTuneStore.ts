@@ -20,6 +20,12 @@ export class FineTuneStore {
     })
   }
 
+  /** What is there stays as it is, but that it no longer goes on by itself. */
+  async endRunning(): Promise<void> {
+    const pair = await this.load()
+    if (pair?.running) await this.save({ ...pair, running: false })
+  }
+
   /** @throws UserError where the file is damaged */
   async load(): Promise<StoredPair | null> {
     const text = await orNull(async () => {

@@ -9,6 +9,7 @@ import type { FineTuning } from '../../src/train/loop/fineTuning.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { stepsPerEpoch } from '../../src/train/loop/trainLoop.js'
 import { actionUnitMetrics } from '../../src/train/metrics/actionUnitMetrics.js'
+import { oneAfterOther } from '../oneAfterOther.js'
 import {
   type Evaluation,
   type FolderMark,
@@ -52,8 +53,8 @@ export class OwnData {
   #folder: OwnFolder | null = null
   /** While a classifier is made. */
   #encoder: SafetensorsFile | null = null
-  /** What a visitor asks for is done one after the other: another folder waits until a run is made of the one before. */
-  #last: Promise<unknown> = Promise.resolve()
+  /** What a visitor asks for: another folder waits until a run is made of the one before. */
+  readonly #inTurn = oneAfterOther()
 
   constructor(
     readonly runtime: Runtime,
@@ -131,13 +132,6 @@ export class OwnData {
     })
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work)
-    // What failed is told to whom asked for it.
-    this.#last = done.catch(() => {})
-    return done
-  }
-
   /** Settings of a classifier that is made now, and the encoder that it starts from. */
   async #plan(settings: OwnFineTuneSettings): Promise<OwnFineTunePlan> {
     const { mark } = this.#opened()
@@ -206,7 +200,7 @@ export class OwnData {
 async function goOn<S>(job: TrainingJob<S>, read: (settings: unknown) => S): Promise<void> {
   if (!(await job.restore(read))) return
   await job.hooks.takeTurn()
-  job.resume()
+  await job.resume()
 }
 
 async function start<S>(job: TrainingJob<S>, settings: S, oneStep: boolean): Promise<void> {

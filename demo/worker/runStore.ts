@@ -24,7 +24,13 @@ export class RunStore {
 
   async save(checkpoint: Iterable<Uint8Array>, history: StoredHistory): Promise<void> {
     await this.#write(CHECKPOINT, checkpoint)
-    await this.#write(HISTORY, [new TextEncoder().encode(JSON.stringify(history))])
+    await this.#writeHistory(history)
+  }
+
+  /** What is there stays as it is, but that it no longer goes on by itself. */
+  async endRunning(): Promise<void> {
+    const history = await this.loadHistory()
+    if (history?.running) await this.#writeHistory({ ...history, running: false })
   }
 
   /**
@@ -45,6 +51,10 @@ export class RunStore {
 
   async clear(): Promise<void> {
     for await (const name of this.folder.keys()) await this.folder.removeEntry(name)
+  }
+
+  #writeHistory(history: StoredHistory): Promise<void> {
+    return this.#write(HISTORY, [new TextEncoder().encode(JSON.stringify(history))])
   }
 
   async #write(name: string, parts: Iterable<Uint8Array>): Promise<void> {

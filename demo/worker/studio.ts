@@ -22,9 +22,10 @@ const SHOWN = 6
 
 /** What is trained, or could be: one at a time has the device. */
 interface Trainee {
-  readonly running: boolean
   pause(): Promise<void>
-  resume(): void
+  resume(): Promise<void>
+  rest(): Promise<void>
+  wake(): void
 }
 
 /**
@@ -46,7 +47,7 @@ export class Studio {
     readonly runtime: Runtime,
     readonly tell: (event: StudioEvent) => void,
   ) {
-    const hooks = (name: string) => ({ tell, takeTurn: () => this.#pauseOthers(name) })
+    const hooks = (name: string) => ({ tell, takeTurn: () => this.#takeTurn(name) })
     this.#restored = new Promise((resolve) => {
       this.#nowRestored = resolve
     })
@@ -58,7 +59,7 @@ export class Studio {
     })
     this.ownData = new OwnData(runtime, {
       tell,
-      takeTurn: (name) => this.#pauseOthers(name),
+      takeTurn: (name) => this.#takeTurn(name),
       act1: this.pretrain,
     })
     this.#trainees = new Map<string, Trainee>([
@@ -78,7 +79,7 @@ export class Studio {
         ]),
       takePretrained: async (file, info, name) => {
         const settings = settingsOfFile(info, name)
-        await this.#pauseOthers('pretrain')
+        await this.#takeTurn('pretrain')
         await this.pretrain.take(settings, adopted(file, settings))
       },
     })
@@ -106,8 +107,8 @@ export class Studio {
   async restore(): Promise<void> {
     try {
       if (await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings)))
-        this.pretrain.resume()
-      await this.fineTune.restore()
+        await this.#goOn('pretrain')
+      if (await this.fineTune.restore()) await this.#goOn('fineTune')
       await this.ownData.restore()
     } finally {
       // Where it failed, new runs can be begun all the same.
@@ -115,20 +116,28 @@ export class Studio {
     }
   }
 
-  /** Pauses whatever trains and tells what it was, so that it can go on when the page is in sight again. */
-  async pauseAll(): Promise<string[]> {
+  /** The page is hidden: nothing goes on until it is in sight again. */
+  async restAll(): Promise<void> {
     await this.#restored
-    const running = [...this.#trainees].filter(([, trainee]) => trainee.running)
-    for (const [, trainee] of running) await trainee.pause()
-    return running.map(([name]) => name)
+    await Promise.all([...this.#trainees.values()].map((trainee) => trainee.rest()))
   }
 
-  resumeAll(names: readonly string[]): void {
-    for (const name of names) this.#trainees.get(name)?.resume()
+  wakeAll(): void {
+    for (const trainee of this.#trainees.values()) trainee.wake()
+  }
+
+  async #takeTurn(name: string): Promise<void> {
+    await this.#restored
+    await this.#pauseOthers(name)
+  }
+
+  /** A run that storage held goes on. If that told so of two, the later one does. */
+  async #goOn(name: string): Promise<void> {
+    await this.#pauseOthers(name)
+    await this.#trainees.get(name)!.resume()
   }
 
   async #pauseOthers(name: string): Promise<void> {
-    await this.#restored
     for (const [other, trainee] of this.#trainees) if (other !== name) await trainee.pause()
   }
 

@@ -6,10 +6,11 @@ import {
   restoreCheckpoint,
 } from '../../src/train/checkpoint/checkpoint.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
-import { describeError } from '../../src/train/errors.js'
+import { describeError, UserError } from '../../src/train/errors.js'
 import { settleVariants } from '../../src/train/loop/settleVariants.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { type StepRecord, stepsPerEpoch, trainLoop } from '../../src/train/loop/trainLoop.js'
+import { oneAfterOther } from '../oneAfterOther.js'
 import type { Evaluation, JobName, JobState, JobStatus, StepPoint, StudioEvent } from '../protocol.js'
 import { damagedRun } from './damagedRun.js'
 import { openStore, type RunStore, type StoredHistory } from './runStore.js'
@@ -51,14 +52,17 @@ const NO_PAST: Past = { steps: [], evaluations: [] }
 export class TrainingJob<Settings> {
   /** The page calls it where it is. */
   readonly [proxyMarker] = true
+  /** What makes, reads or replaces the run: between its awaits nothing else may. `pause` waits for the loop alone. */
+  readonly #inTurn = oneAfterOther()
   #current: { made: JobRun; settings: Settings } | null = null
   #steps: StepPoint[] = []
   #evaluations: Evaluation[] = []
   #state: JobState = 'empty'
   #loop: Promise<void> | null = null
   #stopAt = 0
-  /** Until it is paused; it may rest in between, for a file of it. */
+  /** Until it is paused; it may rest in between, for a file of it or with a hidden page. */
   #goesOn = false
+  #hidden = false
   /** The kernel variants that were settled on for this run. */
   #choices: Choices = {}
   #store: RunStore | null = null
@@ -81,11 +85,6 @@ export class TrainingJob<Settings> {
     return this.#current?.made.info ?? null
   }
 
-  /** It trains until it is paused: not while it does single steps. */
-  get running(): boolean {
-    return this.#goesOn
-  }
-
   /** As `load`; where storage is damaged the visitor is told so, and nothing was running. */
   async restore(read: (settings: unknown) => Settings): Promise<boolean> {
     try {
@@ -97,15 +96,17 @@ export class TrainingJob<Settings> {
   }
 
   /** Takes up what storage holds of this run. Returns whether it was running when the page was left. */
-  async load(read: (settings: unknown) => Settings): Promise<boolean> {
-    this.#store = await openStore(this.hooks.name, this.hooks.tell)
-    const saved = await this.#store?.load()
-    if (!saved) return false
-    const { checkpoint, history } = saved
-    await this.#begin(read(history.settings), checkpoint, history)
-    await this.#show()
-    // Not saved again: storage tells that it was running, until it is paused.
-    return history.running
+  load(read: (settings: unknown) => Settings): Promise<boolean> {
+    return this.#inTurn(async () => {
+      this.#store = await openStore(this.hooks.name, this.hooks.tell)
+      const saved = await this.#store?.load()
+      if (!saved) return false
+      const { checkpoint, history } = saved
+      await this.#begin(read(history.settings), checkpoint, history)
+      await this.#show()
+      // Not saved again: storage tells that it was running, until it is paused.
+      return history.running
+    })
   }
 
   /** What storage tells of this run, which is not taken up by that; null if there is none. @throws UserError where it is damaged */
@@ -115,55 +116,87 @@ export class TrainingJob<Settings> {
   }
 
   /** Makes a run from the start, without a step yet, and saves it. */
-  async prepare(settings: Settings): Promise<void> {
-    await this.#begin(settings, null, NO_PAST)
-    await this.#save()
+  prepare(settings: Settings): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#begin(settings, null, NO_PAST)
+      await this.#save()
+    })
   }
 
   /** Replaces the run by one from a checkpoint. */
-  async take(settings: Settings, checkpoint: SafetensorsFile): Promise<void> {
-    await this.#begin(settings, checkpoint, NO_PAST)
-    await this.#save()
-    await this.#show()
+  take(settings: Settings, checkpoint: SafetensorsFile): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#begin(settings, checkpoint, NO_PAST)
+      await this.#save()
+      await this.#show()
+    })
   }
 
   /** Begins a run with `settings`, or goes on with the one there is. Returns at once; `pause` ends it. */
-  async begin(settings: Settings): Promise<void> {
-    await this.#ready(settings)
-    this.resume()
+  begin(settings: Settings): Promise<void> {
+    return this.#whenReady(settings, async () => this.#start())
   }
 
   /** Goes on, if there is something to go on with. */
-  resume(): void {
-    if (!this.#current || this.#loop || this.#state === 'finished') return
-    this.#goesOn = true
-    this.#run(Number.POSITIVE_INFINITY)
+  resume(): Promise<void> {
+    return this.#inTurn(async () => this.#start())
   }
 
   /** Does so many steps and rests. */
-  async advance(steps: number, settings: Settings): Promise<void> {
-    await this.#ready(settings)
-    if (this.#state !== 'finished') await this.#run(this.run!.optimizer.stepCount + steps)
+  advance(steps: number, settings: Settings): Promise<void> {
+    return this.#whenReady(settings, async () => {
+      if (this.#state !== 'finished') await this.#run(this.run!.optimizer.stepCount + steps)
+    })
   }
 
   /** Stops after the step at hand and saves; what it saves does not go on by itself after a reload. */
   async pause(): Promise<void> {
+    const wentOn = this.#goesOn
     this.#goesOn = false
-    await this.#rest()
+    await this.#stop()
+    // What was saved at a rest says that it goes on.
+    if (wentOn) await this.#endStored()
   }
 
-  async #rest(): Promise<void> {
+  /** The page is hidden. A browser may end it then, so storage is told that this run goes on. */
+  async rest(): Promise<void> {
+    this.#hidden = true
+    // Single steps are done to their end.
+    if (this.#goesOn) await this.#stop()
+  }
+
+  /** The page is in sight again: goes on, unless it was paused. */
+  wake(): void {
+    this.#hidden = false
+    this.#inTurn(async () => this.#goOn())
+  }
+
+  async #stop(): Promise<void> {
     this.#stopAt = 0
     await this.#loop
   }
 
-  async #ready(settings: Settings): Promise<void> {
+  /** Does `work` in its turn, when there is a run and nothing trains. */
+  async #whenReady(settings: Settings, work: () => Promise<void>): Promise<void> {
+    // Not in turn: this waits for what storage holds, which is taken up in turn.
     await this.hooks.takeTurn()
-    await this.pause()
-    if (this.#current) return
-    await this.#begin(settings, null, NO_PAST)
-    // Something else may have begun while it was made.
-    await this.hooks.takeTurn()
+    await this.#inTurn(async () => {
+      await this.pause()
+      if (!this.#current) await this.#begin(settings, null, NO_PAST)
+      // Something else may have begun while this waited, or while the run was made.
+      await this.hooks.takeTurn()
+      await work()
+    })
+  }
+
+  #start(): void {
+    if (this.#state !== 'paused') return
+    this.#goesOn = true
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#goesOn && !this.#hidden && !this.#loop) this.#run(Number.POSITIVE_INFINITY)
   }
 
   #run(stopAt: number): Promise<void> {
@@ -175,24 +208,32 @@ export class TrainingJob<Settings> {
   }
 
   /** Throws the run away, its files too. */
-  async reset(): Promise<void> {
-    await this.pause()
-    this.#drop()
-    await this.#store?.clear()
-    this.#steps = []
-    this.#evaluations = []
-    this.#setState('empty')
+  reset(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.pause()
+      this.#drop()
+      await this.#store?.clear()
+      this.#steps = []
+      this.#evaluations = []
+      this.#setState('empty')
+    })
   }
 
-  /** The run as a file of the command line's format. Training waits for it, so that all tensors are of one step. */
-  async download(): Promise<Uint8Array[]> {
-    await this.#rest()
-    try {
-      return [...(await this.#encode('this run'))]
-    } finally {
-      // Unless it was paused in the meantime.
-      if (this.#goesOn) this.resume()
-    }
+  /**
+   * The run as a file of the command line's format. Training waits for it, so that all tensors are of one step.
+   * @throws UserError if the run was thrown away before its turn came
+   */
+  download(): Promise<Uint8Array[]> {
+    return this.#inTurn(async () => {
+      await this.#stop()
+      if (!this.#current) throw new UserError('This run was thrown away before it could be read.')
+      try {
+        return [...(await this.#encode('this run'))]
+      } finally {
+        // Unless it was paused in the meantime.
+        this.#goOn()
+      }
+    })
   }
 
   async #begin(settings: Settings, checkpoint: SafetensorsFile | null, past: Past): Promise<void> {
@@ -249,6 +290,8 @@ export class TrainingJob<Settings> {
       this.#goesOn = false
       this.#setState('paused')
       this.hooks.tell({ type: 'failed', job: this.hooks.name, text: describeError(error) })
+      // It would only fail again after a reload.
+      await this.#endStored()
     }
   }
 
@@ -295,20 +338,31 @@ export class TrainingJob<Settings> {
 
   async #save(): Promise<void> {
     const { settings } = this.#current!
-    const { name, tell } = this.hooks
-    try {
-      const checkpoint = await this.#encode(`${name} in the browser's storage`)
+    await this.#orNote(async () => {
+      const checkpoint = await this.#encode(`${this.hooks.name} in the browser's storage`)
       await this.#store?.save(checkpoint, {
         settings,
         steps: this.#steps,
         evaluations: this.#evaluations,
         running: this.#goesOn,
       })
+    })
+    this.#lastSave = performance.now()
+  }
+
+  /** After a reload the run does not go on by itself; what was saved of it stays. */
+  async #endStored(): Promise<void> {
+    await this.#orNote(async () => this.#store?.endRunning())
+  }
+
+  async #orNote(save: () => Promise<void>): Promise<void> {
+    try {
+      await save()
     } catch (error) {
       if (!(error instanceof DOMException)) throw error
-      tell({ type: 'note', text: `The run could not be saved (${error.message}): a reload would lose it.` })
+      const text = `The run could not be saved (${error.message}): a reload would lose it.`
+      this.hooks.tell({ type: 'note', text })
     }
-    this.#lastSave = performance.now()
   }
 
   get #total(): number {

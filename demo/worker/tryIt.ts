@@ -15,6 +15,7 @@ import { type Standardisation, standardise } from '../../src/train/data/standard
 import { UserError } from '../../src/train/errors.js'
 import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { sigmoid } from '../../src/train/metrics/actionUnitMetrics.js'
+import { oneAfterOther } from '../oneAfterOther.js'
 import type { JobName } from '../protocol.js'
 
 /** A run of the page, or the model of a file that was dropped. */
@@ -79,6 +80,8 @@ const GONE = 'This model is gone: choose another one.'
 export class TryIt {
   /** The page calls it where it is. */
   readonly [proxyMarker] = true
+  /** What reads or replaces the dropped model. */
+  readonly #inTurn = oneAfterOther()
   #dropped: Dropped | null = null
 
   constructor(
@@ -121,7 +124,7 @@ export class TryIt {
     const tensors = decodeSafetensors(new Uint8Array(await file.arrayBuffer()), file.name)
     const info = readInfo(tensors, file.name)
     if (info.kind === 'iat') {
-      this.#drop(tensors, info, file.name)
+      await this.#inTurn(async () => this.#drop(tensors, info, file.name))
       return { model: 'dropped' }
     }
     const { run } = this.hooks.sources().get('pretrain')!
@@ -134,12 +137,13 @@ export class TryIt {
   async download(id: ModelId): Promise<Uint8Array[]> {
     const source = id === 'dropped' ? null : this.hooks.sources().get(id)
     if (source?.run) return source.download()
-    if (id === 'dropped' && this.#dropped) return this.#downloadDropped(this.#dropped)
+    if (id === 'dropped' && this.#dropped) return this.#inTurn(() => this.#downloadDropped())
     throw new UserError(GONE)
   }
 
   /** The dropped file again: weights from the device, all else as it came. */
-  async #downloadDropped({ model, file }: Dropped): Promise<Uint8Array[]> {
+  async #downloadDropped(): Promise<Uint8Array[]> {
+    const { model, file } = this.#dropped!
     const tensors = new Map(file.tensors)
     for (const parameter of model.parameters.parameters) {
       tensors.set(parameter.name, { shape: parameter.shape, data: await parameter.read() })

@@ -126,6 +126,19 @@ t.test('a visitor pretrains: start, pause, step, reload, reset', only, async (t)
     t.pass('one that was paused by hand stays so')
   })
 
+  await t.test('a hidden page that the browser ends goes on when it is loaded again', async (t) => {
+    await run.button('Go on').click()
+    await run.state('running')
+    await setHidden(page, true)
+    await run.state('paused')
+    const before = await run.step()
+    await storedRunning(page, 'pretrain', before)
+    await page.reload()
+    await opened(page)
+    t.ok((await run.reaches(before + 1)) > before)
+    await run.pause()
+  })
+
   await t.test('training goes on while the page is hidden, if that is wanted', async (t) => {
     const choice = page.getByLabel('Pause training while this page is hidden')
     await choice.uncheck()

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { launchChromium } from './chromium.js'
-import { opened, Panel, scratch, serveDemo, setHidden } from './demoPage.js'
+import { opened, overwrite, Panel, scratch, serveDemo, setHidden, storedRun } from './demoPage.js'
 
 // Act 2 in a real Chromium: two classifiers from the encoder of act 1, with and without gradient reversal.
 
@@ -116,6 +116,19 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
     const paused = await pair.step()
     await page.waitForTimeout(400)
     t.equal(await pair.step(), paused, 'a pause holds')
+  })
+
+  await t.test('of two runs that were going on when the page was left one goes on', async (t) => {
+    const act1 = (await storedRun(page, 'pretrain'))!
+    await overwrite(page, 'pretrain', 'history.json', JSON.stringify({ ...act1, running: true }))
+    await pair.button('Go on').click()
+    await pair.state('running')
+    await page.reload()
+    await opened(page)
+    await pair.state('running')
+    t.equal(await page.locator('#act-pretrain .readings').getAttribute('data-state'), 'paused')
+    t.equal((await storedRun(page, 'pretrain'))!.running, false)
+    await pair.pause()
   })
 
   await t.test('a file of one of them, taken while they train, does not end that', async (t) => {

@@ -1,0 +1,67 @@
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import type { Faces } from '../../demo/worker/faces.js'
+import { FineTunePair } from '../../demo/worker/fineTunePair.js'
+import { FineTuneStore } from '../../demo/worker/fineTuneStore.js'
+import { openDevice } from '../../src/engine/device.js'
+import { imageDecoder } from '../../src/train/data/decodeImage.node.js'
+import { openImageSet } from '../../src/train/data/openImageSet.node.js'
+import { PictureLoader } from '../../src/train/data/pictureLoader.js'
+import { mainJobData } from '../../src/train/quickstart/faces.js'
+import { tinyClassifier } from '../train/noiseRuns.js'
+import { provideStorage } from './memoryStorage.js'
+import { fileOf } from './noiseJob.js'
+
+// Act 2's two classifiers under what a visitor asks of them at the same time.
+
+const runtime = await openDevice()
+t.teardown(() => runtime.close())
+t.beforeEach(provideStorage)
+
+const set = openImageSet(fileURLToPath(new URL('../../data/faces', import.meta.url)))
+const faces: Faces = {
+  data: mainJobData(set, 'fold3', 0),
+  loader: new PictureLoader({ set, decoder: imageDecoder, size: 64, standardisation: 'highpass' }),
+}
+const settings = { lambda: 1, batchSize: 16, epochs: 1, baseLearningRate: 0.01 }
+const config = { ...tinyClassifier, imageSize: 64, patchSize: 32 }
+
+function tinyPair(): FineTunePair {
+  return new FineTunePair(runtime, {
+    tell: () => {},
+    takeTurn: async () => {},
+    faces: async () => faces,
+    encoder: async () => ({ config, pretrained: null }),
+  })
+}
+
+const goesOnStored = async () => (await new FineTuneStore().load())?.running
+
+t.test('they are thrown away after a file of one of them is made', async (t) => {
+  const pair = tinyPair()
+  await pair.begin(settings)
+  const [file] = await Promise.all([pair.source('iat').download(), pair.reset()])
+  t.equal(fileOf(file).metadata.kind, 'iat')
+  t.equal(pair.iat.run, null)
+  await t.resolves(runtime.finish(), 'the device goes on')
+})
+
+t.test('made once, though they are begun twice', async (t) => {
+  const pair = tinyPair()
+  await Promise.all([pair.begin(settings), pair.begin({ ...settings, lambda: 2 })])
+  t.equal(pair.iat.settings?.lambda, 1)
+  await pair.reset()
+})
+
+t.test('with a hidden page they rest, and storage tells that they go on', async (t) => {
+  const pair = tinyPair()
+  await pair.begin(settings)
+  await pair.rest()
+  t.equal(await goesOnStored(), true)
+  const reloaded = tinyPair()
+  t.equal(await reloaded.restore(), true)
+  await pair.pause()
+  t.equal(await goesOnStored(), false, 'paused at rest')
+  await pair.reset()
+  await reloaded.reset()
+})
