@@ -192,7 +192,7 @@ export const quickstartSchema = z.strictObject({
     .enum(['tiny', 'brief', 'short', 'long'])
     .optional()
     .describe(
-      'tiny: proves only that it runs; short: minutes on two CPU cores; long: up to an hour (default: short, on SwiftShader brief)',
+      'tiny: proves only that it runs; short: minutes on two CPU cores; long: two to three times as long (default: short, on SwiftShader brief)',
     ),
   seed: dataOptions.seed,
   out: z.string().optional().describe('folder of the run (default: runs/<budget>-seed<seed>)'),

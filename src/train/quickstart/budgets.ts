@@ -21,7 +21,7 @@ export interface Budget {
 const { pretrain, finetune } = { pretrain: pretrainRecipes.nano, finetune: finetuneRecipes.nano }
 
 /**
- * `tiny` only proves that everything runs. `short` takes minutes on two CPU cores with lavapipe, `long` up to an hour.
+ * `tiny` only proves that everything runs. `short` takes minutes on two CPU cores with lavapipe, `long` two to three times as long.
  * `brief` is what SwiftShader, several times slower, gets by default.
  */
 export const budgets = {
