@@ -14,7 +14,7 @@
  * An arena larger than one binding is updated chunk by chunk.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
 /** Elements per block: the granularity at which parameters change group. */
 export const adamwBlock = 64
@@ -127,11 +127,7 @@ const vectorsPerBlock = ${adamwBlock / 4}u;
 const skippedGroup = ${adamwSkippedGroup}u;
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   if (index >= params.vectors || clip.nonFinite != 0.0) {
     return;

@@ -8,7 +8,7 @@
  * within one row, so that every lane reads the same address. Input must be free of NaN.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
 const workgroupSize = 64
 
@@ -35,11 +35,7 @@ struct Params { rows: u32, length: u32, workgroupsPerRow: u32 }
 @group(0) @binding(3) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let flat = flatWorkgroup(workgroup, workgroups);
   let row = flat / params.workgroupsPerRow;
   let element = (flat % params.workgroupsPerRow) * ${workgroupSize}u + lane;

@@ -14,6 +14,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { type AttentionPlan, type AttentionShape, pieceWidth } from './attention.js'
+import { entryArguments } from './kernel.js'
 import type { StoredType } from './stored.js'
 
 const side = 8
@@ -48,11 +49,7 @@ ${scores.map((name) => `var<workgroup> ${name}: array<f32, ${side * rowsEach * (
 /** The entry point up to where it has found its block; \`x\`, \`y\`: its place among the invocations. */
 export const entryPoint = /* wgsl */ `
 @compute @workgroup_size(threads)
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let blockIndex = flatWorkgroup(workgroup, workgroups);
   if (blockIndex >= params.blocks) { return; }
   let block = blockAt(blockIndex);

@@ -7,7 +7,7 @@
  *          drop x != x).
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
 const workgroupSize = 64
@@ -44,11 +44,7 @@ const exponent = 0x7f800000u;
 const largestNumber = 3.4e38;
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let slot = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   if (slot >= params.pairs) {
     return;

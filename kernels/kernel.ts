@@ -76,6 +76,13 @@ export function flatGrid(items: number, workgroupSize: number): readonly [number
   return [Math.ceil(groups / y), y, 1]
 }
 
+/** WGSL: the arguments of an entry point that finds its place by `flatWorkgroup(workgroup, workgroups)` and `lane`. */
+export const entryArguments = /* wgsl */ `
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+`
+
 /** WGSL: flat workgroup number of a (folded) grid; multiply by the workgroup size for `flatIndex`. */
 export const flatWorkgroupWgsl = /* wgsl */ `
 fn flatWorkgroup(workgroup: vec3u, workgroups: vec3u) -> u32 {

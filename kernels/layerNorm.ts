@@ -16,7 +16,7 @@
  *          nothing.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { valueWidth } from './perValue.js'
 import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
@@ -161,11 +161,7 @@ fn sumOverRow(own: Sum, lane: u32) -> Sum {
 /** Opens `main`: this lane's row and the first value of it that is the lane's. */
 const mainHead = `
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let row = flatWorkgroup(workgroup, workgroups) * rowsPerWorkgroup + lane / lanesPerRow;
   // Lanes past the last row have nothing to read but must reach the barriers.
   let columns = select(0u, params.columns, row < params.rows);
@@ -276,11 +272,7 @@ struct Params {
 ${flatWorkgroupWgsl}
 
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   if (index >= params.outputs) { return; }
   let column = index % params.columns;

@@ -11,16 +11,10 @@
  * Numerics all in f32; no exp of a positive number, so logits of any size are safe.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { finishLanes, lanesWgsl, rowLanes } from './lanes.js'
 
 const workgroupSize = 64
-
-const entryArguments = /* wgsl */ `
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-`
 
 // ---- binary cross-entropy with logits ----
 

@@ -16,15 +16,9 @@
  * Numerics all in f32; variance in two passes, so that a flat patch has variance 0 and the 1e-6 decides.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { finishLanes, lanesWgsl, rowLanes } from './lanes.js'
 import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
-
-const entryArguments = /* wgsl */ `
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-`
 
 /** Where the target patches lie in the images. */
 export interface TargetImages {

@@ -9,7 +9,7 @@
  * [rows, length]. One invocation per patch; every place is written exactly once.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
 const workgroupSize = 64
 
@@ -36,11 +36,7 @@ struct Params { count: u32, length: u32, kept: u32 }
 @group(0) @binding(4) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   if (index >= params.count) {
     return;

@@ -12,6 +12,7 @@
  *          one GELU) per group in a loop over the rows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { entryArguments } from './kernel.js'
 import { type MatmulProduct, type MatmulText, productPrelude, unroll } from './matmulShared.js'
 
 const lanes = 8
@@ -35,11 +36,7 @@ function registerCode(product: MatmulProduct, vectorM: boolean, vectorN: boolean
   return wgsl`
 ${productPrelude(product, widths, [], 'words')}
 @compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let flat = flatWorkgroup(workgroup, workgroups);
   if (flat >= params.workgroups) { return; }
   let part = partOf(flat);

@@ -12,6 +12,7 @@
  *          are not stored), k past the end gives 0.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
+import { entryArguments } from './kernel.js'
 import { type MatmulLayout, type MatmulProduct, type MatmulText, productPrelude } from './matmulShared.js'
 
 const depth = 16
@@ -80,11 +81,7 @@ var<workgroup> blockA: array<f32, ${depth * strideA}>;
 var<workgroup> blockB: array<f32, ${depth * strideB}>;
 
 @compute @workgroup_size(${threadRows * threadColumns})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let flat = flatWorkgroup(workgroup, workgroups);
   if (flat >= params.workgroups) { return; }
   let part = partOf(flat);

@@ -11,7 +11,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { adamwScalarsWgsl, clipWgsl } from './adamw.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { finishLanes, lanesWgsl } from './lanes.js'
 
 const workgroupSize = 64
@@ -47,11 +47,7 @@ struct Params { vectors: u32, firstPartial: u32, partials: u32 }
 @group(0) @binding(2) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let slot = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   if (slot >= params.partials) {
     return;

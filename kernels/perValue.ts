@@ -11,6 +11,7 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import {
   type Access,
   type Cost,
+  entryArguments,
   flatGrid,
   flatWorkgroupWgsl,
   type Kernel,
@@ -110,11 +111,7 @@ ${flatWorkgroupWgsl}
 ${prelude}
 
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let first = flatWorkgroup(workgroup, workgroups) * params.run;
   let end = min(first + params.run, params.values);
   for (var index = first + lane; index < end; index += ${workgroupSize}u) {

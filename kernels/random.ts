@@ -10,7 +10,7 @@
  * of a word times 2^-24: exact in f32, in [0, 1).
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
 const workgroupSize = 64
 /** Ten rounds of two 64-bit products (seven integer operations each) and a few xors, per four draws. */
@@ -82,11 +82,7 @@ struct Params { count: u32 }
 ${philoxWgsl}
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let block = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   let uniforms = uniformBlock(state, block);
   for (var word = 0u; word < 4u; word++) {
@@ -126,11 +122,7 @@ struct Params { count: u32, batch: u32 }
 ${philoxWgsl}
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let block = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   let uniforms = uniformBlock(state, block);
   for (var word = 0u; word < 4u; word++) {

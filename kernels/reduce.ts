@@ -11,7 +11,7 @@
  * Numerics f32 sums, serial in a chunk. Chunking keeps the error of long sums near that of a two-level tree.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix } from './stored.js'
 
 const workgroupSize = 64
@@ -117,11 +117,7 @@ struct Params {
 ${flatWorkgroupWgsl}
 
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   if (index >= params.outputs) { return; }
   let chunk = index / params.columns;

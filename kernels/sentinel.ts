@@ -7,7 +7,7 @@
  * All invocations of a dispatch store the same number, so their race is harmless; the flag is atomic to make it legal.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix } from './stored.js'
 
 const workgroupSize = 64
@@ -61,11 +61,7 @@ fn isBad(word: Bits) -> bool {
 }
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let first = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   let stride = workgroups.x * workgroups.y * ${workgroupSize}u;
   var bad = false;

@@ -7,7 +7,7 @@
  *          Registers only. For a software adapter: there a product with B already k-major is faster than one that gathers B.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
-import { flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
+import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
 const workgroupSize = 64
@@ -53,11 +53,7 @@ struct Params {
 ${flatWorkgroupWgsl}
 
 @compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${entryArguments}) {
   let item = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
   if (item >= params.items) { return; }
 
