@@ -144,7 +144,7 @@ function linearCase(rows: number, k: number, n: number, activation: 'none' | 'ge
     quick,
     prepare: (runtime) =>
       differentiated(runtime, [[rows, k], [n, k], [n]], [rows, n], (x, weight, bias) =>
-        linear(x!, weight!, bias!, activation),
+        linear(x, weight, bias, activation),
       ),
   }
 }
@@ -155,8 +155,7 @@ function attentionCase(B: number, T: number, heads: number, headDim: number, qui
     name: 'attention',
     shape: `B ${B}, T ${T}, ${heads} heads of ${headDim}`,
     quick,
-    prepare: (runtime) =>
-      differentiated(runtime, [[B, T, 3 * D]], [B, T, D], (qkv) => attention(qkv!, heads)),
+    prepare: (runtime) => differentiated(runtime, [[B, T, 3 * D]], [B, T, D], (qkv) => attention(qkv, heads)),
   }
 }
 
@@ -167,7 +166,7 @@ function layerNormCase(rows: number, D: number, quick = false): Case {
     quick,
     prepare: (runtime) =>
       differentiated(runtime, [[rows, D], [D], [D]], [rows, D], (x, weight, bias) =>
-        layerNorm(x!, weight!, bias!, 1e-6),
+        layerNorm(x, weight, bias, 1e-6),
       ),
   }
 }
@@ -185,8 +184,7 @@ function elementwiseCase(name: 'gelu' | 'residual', rows: number, D: number, qui
     name,
     shape: `${rows}×${D}`,
     quick,
-    prepare: (runtime) =>
-      differentiated(runtime, shapes, [rows, D], (...inputs) => op(inputs[0]!, inputs[1])),
+    prepare: (runtime) => differentiated(runtime, shapes, [rows, D], (...inputs) => op(inputs[0], inputs[1])),
   }
 }
 
@@ -198,7 +196,7 @@ function gatherCase(B: number, L: number, kept: number, D: number, quick = false
     prepare: (runtime) => {
       const noise = random(runtime, [B, L], 9)
       return differentiated(runtime, [[B, L, D]], [B, kept, D], (x) =>
-        gatherRows(x!, randomMasking(noise, kept).kept),
+        gatherRows(x, randomMasking(noise, kept).kept),
       )
     },
   }
@@ -217,7 +215,7 @@ function patchLossCase(B: number, imageSize: number, quick = false): Case {
         [B, L],
       )
       const shape = [B, L, 16 * 16 * 3]
-      return differentiated(runtime, [shape], [1], (pred) => maskedPatchLoss(pred!, images, mask, true))
+      return differentiated(runtime, [shape], [1], (pred) => maskedPatchLoss(pred, images, mask, true))
     },
   }
 }
@@ -243,7 +241,7 @@ function classLossCase(name: 'bceWithLogits' | 'softmaxCrossEntropy', B: number,
       const zeros = runtime.zeros([B, classes])
       const labels = runtime.zeros([B], 'u32')
       return differentiated(runtime, [[B, classes]], [1], (logits) =>
-        name === 'bceWithLogits' ? bceWithLogits(logits!, zeros) : softmaxCrossEntropy(logits!, labels),
+        name === 'bceWithLogits' ? bceWithLogits(logits, zeros) : softmaxCrossEntropy(logits, labels),
       )
     },
   }

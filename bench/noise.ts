@@ -1,9 +1,10 @@
 /** Training runs on noise pictures with labels: the arithmetic does not depend on what they show. */
+
+import type { ImageSet } from '../src/data/imageSet.js'
+import { PictureLoader } from '../src/data/pictureLoader.js'
 import { PhiloxStream } from '../src/engine/random.js'
 import type { Runtime } from '../src/engine/runtime.js'
 import { CHANNELS, type ClassifierConfig, type FmaeConfig } from '../src/model/config.js'
-import type { ImageSet } from '../src/train/data/imageSet.js'
-import { PictureLoader } from '../src/train/data/pictureLoader.js'
 import { FineTuning } from '../src/train/loop/fineTuning.js'
 import { Pretraining } from '../src/train/loop/pretraining.js'
 import { fineTuneDefaults, pretrainDefaults } from '../src/train/options.js'
@@ -20,8 +21,8 @@ const noise: ImageSet = {
   folds: null,
   record: (i) => ({
     id: String(i),
-    subject: SUBJECTS[i % SUBJECTS.length]!,
-    aus: [AUS[i % AUS.length]!],
+    subject: SUBJECTS[i % SUBJECTS.length],
+    aus: [AUS[i % AUS.length]],
     split: null,
   }),
   bytes: async (i) => Uint8Array.of(i),
@@ -33,7 +34,7 @@ const indices = Array.from({ length: PICTURES }, (_, i) => i)
 function loaderOf(size: number): PictureLoader {
   const decoder = {
     decode: async ([seed]: Uint8Array) => {
-      const stream = new PhiloxStream(seed!, 0)
+      const stream = new PhiloxStream(seed, 0)
       return Uint8Array.from({ length: size * size * CHANNELS }, () => stream.integer(256))
     },
   }

@@ -42,27 +42,27 @@ function forwardAndBackward(
     const { result, tape } = withTape(runtime, op)
     const gradients = propagate(result, dy, tape, [result])
     const all = [result, ...inputs.map((input) => gradients.get(input)!)]
-    return { made: Object.fromEntries(names.map((name, i) => [name, all[i]!])), inPlace: {} }
+    return { made: Object.fromEntries(names.map((name, i) => [name, all[i]])), inPlace: {} }
   }
 }
 
 const works: Record<string, Work> = {
   matmul: (shape) => {
     const [a, b] = upload('matmul', shape)
-    return () => ({ made: { y: matmul(a!, b!) }, inPlace: {} })
+    return () => ({ made: { y: matmul(a, b) }, inPlace: {} })
   },
   linear: (shape) => {
     const [x, weight] = upload('linear', shape)
-    return () => ({ made: { y: linear(x!, weight!, null) }, inPlace: {} })
+    return () => ({ made: { y: linear(x, weight, null) }, inPlace: {} })
   },
   attention: (shape) => {
     const [qkv, dOut] = upload('attention', shape)
-    return forwardAndBackward([qkv!], dOut!, ['out', 'dqkv'], () => attention(qkv!, shape.heads!))
+    return forwardAndBackward([qkv], dOut, ['out', 'dqkv'], () => attention(qkv, shape.heads))
   },
   layerNorm: (shape) => {
     const [x, weight, bias, dy] = upload('layerNorm', shape)
-    const op = () => layerNorm(x!, weight!, bias!, LAYER_NORM_EPS)
-    return forwardAndBackward([x!, weight!, bias!], dy!, ['y', 'dx', 'dWeight', 'dBias'], op)
+    const op = () => layerNorm(x, weight, bias, LAYER_NORM_EPS)
+    return forwardAndBackward([x, weight, bias], dy, ['y', 'dx', 'dWeight', 'dBias'], op)
   },
   trainingStep: (shape) => {
     const { batch, tokens, width, heads, mlp, depth } = shape as Record<
@@ -77,8 +77,8 @@ const works: Record<string, Work> = {
     }))
     const arena = new ParameterArena(runtime, specs)
     arena.initialise(specs, 0)
-    const input = runtime.tensor(x!.values, x!.shape)
-    const wanted = runtime.tensor(target!.values, target!.shape)
+    const input = runtime.tensor(x.values, x.shape)
+    const wanted = runtime.tensor(target.values, target.shape)
     // Mean-square loss is the loss of masked patches with every row counted.
     const all = runtime.tensor(new Float32Array(batch * tokens).fill(1), [batch, tokens])
     const config = { width, heads, mlpRatio: mlp / width, layerNormEps: LAYER_NORM_EPS }
@@ -97,7 +97,7 @@ const works: Record<string, Work> = {
 
 await serve(async (work: string, shape: Shape) => {
   runtime.memory.beginScope()
-  const run = works[work]!(shape)
+  const run = works[work](shape)
   let results: Results | null = null
   const step = runtime.record(() => {
     results = run()

@@ -120,11 +120,11 @@ async function compare(engines: readonly EngineProcess[], work: Work, effort: Ef
   return {
     work: work.work === 'linear' ? 'matmul' : (work.work as PeerRow['work']),
     shape: shapeText(work),
-    ours: timingOf('ours')!.ms,
+    ours: timingOf('ours').ms,
     tfjs: timingOf('tfjs')?.ms ?? null,
     jaxjs: timingOf('jaxjs')?.ms ?? null,
     ...(torch ? { torchCpu: torch.ms } : {}),
-    spread: Object.fromEntries(able.map(({ name }, i) => [name, [...times[i]!.spread]])),
+    spread: Object.fromEntries(able.map(({ name }, i) => [name, [...times[i].spread]])),
     notes,
   }
 }
@@ -149,9 +149,9 @@ export function disagreement(
     let largest = 0
     let difference = 0
     for (let i = 0; i < values.length; i++) {
-      largest = Math.max(largest, Math.abs(values[i]!))
+      largest = Math.max(largest, Math.abs(values[i]))
       // Written so that NaN counts as a difference.
-      if (!(Math.abs(values[i]! - others[i]!) <= difference)) difference = Math.abs(values[i]! - others[i]!)
+      if (!(Math.abs(values[i] - others[i]) <= difference)) difference = Math.abs(values[i] - others[i])
     }
     if (!(difference <= AGREEMENT * largest)) {
       return `disagrees on ${name} by ${difference.toExponential(1)} (largest value ${largest.toExponential(1)})`

@@ -106,7 +106,7 @@ function peersSection({ peers }: BenchResults): Section {
   const names = ['tfjs', 'jaxjs', ...(peers.some(({ torchCpu }) => torchCpu) ? ['torchCpu'] : [])] as const
   const cell = (row: PeerRow, name: string) => {
     const ms = row[name as 'tfjs']
-    return ms ? `${figure(ms)} (${range(row.spread[name]!)})` : '–'
+    return ms ? `${figure(ms)} (${range(row.spread[name])})` : '–'
   }
   const rows = peers.map((row) => [
     `${row.work} ${row.shape}`,

@@ -1,4 +1,6 @@
 /** Whole training steps as training runs them: recorded and replayed, on noise pictures. */
+
+import type { Batch } from '../src/data/batches.js'
 import { openDevice } from '../src/engine/device.js'
 import { Profiler } from '../src/engine/profiler.js'
 import type { Runtime } from '../src/engine/runtime.js'
@@ -6,10 +8,9 @@ import { classifierParameters } from '../src/model/auClassifier.js'
 import type { FmaeConfig } from '../src/model/config.js'
 import { fmaeParameters } from '../src/model/fmae.js'
 import { presets } from '../src/model/presets.js'
-import type { Batch } from '../src/train/data/batches.js'
 import { MicroBatches } from '../src/train/loop/microBatches.js'
 import { settleVariants } from '../src/train/loop/settleVariants.js'
-import type { TrainingRun } from '../src/train/loop/trainingRun.js'
+import type { TrainingRun } from '../src/train/trainingRun.js'
 import type { Ceilings } from './ceilings.js'
 import { keptInFineTuning, keptInPretraining, parameterBytes } from './minimumMemory.js'
 import { noiseClassifier, noiseFineTuning, noisePretraining } from './noise.js'
@@ -176,6 +177,6 @@ async function profile(
     }
   }
   runtime.profiler = null
-  const middle = (rows: StepKernel[]) => rows.sort((a, b) => a.ms - b.ms)[rows.length >> 1]!
+  const middle = (rows: StepKernel[]) => rows.sort((a, b) => a.ms - b.ms)[rows.length >> 1]
   return [...times.values()].map(middle).sort((a, b) => b.ms - a.ms)
 }

@@ -6,10 +6,10 @@ export interface Table {
 
 export function textTable({ head, rows }: Table): string {
   const all = [head, ...rows]
-  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]!.length)))
+  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i].length)))
   return all
     .map((row) =>
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
+      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '),
     )
     .join('\n')
 }

@@ -12,7 +12,7 @@ export interface Timing {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
 export function summary(values: readonly number[]): Timing {
@@ -44,7 +44,7 @@ export async function alternate(
   }
   const times: number[][] = candidates.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    for (const [i, run] of candidates.entries()) times[i]!.push(await run(repeats[i]!))
+    for (const [i, run] of candidates.entries()) times[i].push(await run(repeats[i]))
   }
   return times.map(summary)
 }

@@ -30,7 +30,7 @@ import { type StoredType, storedBytes } from './stored.js'
 export function attentionBackwardQueries(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0]!,
+  variant: AttentionVariant = attentionVariants(caps)[0],
   stored: StoredType = 'f32',
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 1, stored)
@@ -46,7 +46,7 @@ export function attentionBackwardQueries(
 export function attentionBackwardKeys(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0]!,
+  variant: AttentionVariant = attentionVariants(caps)[0],
   stored: StoredType = 'f32',
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 2, stored)

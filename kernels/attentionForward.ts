@@ -29,7 +29,7 @@ import { type StoredType, storedBytes } from './stored.js'
 export function attentionForward(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0]!,
+  variant: AttentionVariant = attentionVariants(caps)[0],
   stored: StoredType = 'f32',
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 1, stored)

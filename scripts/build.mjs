@@ -8,9 +8,9 @@ import { main, root, run, SetupError } from './process.mjs'
 // Each becomes one ES module of its own in dist/: the program, the library, the doctor (which must run even where the program does
 // not build), the adapter probe of the set-up, the benchmark and the face renderer.
 const ENTRIES = {
-  train: 'src/train/train.ts',
+  train: 'src/cli/train.ts',
   index: 'src/index.ts',
-  doctor: 'src/train/commands/doctor.ts',
+  doctor: 'src/cli/commands/doctor.ts',
   adapter: 'src/engine/adapter.node.ts',
   bench: 'bench/bench.ts',
   benchOurs: 'bench/ours.ts',

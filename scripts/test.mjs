@@ -17,7 +17,20 @@ const TOOLS = {
   types: [process.execPath, [join(BIN, 'typescript', 'bin', 'tsc'), '--noEmit']],
 }
 
-const NODE_TESTS = ['scripts', 'kernels', 'engine', 'model', 'train', 'tools', 'bench', 'demo']
+const NODE_TESTS = [
+  'scripts',
+  'kernels',
+  'engine',
+  'model',
+  'data',
+  'train',
+  'report',
+  'verify',
+  'cli',
+  'tools',
+  'bench',
+  'demo',
+]
 
 /** TAP lines with no news in them: passed points, plans, times. */
 const PASSING = /^\s*(ok \d+ .*|1\.\.\d+|# time=.*)?$/

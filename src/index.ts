@@ -2,6 +2,22 @@
  * The library: engine, models and training, in Node and in a browser alike. What only the command line needs (folders, label files, logs) is
  * not in it. Guide for pages: docs/browser.md.
  */
+
+export {
+  type Fold,
+  type FoldSplit,
+  indicesOfSplit,
+  indicesOfSubjects,
+  makeFolds,
+  splitByFold,
+  splitPerSubject,
+  subjectsOf,
+} from './data/folds.js'
+export { imageDecoder } from './data/imageDecoder.js'
+export type { ImageDecoder, ImageRecord, ImageSet } from './data/imageSet.js'
+export { PictureLoader, type PictureLoaderOptions } from './data/pictureLoader.js'
+export { type Standardisation, standardise } from './data/standardise.js'
+export { fetchWebDataset } from './data/webDataset.browser.js'
 export { NoAdapterError } from './engine/adapterInfo.js'
 export { backward, needsGrad, record, withTape } from './engine/autograd.js'
 export type { Capabilities } from './engine/capabilities.js'
@@ -24,6 +40,7 @@ export { PhiloxStream } from './engine/random.js'
 export { DropPath, RandomState } from './engine/randomState.js'
 export { Runtime } from './engine/runtime.js'
 export { Parameter, Tensor } from './engine/tensor.js'
+export { UserError } from './errors.js'
 export { attentionMap } from './model/attentionMap.js'
 export { AuClassifier, type ClassifierOutput, classifierParameters } from './model/auClassifier.js'
 export type { ClassifierConfig, FmaeConfig, IdentityLoss, VitConfig } from './model/config.js'
@@ -36,6 +53,7 @@ export {
   readInfo,
   restoreCheckpoint,
 } from './train/checkpoint/checkpoint.js'
+export { loadClassifier, loadEncoder } from './train/checkpoint/loadModel.js'
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -43,28 +61,10 @@ export {
   type SafetensorsFile,
 } from './train/checkpoint/safetensors.js'
 export { type LoadReport, loadAll, loadMatching } from './train/checkpoint/trainingState.js'
-export {
-  type Fold,
-  type FoldSplit,
-  indicesOfSplit,
-  indicesOfSubjects,
-  makeFolds,
-  splitByFold,
-  splitPerSubject,
-  subjectsOf,
-} from './train/data/folds.js'
-export { imageDecoder } from './train/data/imageDecoder.js'
-export type { ImageDecoder, ImageRecord, ImageSet } from './train/data/imageSet.js'
-export { PictureLoader, type PictureLoaderOptions } from './train/data/pictureLoader.js'
-export { type Standardisation, standardise } from './train/data/standardise.js'
-export { fetchWebDataset } from './train/data/webDataset.browser.js'
-export { UserError } from './train/errors.js'
 export { type ClassifierOutputs, classify } from './train/loop/evaluation.js'
 export { FineTuning } from './train/loop/fineTuning.js'
-export { loadClassifier, loadEncoder } from './train/loop/pretrainedFeatures.js'
 export { Pretraining } from './train/loop/pretraining.js'
 export { settleVariants, type VariantSettings } from './train/loop/settleVariants.js'
-export type { TrainingRun } from './train/loop/trainingRun.js'
 export { type StepRecord, type TrainLoopOptions, trainLoop } from './train/loop/trainLoop.js'
 export { type ActionUnitMetrics, actionUnitMetrics, sigmoid } from './train/metrics/actionUnitMetrics.js'
 export { AdamW } from './train/optim/adamw.js'
@@ -77,3 +77,4 @@ export {
   pretrainDefaults,
 } from './train/options.js'
 export { finetuneRecipes, pretrainRecipes } from './train/recipes.js'
+export type { TrainingRun } from './train/trainingRun.js'

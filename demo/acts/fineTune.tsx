@@ -194,7 +194,7 @@ function averaged(steps: readonly StepPoint[], name: string): Curve {
   return new Map(
     steps.map(({ step, losses }, at) => {
       sum += losses[name] ?? 0
-      if (at >= AVERAGED) sum -= steps[at - AVERAGED]!.losses[name] ?? 0
+      if (at >= AVERAGED) sum -= steps[at - AVERAGED].losses[name] ?? 0
       return [step, sum / Math.min(at + 1, AVERAGED)]
     }),
   )

@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks'
-import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
+import type { PickedFile } from '../../src/data/openFiles.browser.js'
 import { useCommands } from '../parts/commands.js'
 import { useDrop } from '../parts/drop.js'
 import { droppedFiles } from '../parts/droppedFiles.js'

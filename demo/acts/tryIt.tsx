@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks'
-import { auName } from '../../src/train/data/actionUnits.js'
+import { auName } from '../../src/data/actionUnits.js'
 import type { Point } from '../face/align.js'
 import { Attention } from '../parts/attention.js'
 import { AuBars } from '../parts/auBars.js'
@@ -225,13 +225,13 @@ const tones = ['--tone-plain', '--tone-iat', '--tone-held-out', '--tone-probe'] 
 /** The units that rose highest, over time. */
 function History({ aus, history }: { readonly aus: readonly number[]; readonly history: readonly Moment[] }) {
   const { top, data } = useMemo(() => {
-    const highest = aus.map((_, i) => Math.max(...history.map(({ probabilities }) => probabilities[i]!)))
+    const highest = aus.map((_, i) => Math.max(...history.map(({ probabilities }) => probabilities[i])))
     const top = aus
       .map((_, i) => i)
-      .sort((a, b) => highest[b]! - highest[a]!)
+      .sort((a, b) => highest[b] - highest[a])
       .slice(0, tones.length)
       .sort((a, b) => a - b)
-    const columns = top.map((i) => history.map(({ probabilities }) => probabilities[i]!))
+    const columns = top.map((i) => history.map(({ probabilities }) => probabilities[i]))
     return { top, data: [history.map(({ seconds }) => seconds), ...columns] }
   }, [history, aus])
   return (
@@ -239,7 +239,7 @@ function History({ aus, history }: { readonly aus: readonly number[]; readonly h
       title="The highest action units, over time"
       x="seconds"
       y="probability"
-      series={top.map((i, at) => ({ label: `AU ${aus[i]}`, tone: tones[at]! }))}
+      series={top.map((i, at) => ({ label: `AU ${aus[i]}`, tone: tones[at] }))}
       data={data}
     />
   )

@@ -53,7 +53,7 @@ export function similarity(from: readonly Point[], to: readonly Point[]): Simila
   let [a, b, square] = [0, 0, 0]
   from.forEach((point, i) => {
     const [x, y] = minus(point, fromMiddle)
-    const [u, v] = minus(to[i]!, toMiddle)
+    const [u, v] = minus(to[i], toMiddle)
     a += x * u + y * v
     b += x * v - y * u
     square += x * x + y * y

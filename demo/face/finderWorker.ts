@@ -105,7 +105,7 @@ async function detect(human: Human, picture: ImageBitmap): Promise<Detected | nu
 
 function pointsOf({ mesh }: FaceResult, toPicture: (point: Point) => Point): FacePoints {
   const at = (indices: readonly number[]) =>
-    toPicture(middle(indices.map((index): Point => [mesh[index]![0], mesh[index]![1]])))
+    toPicture(middle(indices.map((index): Point => [mesh[index][0], mesh[index][1]])))
   return { leftEye: at(MESH.leftEye), rightEye: at(MESH.rightEye), noseBase: at(MESH.noseBase) }
 }
 

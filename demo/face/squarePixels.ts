@@ -1,4 +1,4 @@
-import { withoutAlpha } from '../../src/train/data/decodeImage.browser.js'
+import { withoutAlpha } from '../../src/data/decodeImage.browser.js'
 import { inverse, type Similarity } from './align.js'
 
 /** The largest canvas on the way down. */

@@ -54,7 +54,7 @@ function describe(attention: Float32Array): string {
   const grid = Math.sqrt(attention.length)
   const at = attention.indexOf(Math.max(...attention))
   const place = `row ${Math.floor(at / grid) + 1}, column ${(at % grid) + 1} of ${grid} by ${grid} patches`
-  return `Where the encoder looks: most at ${place}, with ${percent(attention[at]!)} of the attention`
+  return `Where the encoder looks: most at ${place}, with ${percent(attention[at])} of the attention`
 }
 
 function percent(share: number): string {

@@ -1,4 +1,4 @@
-import { auName } from '../../src/train/data/actionUnits.js'
+import { auName } from '../../src/data/actionUnits.js'
 
 interface Props {
   readonly aus: readonly number[]

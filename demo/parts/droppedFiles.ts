@@ -1,4 +1,4 @@
-import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
+import type { PickedFile } from '../../src/data/openFiles.browser.js'
 
 /** Files of <input type="file">: a folder's with their paths in it, single ones by their names. */
 export function pickedFiles(files: FileList): PickedFile[] {

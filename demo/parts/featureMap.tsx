@@ -67,7 +67,7 @@ function FeatureMap({ title, points, nearest, maps, chosen }: MapProps) {
         aria-label={`${title}: map of ${points.length} pictures. ${text}.`}
       >
         {points.map(([x, y], at) => {
-          const person = maps.people[at]!
+          const person = maps.people[at]
           const transform = `translate(${(100 * x).toFixed(2)}px, ${(100 * y).toFixed(2)}px)`
           return (
             <g

@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks'
-import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
+import type { PickedFile } from '../../src/data/openFiles.browser.js'
 import { pickedFiles } from './droppedFiles.js'
 
 interface Props {

@@ -1,4 +1,4 @@
-import { auName } from '../../src/train/data/actionUnits.js'
+import { auName } from '../../src/data/actionUnits.js'
 import type { FolderSummary } from '../protocol.js'
 import { Figure } from './controls.js'
 import { Pixels } from './pixels.js'

@@ -94,7 +94,7 @@ export function LineChart({ title, x, y, series, data, height = 220, dots = fals
     }
   }, [shape])
   useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data])
-  const empty = data[0]!.length === 0
+  const empty = data[0].length === 0
   return (
     <figure class="chart">
       <figcaption>{title}</figcaption>

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { auName } from '../../src/train/data/actionUnits.js'
+import { auName } from '../../src/data/actionUnits.js'
 import {
   type Evaluation,
   type FolderSummary,

@@ -10,7 +10,7 @@ const BATCHES_PER_EPOCH = 4
 
 /** The largest batch with which an epoch has some steps, `most` at most. */
 export function fittingBatch(pictures: number, most: number): number {
-  return BATCHES.findLast((batch) => batch <= Math.min(pictures / BATCHES_PER_EPOCH, most)) ?? BATCHES[0]!
+  return BATCHES.findLast((batch) => batch <= Math.min(pictures / BATCHES_PER_EPOCH, most)) ?? BATCHES[0]
 }
 
 /** As few epochs as make enough steps. */

@@ -14,9 +14,9 @@ export function Pixels({ rgb, size, label }: Props) {
     const context = canvas.current!.getContext('2d')!
     const image = context.createImageData(size, size)
     for (let from = 0, to = 0; from < rgb.length; to += 4) {
-      image.data[to] = rgb[from++]!
-      image.data[to + 1] = rgb[from++]!
-      image.data[to + 2] = rgb[from++]!
+      image.data[to] = rgb[from++]
+      image.data[to + 1] = rgb[from++]
+      image.data[to + 2] = rgb[from++]
       image.data[to + 3] = 255
     }
     context.putImageData(image, 0, 0)

@@ -3,7 +3,7 @@ import type { Act } from '../app.js'
 
 /** The act that the address names after #, so that one can be linked to. */
 export function useHashTab(acts: readonly Act[]): readonly [string, (id: string) => void] {
-  const named = () => acts.find(({ id }) => location.hash === `#${id}`)?.id ?? acts[0]!.id
+  const named = () => acts.find(({ id }) => location.hash === `#${id}`)?.id ?? acts[0].id
   const [current, setCurrent] = useState(named)
   useEffect(() => {
     const change = () => setCurrent(named())
@@ -32,7 +32,7 @@ export function Tabs({ acts, current, choose }: Props) {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
     if (!by) return
     const at = acts.findIndex(({ id }) => id === current)
-    const next = acts[(at + by + acts.length) % acts.length]!
+    const next = acts[(at + by + acts.length) % acts.length]
     choose(next.id)
     document.getElementById(`tab-${next.id}`)?.focus()
   }

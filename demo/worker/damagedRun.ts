@@ -1,4 +1,4 @@
-import { describeError } from '../../src/train/errors.js'
+import { describeError } from '../../src/errors.js'
 import type { JobName, StudioEvent } from '../protocol.js'
 
 const titles: Readonly<Record<JobName, string>> = {

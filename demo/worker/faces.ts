@@ -1,8 +1,8 @@
-import { imageDecoder } from '../../src/train/data/decodeImage.browser.js'
-import type { ImageSet } from '../../src/train/data/imageSet.js'
-import { PictureLoader } from '../../src/train/data/pictureLoader.js'
-import { fetchWebDataset } from '../../src/train/data/webDataset.browser.js'
-import { type MainJobData, mainJobData } from '../../src/train/quickstart/faces.js'
+import { imageDecoder } from '../../src/data/decodeImage.browser.js'
+import { type MainJobData, mainJobData } from '../../src/data/faces.js'
+import type { ImageSet } from '../../src/data/imageSet.js'
+import { PictureLoader } from '../../src/data/pictureLoader.js'
+import { fetchWebDataset } from '../../src/data/webDataset.browser.js'
 
 /** The bundled faces, dealt out as in the main job: people of fold 3 are never trained on. */
 export interface Faces {

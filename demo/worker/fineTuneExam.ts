@@ -1,6 +1,6 @@
+import { auTargets, indicesOfSubjects, subjectTargets } from '../../src/data/folds.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import type { AuClassifier } from '../../src/model/auClassifier.js'
-import { auTargets, indicesOfSubjects, subjectTargets } from '../../src/train/data/folds.js'
 import { classify } from '../../src/train/loop/evaluation.js'
 import { actionUnitMetrics, f1Scores } from '../../src/train/metrics/actionUnitMetrics.js'
 import { identityProbe } from '../../src/train/metrics/identityProbe.js'
@@ -45,11 +45,11 @@ export class Examiner {
     const fresh = peopleOf(faces, faces.data.unseen).slice(0, NEW)
     const among = indicesOfSubjects(set, [...known, ...fresh])
     this.#splits = SPLITS.map((seed) => probePeople(set, seed, among))
-    this.#indices = this.#splits[0]!.indices
+    this.#indices = this.#splits[0].indices
     const subjects = Array.from(this.#indices, (index) => set.record(index).subject!)
     const rowsOf = (subject: string) => subjects.flatMap((other, row) => (other === subject ? [row] : []))
     this.#unseen = fresh.flatMap(rowsOf)
-    const unseenPictures = this.#unseen.map((row) => this.#indices[row]!)
+    const unseenPictures = this.#unseen.map((row) => this.#indices[row])
     this.#targets = auTargets(set, unseenPictures, faces.data.aus)
     const mapped = [...known.slice(0, MAPPED), ...fresh.slice(0, MAPPED)].map(rowsOf)
     this.#mapRows = mapped.flat()
@@ -61,7 +61,7 @@ export class Examiner {
       alwaysPresentF1: alwaysPresentF1(this.#targets, faces.data.aus.length),
       probePictures: subjects.length,
       probePeople: known.length + fresh.length,
-      chance: floors[0]!.chance,
+      chance: floors[0].chance,
       labelsOnly: mean(floors.map(({ labelsOnly }) => labelsOnly!)),
     }
   }

@@ -1,4 +1,4 @@
-import { embed2d } from '../../src/train/report/embed2d.js'
+import { embed2d } from '../../src/report/embed2d.js'
 
 export type Point = [x: number, y: number]
 
@@ -32,14 +32,14 @@ export function nearestOfSamePerson(
 
 function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let squares = 0
-  for (let d = 0; d < a.length; d++) squares += (a[d]! - b[d]!) ** 2
+  for (let d = 0; d < a.length; d++) squares += (a[d] - b[d]) ** 2
   return squares
 }
 
 /** Centred on the mean, the farthest point on the rim. */
 export function withinUnitCircle(points: readonly Point[]): Point[] {
-  const centre = [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis]!, 0) / points.length)
-  const centred = points.map(([x, y]): Point => [x - centre[0]!, y - centre[1]!])
+  const centre = [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length)
+  const centred = points.map(([x, y]): Point => [x - centre[0], y - centre[1]])
   const radius = Math.max(...centred.map(([x, y]) => Math.hypot(x, y))) || 1
   return centred.map(([x, y]) => [x / radius, y / radius])
 }
@@ -52,7 +52,7 @@ export function withinUnitCircle(points: readonly Point[]): Point[] {
 export function turnedTo(target: readonly Point[], points: readonly Point[]): Point[] {
   let [xx, xy, yx, yy] = [0, 0, 0, 0]
   points.forEach(([x, y], at) => {
-    const [u, v] = target[at]!
+    const [u, v] = target[at]
     xx += x * u
     xy += x * v
     yx += y * u

@@ -1,8 +1,8 @@
 import { proxyMarker } from 'comlink'
 import type { Runtime } from '../../src/engine/runtime.js'
+import { describeError, UserError } from '../../src/errors.js'
 import type { VitConfig } from '../../src/model/config.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
-import { describeError, UserError } from '../../src/train/errors.js'
 import type { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import {

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { parseJson } from '../../src/train/data/schemas.js'
+import { parseJson } from '../../src/data/schemas.js'
 import { storedPairSchema } from '../protocol.js'
 
 export type StoredPair = z.output<typeof storedPairSchema>

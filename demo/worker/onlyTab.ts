@@ -1,4 +1,4 @@
-import { UserError } from '../../src/train/errors.js'
+import { UserError } from '../../src/errors.js'
 
 /** So long the lock is waited for: a page that is loaded again may meet its own worker from before, which is about to end. */
 const LEAVING_MS = 4_000

@@ -1,14 +1,14 @@
 import { proxyMarker } from 'comlink'
+import { auTargets } from '../../src/data/folds.js'
+import type { PickedFile } from '../../src/data/openFiles.browser.js'
 import type { Runtime } from '../../src/engine/runtime.js'
+import { UserError } from '../../src/errors.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
-import { auTargets } from '../../src/train/data/folds.js'
-import type { PickedFile } from '../../src/train/data/openFiles.browser.js'
-import { UserError } from '../../src/train/errors.js'
 import { classify } from '../../src/train/loop/evaluation.js'
 import type { FineTuning } from '../../src/train/loop/fineTuning.js'
-import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { stepsPerEpoch } from '../../src/train/loop/trainLoop.js'
 import { actionUnitMetrics } from '../../src/train/metrics/actionUnitMetrics.js'
+import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import {
   type Evaluation,

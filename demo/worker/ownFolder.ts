@@ -1,5 +1,4 @@
-import { PhiloxStream } from '../../src/engine/random.js'
-import { imageDecoder } from '../../src/train/data/decodeImage.browser.js'
+import { imageDecoder } from '../../src/data/decodeImage.browser.js'
 import {
   auTargets,
   type Fold,
@@ -7,13 +6,14 @@ import {
   makeFolds,
   splitByFold,
   subjectsOf,
-} from '../../src/train/data/folds.js'
-import type { ImageSet } from '../../src/train/data/imageSet.js'
-import { openFiles, type PickedFile } from '../../src/train/data/openFiles.browser.js'
-import { PictureLoader } from '../../src/train/data/pictureLoader.js'
-import { picturesDigest } from '../../src/train/data/picturesDigest.js'
-import { dataStreams } from '../../src/train/data/streams.js'
-import { UserError } from '../../src/train/errors.js'
+} from '../../src/data/folds.js'
+import type { ImageSet } from '../../src/data/imageSet.js'
+import { openFiles, type PickedFile } from '../../src/data/openFiles.browser.js'
+import { PictureLoader } from '../../src/data/pictureLoader.js'
+import { picturesDigest } from '../../src/data/picturesDigest.js'
+import { dataStreams } from '../../src/data/streams.js'
+import { PhiloxStream } from '../../src/engine/random.js'
+import { UserError } from '../../src/errors.js'
 import type { FolderMark, FolderSummary } from '../protocol.js'
 import { FACE_SIZE, onePerPerson } from './faces.js'
 import type { FineTuneData } from './fineTuneJob.js'

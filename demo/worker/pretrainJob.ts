@@ -1,11 +1,11 @@
+import type { PictureLoader } from '../../src/data/pictureLoader.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import type { FmaeConfig } from '../../src/model/config.js'
 import { presets } from '../../src/model/presets.js'
-import type { PictureLoader } from '../../src/train/data/pictureLoader.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { pretrainDefaults } from '../../src/train/options.js'
-import { reconstruct } from '../../src/train/quickstart/reconstructions.js'
 import { pretrainRecipes } from '../../src/train/recipes.js'
+import { reconstruct } from '../../src/train/reconstructions.js'
 import type { JobName, PretrainSettings } from '../protocol.js'
 import { type JobHooks, TrainingJob } from './trainingJob.js'
 

@@ -1,6 +1,6 @@
+import { UserError } from '../../src/errors.js'
 import type { ReadInfo } from '../../src/train/checkpoint/checkpoint.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
-import { UserError } from '../../src/train/errors.js'
 import { type PretrainSettings, pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
 import { fmaeConfigOf, pretrainOptionsOf } from './pretrainJob.js'
 

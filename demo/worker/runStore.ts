@@ -1,6 +1,6 @@
 import type { z } from 'zod'
+import { parseJson } from '../../src/data/schemas.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
-import { parseJson } from '../../src/train/data/schemas.js'
 import { type JobName, type StudioEvent, storedHistorySchema } from '../protocol.js'
 
 export type StoredHistory = z.output<typeof storedHistorySchema>

@@ -1,15 +1,15 @@
 import { proxyMarker } from 'comlink'
 import type { Choices } from '../../src/engine/tuner.js'
+import { describeError, UserError } from '../../src/errors.js'
 import {
   type CheckpointInfo,
   encodeCheckpoint,
   restoreCheckpoint,
 } from '../../src/train/checkpoint/checkpoint.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
-import { describeError, UserError } from '../../src/train/errors.js'
 import { settleVariants } from '../../src/train/loop/settleVariants.js'
-import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { type StepRecord, stepsPerEpoch, trainLoop } from '../../src/train/loop/trainLoop.js'
+import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import type { Evaluation, JobName, JobState, JobStatus, StepPoint, StudioEvent } from '../protocol.js'
 import { damagedRun } from './damagedRun.js'

@@ -1,5 +1,7 @@
 import { proxyMarker } from 'comlink'
+import { type Standardisation, standardise } from '../../src/data/standardise.js'
 import type { Runtime } from '../../src/engine/runtime.js'
+import { UserError } from '../../src/errors.js'
 import { attentionMap } from '../../src/model/attentionMap.js'
 import { AuClassifier } from '../../src/model/auClassifier.js'
 import { CHANNELS } from '../../src/model/config.js'
@@ -11,10 +13,8 @@ import {
   type SafetensorsFile,
 } from '../../src/train/checkpoint/safetensors.js'
 import { loadAll } from '../../src/train/checkpoint/trainingState.js'
-import { type Standardisation, standardise } from '../../src/train/data/standardise.js'
-import { UserError } from '../../src/train/errors.js'
-import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { sigmoid } from '../../src/train/metrics/actionUnitMetrics.js'
+import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import type { JobName } from '../protocol.js'
 

@@ -1,5 +1,5 @@
 import { expose, proxy } from 'comlink'
-import { describeError } from '../../src/train/errors.js'
+import { describeError } from '../../src/errors.js'
 import type { StudioEvent } from '../protocol.js'
 import { Studio } from './studio.js'
 

@@ -95,7 +95,7 @@ export function propagate(
   const gradients = new Map<Tensor, Tensor>([[output, dOutput]])
   const lifetime = new Lifetime(tape, [output, dOutput, ...keep])
   for (let i = tape.length - 1; i >= 0; i--) {
-    const node = tape[i]!
+    const node = tape[i]
     const dy = gradients.get(node.output)
     gradients.delete(node.output)
     if (dy) {
@@ -107,7 +107,7 @@ export function propagate(
         return present
       }
       node.backward(dy, taken).forEach((gradient, k) => {
-        const input = node.inputs[k]!
+        const input = node.inputs[k]
         if (gradient && needsGrad(input)) spent.push(...accumulate(gradients, input, gradient))
       })
       lifetime.freeGradients(spent, gradients)

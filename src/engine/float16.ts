@@ -27,7 +27,7 @@ export function fromHalf(half: number): number {
 
 export function toHalves(values: ArrayLike<number>): Uint16Array {
   const halves = new Uint16Array(values.length)
-  for (let i = 0; i < halves.length; i++) halves[i] = toHalf(values[i]!)
+  for (let i = 0; i < halves.length; i++) halves[i] = toHalf(values[i])
   return halves
 }
 
@@ -37,7 +37,7 @@ let singles: Float32Array | null = null
 export function fromHalves(halves: Uint16Array): Float32Array {
   singles ??= Float32Array.from({ length: 0x10000 }, (_, half) => fromHalf(half))
   const values = new Float32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) values[i] = singles[halves[i]!]!
+  for (let i = 0; i < halves.length; i++) values[i] = singles[halves[i]]
   return values
 }
 

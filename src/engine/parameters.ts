@@ -92,7 +92,7 @@ export class ParameterArena {
 
   #frozen(spec: ParameterSpec): Parameter {
     const { parts } = carve(this.runtime, [spec.shape])
-    return new Parameter(this.runtime, parts[0]!.storage, spec.shape, spec.name, null)
+    return new Parameter(this.runtime, parts[0].storage, spec.shape, spec.name, null)
   }
 
   #chunk(specs: readonly ParameterSpec[]): ArenaChunk {
@@ -100,8 +100,8 @@ export class ParameterArena {
     const values = carve(this.runtime, shapes)
     const gradients = carve(this.runtime, shapes)
     const slots = specs.map((spec, i) => {
-      const { storage } = values.parts[i]!
-      const parameter = new Parameter(this.runtime, storage, spec.shape, spec.name, gradients.parts[i]!)
+      const { storage } = values.parts[i]
+      const parameter = new Parameter(this.runtime, storage, spec.shape, spec.name, gradients.parts[i])
       return { parameter: this.#add(parameter), offset: storage.byteOffset / 4 }
     })
     return { values: values.whole, gradients: gradients.whole, slots }
@@ -132,7 +132,7 @@ export function carve(
     }
     return new Tensor(runtime, storage, shape, dtype)
   }
-  return { whole: view(0, [elements]), parts: shapes.map((shape, i) => view(offsets[i]!, shape)) }
+  return { whole: view(0, [elements]), parts: shapes.map((shape, i) => view(offsets[i], shape)) }
 }
 
 function slotElements(shape: readonly number[]): number {

@@ -67,7 +67,7 @@ function summarise(kernels: readonly Kernel[], times: BigUint64Array): ProfileRo
     const sum = sums.get(kernel.name) ?? { dispatches: 0, nanoseconds: 0, flops: 0, bytes: 0 }
     sum.dispatches++
     // A clock that was reset in between runs backwards.
-    sum.nanoseconds += Math.max(0, Number(times[2 * i + 1]! - times[2 * i]!))
+    sum.nanoseconds += Math.max(0, Number(times[2 * i + 1] - times[2 * i]))
     sum.flops += kernel.cost.flops
     sum.bytes += kernel.cost.bytes
     sums.set(kernel.name, sum)

@@ -15,7 +15,7 @@ export class RandomState {
     readonly seed: number,
     readonly stream: number,
   ) {
-    this.#state = carve(runtime, [[4]]).parts[0]!.asType('u32')
+    this.#state = carve(runtime, [[4]]).parts[0].asType('u32')
   }
 
   setStep(step: number): void {
@@ -43,7 +43,7 @@ export class DropPath {
   readonly #paddedBatch: number
 
   constructor(runtime: Runtime, rates: readonly number[], batch: number) {
-    this.#rates = carve(runtime, [[rates.length]]).parts[0]!
+    this.#rates = carve(runtime, [[rates.length]]).parts[0]
     runtime.write(this.#rates, rates)
     // Rows are padded so that each starts at an aligned offset and can be bound by itself.
     this.#paddedBatch = Math.ceil(batch / SLOT_ALIGNMENT) * SLOT_ALIGNMENT

@@ -14,7 +14,7 @@ export class Readback {
   acquire(byteLength: number): Staging {
     const size = sizeClass(byteLength)
     const index = this.#free.findIndex((staging) => staging.size === size)
-    if (index >= 0) return this.#free.splice(index, 1)[0]!
+    if (index >= 0) return this.#free.splice(index, 1)[0]
     const buffer = this.device.createBuffer({
       size,
       usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,

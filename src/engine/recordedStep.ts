@@ -56,8 +56,8 @@ export class RecordedStep {
     const buffers = this.memory.take()
     this.plan.buffers.forEach(({ tensors }, i) => {
       for (const { storage } of tensors) {
-        storage.buffer = buffers[i]!.buffer
-        storage.bufferId = buffers[i]!.id
+        storage.buffer = buffers[i].buffer
+        storage.bufferId = buffers[i].id
       }
     })
     for (const { storage } of this.results) storage.alive = true

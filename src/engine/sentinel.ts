@@ -44,6 +44,6 @@ export class Sentinel {
     const [number] = await reading
     if (number === 0) return
     this.#flag.runtime.clear(this.#flag)
-    throw new NonFiniteError(`the first NaN or infinity came out of ${names[number! - 1]}`)
+    throw new NonFiniteError(`the first NaN or infinity came out of ${names[number - 1]}`)
   }
 }

@@ -66,7 +66,7 @@ export class VariantTable {
     const candidates = tunable.candidates(this.caps, spec)
     const chosen = this.#choices[name]
     if (this.#asked) note(this.#asked, { name, tunable, spec, flops: tunable.flops(spec) } as KernelClass)
-    return chosen !== undefined && candidates.includes(chosen) ? chosen : candidates[0]!
+    return chosen !== undefined && candidates.includes(chosen) ? chosen : candidates[0]
   }
 
   /** The classes that `rehearse` asks for, those with most work first. */
@@ -159,7 +159,7 @@ async function settle(
   for (const kernelClass of classes) {
     const { name, spec } = kernelClass
     const candidates = kernelClass.tunable.candidates(runtime.caps, spec)
-    choices[name] = candidates[0]!
+    choices[name] = candidates[0]
     if (candidates.length === 1) continue
     tunable++
     const kernels = hashOfKernels(runtime, kernelClass, candidates)
@@ -168,7 +168,7 @@ async function settle(
       choices[name] = known.variant
       continue
     }
-    choices[name] = (await race.fastest(kernelClass, candidates)) ?? candidates[0]!
+    choices[name] = (await race.fastest(kernelClass, candidates)) ?? candidates[0]
     fresh[name] = { variant: choices[name], kernels }
   }
   return { choices, fresh, tunable, measured: race.measured, warnings: race.warnings }

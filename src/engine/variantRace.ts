@@ -98,7 +98,7 @@ export class VariantRace {
       const started = performance.now()
       const problem = await problemOf(runtime, async () => {
         resultsOnZeros(fixed.step).forEach((result, i) => {
-          runtime.copy(result, expected[i]!)
+          runtime.copy(result, expected[i])
         })
         await runtime.finish()
         return null
@@ -122,7 +122,7 @@ export class VariantRace {
 
   /** Times the trials in turns. Returns the first one and those that beat it in every round; null if time ran out. */
   async #race(trials: readonly Trial[]): Promise<readonly Trial[] | null> {
-    const fixed = trials[0]!
+    const fixed = trials[0]
     const repeats = await this.#repeatsInRound(fixed.step)
     const rounds = repeats === 1 ? 3 : 5
     const deadline = Math.max(this.#deadline, performance.now() + GRACE_MS)
@@ -132,7 +132,7 @@ export class VariantRace {
         if (performance.now() > deadline) return null
         times.push(await this.#time(step, repeats))
       }
-      racing = racing.filter((trial) => trial === fixed || trial.times[round]! < fixed.times[round]!)
+      racing = racing.filter((trial) => trial === fixed || trial.times[round] < fixed.times[round])
     }
     return racing
   }
@@ -187,7 +187,7 @@ async function problemOf(runtime: Runtime, work: () => Promise<string | null>): 
 /** How candidates' results differ from the fixed choice's beyond rounding; null if they do not. */
 async function disagreementOf(got: readonly Tensor[], expected: readonly Tensor[]): Promise<string | null> {
   for (const [i, tensor] of got.entries()) {
-    const difference = await largestDifference(tensor, expected[i]!)
+    const difference = await largestDifference(tensor, expected[i])
     // Written so that NaN is a disagreement.
     if (!(difference <= TOLERANCE[tensor.stored]))
       return `its result differs from the fixed choice's by ${difference.toPrecision(2)} of the root mean square`
@@ -204,22 +204,22 @@ async function largestDifference(got: Tensor, expected: Tensor): Promise<number>
   let largest = 0
   let squares = 0
   for (let i = 0; i < numbers.length; i += 2) {
-    largest = Math.max(largest, numbers[i]!)
-    squares += numbers[i + 1]!
+    largest = Math.max(largest, numbers[i])
+    squares += numbers[i + 1]
   }
   return largest === 0 ? 0 : largest / Math.sqrt(squares / size)
 }
 
 /** The fastest, where it is clearly faster than the fixed choice, which comes first. */
 function winner(trials: readonly Trial[]): Trial {
-  const fixed = trials[0]!
+  const fixed = trials[0]
   if (trials.length === 1) return fixed
   const best = trials.reduce((a, b) => (median(b.times) < median(a.times) ? b : a))
   return median(best.times) < CLEARLY_FASTER * median(fixed.times) ? best : fixed
 }
 
 function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
 }
 
 /** A prime number of random values, over and over: their period fits no row length. */

@@ -24,7 +24,7 @@ export async function attentionMap(model: Encoder, images: Tensor): Promise<Floa
   const qkv = await readLastQkv(model, images)
   const L = patchCount(config)
   const values = (1 + L) * 3 * config.width
-  const map = new Float32Array(images.shape[0]! * L)
+  const map = new Float32Array(images.shape[0] * L)
   for (let b = 0; b * L < map.length; b++) {
     map.set(pooledAttention(qkv.subarray(b * values, (b + 1) * values), config), b * L)
   }
@@ -61,7 +61,7 @@ function pooledAttention(qkv: Float32Array, config: VitConfig): Float64Array {
   for (let head = 0; head < config.heads; head++) {
     for (let query = 1; query <= L; query++) {
       const row = attentionRow(qkv, query, head * headDim, config.width, headDim)
-      for (let key = 1; key <= L; key++) pooled[key - 1]! += row[key]!
+      for (let key = 1; key <= L; key++) pooled[key - 1] += row[key]
     }
   }
   const sum = pooled.reduce((total, value) => total + value, 0)
@@ -75,8 +75,8 @@ function attentionRow(qkv: Float32Array, query: number, first: number, width: nu
   const row = new Float64Array(qkv.length / stride)
   for (let token = 0; token < row.length; token++) {
     const k = token * stride + width + first
-    for (let i = 0; i < headDim; i++) row[token]! += qkv[q + i]! * qkv[k + i]!
-    row[token]! /= Math.sqrt(headDim)
+    for (let i = 0; i < headDim; i++) row[token] += qkv[q + i] * qkv[k + i]
+    row[token] /= Math.sqrt(headDim)
   }
   const largest = row.reduce((a, b) => Math.max(a, b))
   const weights = row.map((score) => Math.exp(score - largest))

@@ -84,7 +84,7 @@ export class AuClassifier {
     let x = concatTokens(clsToken(p), addPosition(embedded, p.get('pos_embed'), 1))
     const block = blockFor(this.execution)
     for (let i = 0; i < config.depth; i++) {
-      const scales = dropPath && { attention: dropPath.scales[2 * i]!, mlp: dropPath.scales[2 * i + 1]! }
+      const scales = dropPath && { attention: dropPath.scales[2 * i], mlp: dropPath.scales[2 * i + 1] }
       x = block(x, p, `blocks.${i}`, config, scales)
     }
     // The cls token ran through all blocks but is not pooled. The mean and all after it are f32.

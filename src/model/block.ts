@@ -1,4 +1,4 @@
-import { checkpoint } from '../engine/checkpoint.js'
+import { checkpoint } from '../engine/activationCheckpoint.js'
 import { attention } from '../engine/ops/attention.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear, linearResidual } from '../engine/ops/linear.js'

@@ -1,6 +1,6 @@
+import { UserError } from '../errors.js'
 import { checkFmaeConfig, checkVitConfig, type FmaeConfig, type VitConfig } from '../model/config.js'
 import { presets } from '../model/presets.js'
-import { UserError } from './errors.js'
 import type { FinetuneOptions, PretrainOptions } from './options.js'
 
 type Geometry = Pick<FinetuneOptions, 'preset' | 'imageSize' | 'patchSize' | 'width' | 'depth' | 'heads'>

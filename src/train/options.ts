@@ -1,6 +1,6 @@
 import * as z from 'zod'
+import { standardisations } from '../data/standardise.js'
 import { type PresetName, presets } from '../model/presets.js'
-import { standardisations } from './data/standardise.js'
 
 const presetNames = Object.keys(presets) as [PresetName, ...PresetName[]]
 const count = z.int().positive()

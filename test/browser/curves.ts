@@ -1,14 +1,14 @@
+import { subjectsOf } from '../../src/data/folds.js'
+import type { ImageDecoder, ImageSet } from '../../src/data/imageSet.js'
+import { PictureLoader } from '../../src/data/pictureLoader.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { presets } from '../../src/model/presets.js'
-import { subjectsOf } from '../../src/train/data/folds.js'
-import type { ImageDecoder, ImageSet } from '../../src/train/data/imageSet.js'
-import { PictureLoader } from '../../src/train/data/pictureLoader.js'
 import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
-import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { trainLoop } from '../../src/train/loop/trainLoop.js'
 import { fineTuneDefaults, pretrainDefaults } from '../../src/train/options.js'
 import { finetuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
+import type { TrainingRun } from '../../src/train/trainingRun.js'
 
 // Two short trainings of the nano model on bundled faces, the same in Node and in a browser.
 
@@ -55,7 +55,7 @@ async function curve(run: TrainingRun): Promise<number[]> {
   await trainLoop({
     run,
     onSteps: (steps) => {
-      losses.push(...steps.map((step) => step.losses.loss!))
+      losses.push(...steps.map((step) => step.losses.loss))
     },
     onEpoch: async () => {},
     stopRequested: () => false,

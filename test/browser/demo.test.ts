@@ -37,7 +37,7 @@ function curvePixels(page: Page): Promise<number> {
     const { data } = (element as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height)
     let count = 0
     for (let at = 0; at < data.length; at += 4)
-      if (data[at]! < 40 && Math.abs(data[at + 1]! - 0x72) < 20 && data[at + 2]! > 150) count++
+      if (data[at] < 40 && Math.abs(data[at + 1] - 0x72) < 20 && data[at + 2] > 150) count++
     return count
   })
 }

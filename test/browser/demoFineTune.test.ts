@@ -81,7 +81,7 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
       [0, 1],
       'examined before and after the step',
     )
-    t.same(exams[0]!.plain, exams[0]!.iat, 'nothing tells them apart at the start')
+    t.same(exams[0].plain, exams[0].iat, 'nothing tells them apart at the start')
     t.equal(await pair.area.locator('.feature-map .mark').count(), 2 * 12 * 24, '24 pictures of 12 people')
     t.equal(await lambda.isDisabled(), true, 'what has begun keeps its settings')
     const person = pair.area.getByRole('button', { name: 'Person 7, never trained on' })

@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Locator, Page } from 'playwright-core'
 import t from 'tap'
+import { openImageSet } from '../../src/data/openImageSet.node.js'
+import { picturesDigest } from '../../src/data/picturesDigest.js'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
-import { openImageSet } from '../../src/train/data/openImageSet.node.js'
-import { picturesDigest } from '../../src/train/data/picturesDigest.js'
 import { launchChromium } from './chromium.js'
 import { opened, Panel, scratch, serveDemo, storedRun, storedRunning } from './demoPage.js'
 
@@ -159,7 +159,7 @@ t.test(
         t.equal(readInfo(file, path).kind, kind)
         t.equal(file.metadata.step, String(await panel.step()))
         t.match(file.metadata.pictures, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
-        variants.add(file.metadata.variants!)
+        variants.add(file.metadata.variants)
       }
       t.equal(variants.size, 2, 'each run pins the kernels that it was settled on')
       const set = openImageSet(faces)
@@ -175,7 +175,7 @@ t.test(
     await t.test('after a reload both wait for that folder, and for no other', async (t) => {
       const steps = [await pretrain.step(), await fineTune.step()]
       await pretrain.button('Go on').click()
-      await storedRunning(page, 'ownPretrain', steps[0]! + 1)
+      await storedRunning(page, 'ownPretrain', steps[0] + 1)
       await page.reload()
       await opened(page)
       const waiting = act(page).getByRole('status')
@@ -197,7 +197,7 @@ t.test(
       )
       await startAct1(page)
       await choose(page, faces)
-      await pretrain.reaches(steps[0]! + 3)
+      await pretrain.reaches(steps[0] + 3)
       t.equal(await page.locator(`${ACT_1} .readings`).getAttribute('data-state'), 'paused', 'act 1 gave way')
       t.equal(await fineTune.step(), steps[1])
       t.ok(await fineTune.area.getByRole('table', { name: 'After epoch' }).isVisible())
@@ -227,7 +227,7 @@ t.test(
       await fineTune.rests()
       const { settings, steps } = (await storedRun(page, 'ownFineTune'))!
       t.match(settings, { lambda: 1.5, from: 'scratch', folder: { name: 'other faces' } })
-      t.same(Object.keys(steps[0]!.losses), ['loss', 'au', 'id'], 'λ above 0 adds the identity loss')
+      t.same(Object.keys(steps[0].losses), ['loss', 'au', 'id'], 'λ above 0 adds the identity loss')
     })
     t.same(errors, [])
   },
@@ -337,7 +337,7 @@ t.test('a picture that cannot be read, and people who are not told, are named', 
   const labels = readFileSync(join(faces, 'labels.jsonl'), 'utf8').trim().split('\n')
   const broken = variant(faces, 'broken', (folder) => {
     // Beyond the thumbnails: it shows when training begins.
-    write(join(folder, JSON.parse(labels[20]!).img_path), 'no picture')
+    write(join(folder, JSON.parse(labels[20]).img_path), 'no picture')
     write(join(folder, 'labels.jsonl'), labels.map((one) => one.replace(/,"subject":"\w+"/, '')).join('\n'))
   })
   await choose(page, broken)
@@ -350,7 +350,7 @@ t.test('a picture that cannot be read, and people who are not told, are named', 
   await pretrain.button('Start').click()
   const problem = pretrain.area.getByRole('alert')
   await problem.waitFor()
-  const { img_path } = JSON.parse(labels[20]!)
+  const { img_path } = JSON.parse(labels[20])
   t.match(
     await problem.textContent(),
     new RegExp(`^broken/${img_path}: not a readable picture \\(.*\\); expected JPEG, PNG or WebP$`),

@@ -107,7 +107,7 @@ t.test('a camera that is allowed after the visitor has gone on is closed', only,
     const stream = canvas.captureStream()
     navigator.mediaDevices.getUserMedia = () =>
       new Promise((resolve) => addEventListener('allow', () => resolve(stream), { once: true }))
-    return stream.getVideoTracks()[0]!
+    return stream.getVideoTracks()[0]
   })
   const tryIt = await goTo(page, 'Try it')
   await tryIt.getByRole('button', { name: 'Use the camera' }).click()

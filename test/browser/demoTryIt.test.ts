@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t, { type Test } from 'tap'
+import { standardise } from '../../src/data/standardise.js'
 import { openDevice } from '../../src/engine/device.js'
 import { attentionMap } from '../../src/model/attentionMap.js'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
+import { loadClassifier } from '../../src/train/checkpoint/loadModel.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
-import { standardise } from '../../src/train/data/standardise.js'
-import { loadClassifier } from '../../src/train/loop/pretrainedFeatures.js'
-import { root, runProgram } from '../train/cli/program.js'
-import { tinyAus, tinyEncoder, tinyMembers, writeFaces } from '../train/cli/tinyFaces.js'
+import { root, runProgram } from '../cli/program.js'
+import { tinyAus, tinyEncoder, tinyMembers, writeFaces } from '../cli/tinyFaces.js'
 import { launchChromium } from './chromium.js'
 import { serveDemo } from './demoPage.js'
 import { type Act, choosePhoto, cropOf, openModel, openTryIt, unitsOf } from './tryItAct.js'
@@ -102,13 +102,13 @@ async function sameAsNode(t: Test, act: Act): Promise<void> {
   t.same([...units.keys()], tinyAus)
   const { probabilities, attention } = await inNode(await cropOf(act))
   probabilities.forEach((probability, i) => {
-    const ours = units.get(tinyAus[i]!)!
+    const ours = units.get(tinyAus[i])!
     t.ok(Math.abs(ours - probability) < 1e-4, `AU ${tinyAus[i]}: ${ours} in the page, ${probability} in Node`)
   })
   const brightest = await act.area.getByText('Brightest patch').textContent()
   const share = Math.max(...attention)
   t.ok(
-    Math.abs(Number.parseFloat(brightest!.split(':')[1]!) - 100 * share) <= 0.51,
+    Math.abs(Number.parseFloat(brightest!.split(':')[1]) - 100 * share) <= 0.51,
     `${brightest}; in Node ${share}`,
   )
 }
@@ -177,7 +177,7 @@ async function changed({ page, area }: Act, before: ReadonlyMap<number, number>)
   await page.waitForFunction(
     ([au, value]) =>
       Number(document.querySelector<HTMLElement>(`[data-au="${au}"]`)!.dataset.probability) !== value,
-    first!,
+    first,
   )
   await area.locator('.seen').waitFor()
 }
@@ -269,7 +269,7 @@ function sameTensors(t: Test, ours: SafetensorsFile, theirs: SafetensorsFile): v
   t.same(different, [], 'tensors whose bits differ')
   for (const field of ['kind', 'step', 'standardise'])
     t.equal(ours.metadata[field], theirs.metadata[field], field)
-  t.same(JSON.parse(ours.metadata.config!), JSON.parse(theirs.metadata.config!))
+  t.same(JSON.parse(ours.metadata.config), JSON.parse(theirs.metadata.config))
 }
 
 t.test('a classifier goes from Node into the page and back, bit for bit', only, async (t) => {

@@ -20,7 +20,7 @@ t.test('a page that is not secure', { skip }, async (t) => {
     '/errors.js': ['text/javascript', await readFile(join(root, script), 'utf8')],
   }
   await context.route('http://example.test/**', (route) => {
-    const [contentType, body] = files[new URL(route.request().url()).pathname]!
+    const [contentType, body] = files[new URL(route.request().url()).pathname]
     return route.fulfill({ contentType, body })
   })
   const page = await context.newPage()

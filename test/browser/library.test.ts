@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import t from 'tap'
 import { buildBrowser } from '../../scripts/build.mjs'
 import { root } from '../../scripts/process.mjs'
+import { imageDecoder } from '../../src/data/decodeImage.node.js'
+import { openImageSet } from '../../src/data/openImageSet.node.js'
 import { openDevice, type Runtime, sigmoid, standardise } from '../../src/index.js'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { saveCheckpoint } from '../../src/train/checkpoint/checkpointFile.node.js'
+import { loadClassifier } from '../../src/train/checkpoint/loadModel.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
-import { imageDecoder } from '../../src/train/data/decodeImage.node.js'
-import { openImageSet } from '../../src/train/data/openImageSet.node.js'
-import { loadClassifier } from '../../src/train/loop/pretrainedFeatures.js'
 import { noiseAus } from '../train/noiseImages.js'
 import { noiseFineTuning, tinyClassifier } from '../train/noiseRuns.js'
 import { launchChromium, serveFolder } from './chromium.js'
@@ -60,7 +60,7 @@ async function inNode(runtime: Runtime, file: string, picture: Uint8Array): Prom
   const model = loadClassifier(runtime, info.config, checkpoint, file)
   const input = standardise(await imageDecoder.decode(picture, size), size, info.standardise)
   const logits = await model.forward(runtime.tensor(input, [1, 3, size, size])).auLogits.read()
-  return info.aus.map((au, i) => [au, sigmoid(logits[i]!)])
+  return info.aus.map((au, i) => [au, sigmoid(logits[i])])
 }
 
 t.test('a page shows the action units of a picture', { skip }, async (t) => {
@@ -78,7 +78,7 @@ t.test('a page shows the action units of a picture', { skip }, async (t) => {
   t.equal(lines.length, expected.length)
   for (const [i, [au, probability]] of expected.entries()) {
     t.match(lines[i], new RegExp(`^AU ${au}: 0\\.\\d{4}$`))
-    const error = Math.abs(Number(lines[i]!.split(': ')[1]) - probability)
+    const error = Math.abs(Number(lines[i].split(': ')[1]) - probability)
     t.ok(error < 1e-4, `${lines[i]}, in Node ${probability}`)
   }
   t.same(errors, [])
@@ -92,12 +92,12 @@ async function sizedPicture(bytes: Uint8Array): Promise<Buffer> {
 
 t.test('a page trains', { skip }, async (t) => {
   const { page, errors } = await openExample('train')
-  await page.waitForFunction(() => document.querySelector('pre')!.textContent!.includes('20: '), null, {
+  await page.waitForFunction(() => document.querySelector('pre')!.textContent.includes('20: '), null, {
     timeout: 120_000,
   })
   const lines = (await page.textContent('pre'))!.trim().split('\n')
   const losses = lines.map((line) => Number(line.split(': ')[1]))
   t.equal(losses.length, 20)
-  t.ok(losses[19]! < losses[0]!, `${losses[0]} … ${losses[19]}`)
+  t.ok(losses[19] < losses[0], `${losses[0]} … ${losses[19]}`)
   t.same(errors, [])
 })

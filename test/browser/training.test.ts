@@ -1,9 +1,9 @@
 import sharp from 'sharp'
 import t from 'tap'
+import { imageDecoder } from '../../src/data/decodeImage.node.js'
+import { openImageSet } from '../../src/data/openImageSet.node.js'
 import { openDevice } from '../../src/engine/device.js'
 import { PhiloxStream } from '../../src/engine/random.js'
-import { imageDecoder } from '../../src/train/data/decodeImage.node.js'
-import { openImageSet } from '../../src/train/data/openImageSet.node.js'
 import { launchChromium } from './chromium.js'
 import { fineTuningCurve, pretrainingCurve, STEPS } from './curves.js'
 import { openTestPage } from './page.js'
@@ -25,7 +25,7 @@ else {
     const indices = [0, 1, 500, 2000, 4031, 4032, 7000]
     const theirs = await page.evaluate((indices) => trainingPage.decodeFaces(indices, 64), indices)
     for (const [i, index] of indices.entries())
-      t.equal(largestDifference(theirs[i]!, await imageDecoder.decode(await set.bytes(index), 64)), 0)
+      t.equal(largestDifference(theirs[i], await imageDecoder.decode(await set.bytes(index), 64)), 0)
   })
 
   for (const { name, bytes, allowed } of samples) {
@@ -46,11 +46,11 @@ else {
   })
 
   const compare = async (t: Test, what: string, here: number[], there: number[]) => {
-    const ends = (curve: number[]) => `${curve[0]!.toFixed(6)} … ${curve.at(-1)!.toFixed(6)}`
+    const ends = (curve: number[]) => `${curve[0].toFixed(6)} … ${curve.at(-1)!.toFixed(6)}`
     t.comment(`${what}: Node ${ends(here)}, Chromium ${ends(there)}`)
     t.equal(here.length, STEPS)
     t.equal(there.length, STEPS)
-    const errors = here.map((loss, step) => Math.abs(there[step]! / loss - 1))
+    const errors = here.map((loss, step) => Math.abs(there[step] / loss - 1))
     for (const [step, error] of errors.entries()) t.ok(error < 1e-3, `${what}, step ${step}: ${error}`)
   }
 
@@ -58,7 +58,7 @@ else {
     const there = await page.evaluate(() => trainingPage.pretraining())
     const here = await pretrainingCurve(runtime, faces)
     await compare(t, 'FMAE', here, there)
-    t.ok(there.at(-1)! < there[0]! * 0.95, 'and it falls')
+    t.ok(there.at(-1)! < there[0] * 0.95, 'and it falls')
   })
 
   t.test('FMAE-IAT: the same loss curve', async (t) => {
@@ -127,5 +127,5 @@ function waves(i: number, width: number, height: number): number {
 
 function largestDifference(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
   if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY
-  return Math.max(...Array.from(ours, (value, i) => Math.abs(value - theirs[i]!)))
+  return Math.max(...Array.from(ours, (value, i) => Math.abs(value - theirs[i])))
 }

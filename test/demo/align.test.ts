@@ -55,7 +55,7 @@ t.test('an upright face of known size has the square that follows from the frami
     [30, 250],
   ]
   frameCorners(frame).forEach((corner, i) => {
-    t.ok(close(corner, expected[i]!), `corner ${i} at ${corner}`)
+    t.ok(close(corner, expected[i]), `corner ${i} at ${corner}`)
   })
 })
 
@@ -65,7 +65,7 @@ t.test('a head leaning to the right of the picture turns the square clockwise', 
   const frame = faceFrame(moved(bundledFraming, lean))
   t.ok(Math.abs(Math.atan2(frame.b, frame.a) - angle) < 1e-9)
   const [topLeft, topRight] = frameCorners(frame)
-  t.ok(topRight![1] > topLeft![1], 'the top edge falls to the right')
+  t.ok(topRight[1] > topLeft[1], 'the top edge falls to the right')
 })
 
 t.test('no other similarity has a smaller sum of squared distances', async () => {
@@ -76,7 +76,7 @@ t.test('no other similarity has a smaller sum of squared distances', async () =>
       const to = pairs.map(([, w]) => w)
       fc.pre(spread(from) > 1)
       const best = similarity(from, to)
-      const key = (['a', 'b', 'e', 'f'] as const)[direction >> 1]!
+      const key = (['a', 'b', 'e', 'f'] as const)[direction >> 1]
       const other = { ...best, [key]: best[key] + (direction % 2 ? 1e-3 : -1e-3) }
       return squares(best, from, to) <= squares(other, from, to) * (1 + 1e-12)
     }),
@@ -86,7 +86,7 @@ t.test('no other similarity has a smaller sum of squared distances', async () =>
 function squares(by: Similarity, from: readonly Point[], to: readonly Point[]): number {
   return from.reduce((sum, z, i) => {
     const [x, y] = apply(by, z)
-    return sum + (x - to[i]![0]) ** 2 + (y - to[i]![1]) ** 2
+    return sum + (x - to[i][0]) ** 2 + (y - to[i][1]) ** 2
   }, 0)
 }
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import { RunStore } from '../../demo/worker/runStore.js'
 import type { TrainingJob } from '../../demo/worker/trainingJob.js'
 import { openDevice } from '../../src/engine/device.js'
-import { UserError } from '../../src/train/errors.js'
+import { UserError } from '../../src/errors.js'
 import { provideStorage } from './memoryStorage.js'
 import { fileOf, noiseJob, reaches } from './noiseJob.js'
 
@@ -31,10 +31,10 @@ t.test('files hold tensors of one step, though training is asked to go on meanwh
   const job = noiseJob(runtime)
   await job.begin(settings)
   await reaches(job, 2)
-  const files = await Promise.all([job.download(), job.download(), job.begin(settings)])
+  const [first, second] = await Promise.all([job.download(), job.download(), job.begin(settings)])
   const reference = noiseJob(runtime)
-  for (const parts of files.slice(0, 2)) {
-    const { metadata, tensors } = fileOf(parts!)
+  for (const parts of [first, second]) {
+    const { metadata, tensors } = fileOf(parts)
     await job.pause()
     await reference.advance(Number(metadata.step) - reference.status.step, settings)
     t.same(tensors, fileOf(await reference.download()).tensors, `step ${metadata.step}`)

@@ -2,11 +2,11 @@ import t, { type Test } from 'tap'
 import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { attention } from '../../src/engine/ops/attention.js'
-import { attentionCases } from '../../src/train/verify/cases/blocks.js'
-import { type CaseInput, type OpCase, variable } from '../../src/train/verify/opCase.js'
-import { kernelVariants } from '../../src/train/verify/poisonedRuntime.js'
-import { attentionReference } from '../../src/train/verify/reference/attention.js'
-import { prepareCase, runCase } from '../../src/train/verify/runOpCase.js'
+import { attentionCases } from '../../src/verify/cases/blocks.js'
+import { type CaseInput, type OpCase, variable } from '../../src/verify/opCase.js'
+import { kernelVariants } from '../../src/verify/poisonedRuntime.js'
+import { attentionReference } from '../../src/verify/reference/attention.js'
+import { prepareCase, runCase } from '../../src/verify/runOpCase.js'
 
 // Attention beyond the op cases: rows cut into pieces of 4, 2 and 1 in every way, and f16 activations; on both families of kernels,
 // outputs poisoned.
@@ -30,7 +30,7 @@ function attentionCase(batch: number, tokens: number, heads: number, headDim: nu
     op: 'attention',
     label: `B ${batch}, T ${tokens}, ${heads} heads of ${headDim}`,
     inputs: [variable('qkv', [batch, tokens, 3 * heads * headDim])],
-    run: (qkv) => attention(qkv!, heads),
+    run: (qkv) => attention(qkv, heads),
     reference: attentionReference(heads),
   }
 }
@@ -56,8 +56,8 @@ t.test(
     const halved = some.map((opCase): OpCase => {
       const [qkv] = opCase.inputs
       const values: CaseInput['values'] = (random, count) =>
-        Float32Array.from(qkv!.values(random, count), (value) => fromHalf(toHalf(value)))
-      return { ...opCase, inputs: [{ ...qkv!, dtype: 'f16', values }] }
+        Float32Array.from(qkv.values(random, count), (value) => fromHalf(toHalf(value)))
+      return { ...opCase, inputs: [{ ...qkv, dtype: 'f16', values }] }
     })
     await check(t, halved, 2e-3)
   },

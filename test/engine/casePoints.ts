@@ -1,8 +1,8 @@
-import { opTolerances } from '../../src/train/verify/cases/all.js'
-import type { Check } from '../../src/train/verify/check.js'
-import type { OpCase } from '../../src/train/verify/opCase.js'
-import type { KernelVariant } from '../../src/train/verify/poisonedRuntime.js'
-import { casesOn, prepareCase, runCase } from '../../src/train/verify/runOpCase.js'
+import { opTolerances } from '../../src/verify/cases/all.js'
+import type { Check } from '../../src/verify/check.js'
+import type { OpCase } from '../../src/verify/opCase.js'
+import type { KernelVariant } from '../../src/verify/poisonedRuntime.js'
+import { casesOn, prepareCase, runCase } from '../../src/verify/runOpCase.js'
 
 // What is asserted of ops and models, in Node and in a browser alike.
 

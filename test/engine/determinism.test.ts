@@ -5,9 +5,9 @@ import { RandomState } from '../../src/engine/randomState.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { AdamW } from '../../src/train/optim/adamw.js'
 import { pretrainingRules } from '../../src/train/optim/parameterGroups.js'
-import { fixtureImages, tinyFmae } from '../../src/train/verify/fixtures.js'
-import { fmaeRun } from '../../src/train/verify/modelRun.js'
-import { kernelVariants } from '../../src/train/verify/poisonedRuntime.js'
+import { fixtureImages, tinyFmae } from '../../src/verify/fixtures.js'
+import { fmaeRun } from '../../src/verify/modelRun.js'
+import { kernelVariants } from '../../src/verify/poisonedRuntime.js'
 
 // The same seed on the same adapter gives the same bits: masks, losses, gradients, weights after a few steps.
 

@@ -2,10 +2,10 @@ import t, { type Test } from 'tap'
 import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { add } from '../../src/engine/ops/add.js'
-import { casesByOp } from '../../src/train/verify/cases/all.js'
-import type { CaseInput, OpCase } from '../../src/train/verify/opCase.js'
-import { kernelVariants } from '../../src/train/verify/poisonedRuntime.js'
-import { casesOn, prepareCase, runCase } from '../../src/train/verify/runOpCase.js'
+import { casesByOp } from '../../src/verify/cases/all.js'
+import type { CaseInput, OpCase } from '../../src/verify/opCase.js'
+import { kernelVariants } from '../../src/verify/poisonedRuntime.js'
+import { casesOn, prepareCase, runCase } from '../../src/verify/runOpCase.js'
 
 // Ops over f16 activations: forward and gradients against float64 on the same rounded inputs, on both families of kernels, outputs
 // poisoned. Parameters, statistics and losses stay f32.

@@ -12,8 +12,8 @@ import { residual } from '../../src/engine/ops/residual.js'
 import { scale } from '../../src/engine/ops/scale.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import type { Tensor } from '../../src/engine/tensor.js'
-import { relativeError } from '../../src/train/verify/array64.js'
-import { erf } from '../../src/train/verify/reference/erf.js'
+import { relativeError } from '../../src/verify/array64.js'
+import { erf } from '../../src/verify/reference/erf.js'
 
 // Fused ops do what their parts do one by one; functions that are not of float32 precision by nature are so here.
 

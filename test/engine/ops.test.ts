@@ -1,7 +1,7 @@
 import t from 'tap'
 import { openDevice } from '../../src/engine/device.js'
-import { casesByOp } from '../../src/train/verify/cases/all.js'
-import { kernelVariants } from '../../src/train/verify/poisonedRuntime.js'
+import { casesByOp } from '../../src/verify/cases/all.js'
+import { kernelVariants } from '../../src/verify/poisonedRuntime.js'
 import { opPoints } from './casePoints.js'
 
 // Forward and gradients of every op against float64 on the host, on both families of kernels, outputs poisoned.

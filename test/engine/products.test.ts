@@ -14,11 +14,11 @@ import { ParameterArena } from '../../src/engine/parameters.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import type { DType, Tensor } from '../../src/engine/tensor.js'
-import { relativeError } from '../../src/train/verify/array64.js'
-import { linearCases, matmulCases } from '../../src/train/verify/cases/products.js'
-import type { CaseInput, OpCase } from '../../src/train/verify/opCase.js'
-import { kernelVariants, PoisonedRuntime } from '../../src/train/verify/poisonedRuntime.js'
-import { prepareCase, runCase } from '../../src/train/verify/runOpCase.js'
+import { relativeError } from '../../src/verify/array64.js'
+import { linearCases, matmulCases } from '../../src/verify/cases/products.js'
+import type { CaseInput, OpCase } from '../../src/verify/opCase.js'
+import { kernelVariants, PoisonedRuntime } from '../../src/verify/poisonedRuntime.js'
+import { prepareCase, runCase } from '../../src/verify/runOpCase.js'
 
 // Products beyond what the op cases show: variants that are chosen on other adapters, f16, and gradients that are added up.
 
@@ -107,7 +107,7 @@ t.test('a second backward pass adds to the gradients of weight and bias', async 
     arena.zeroGrad()
     const second = await step(x2)
     both.forEach((sum, i) => {
-      const expected = Float64Array.from(sum, (_, j) => first[i]![j]! + second[i]![j]!)
+      const expected = Float64Array.from(sum, (_, j) => first[i][j] + second[i][j])
       t.ok(relativeError(sum, expected) < 1e-6, `${name}: ${i === 0 ? 'weight' : 'bias'}`)
     })
   }
@@ -144,9 +144,9 @@ t.test('a long sum is cut into parts: the result is that of one part', async (t)
   } as const
   const [a, b] = [runtime.tensor(normal(k * m), [k, m]), runtime.tensor(normal(k * n), [k, n])]
   const [variant] = matmulVariants(runtime.caps, spec)
-  t.ok(matmulSplits(runtime.caps, spec, variant!) > 1)
+  t.ok(matmulSplits(runtime.caps, spec, variant) > 1)
   const inOne: Tensor = runtime.empty([m, n])
-  runtime.dispatch(matmulKernel(runtime.caps, { ...spec, splits: 1 }, variant!), [a, b, inOne])
+  runtime.dispatch(matmulKernel(runtime.caps, { ...spec, splits: 1 }, variant), [a, b, inOne])
   const inParts = matmul(a, b, { transposeA: true })
   t.ok(relativeError(await inParts.read(), await inOne.read()) < 1e-5)
 })

@@ -41,7 +41,7 @@ t.test('tensors of one size take no more than the worst moment', async (t) => {
 })
 
 t.test('nothing runs while a step is recorded; each run takes what the input holds by then', async (t) => {
-  const x = carve(runtime, [[3]]).parts[0]!
+  const x = carve(runtime, [[3]]).parts[0]
   runtime.write(x, [1, 2, 3])
   const { dispatches } = runtime.counters
   const step = runtime.record(() => {
@@ -51,15 +51,15 @@ t.test('nothing runs while a step is recorded; each run takes what the input hol
   t.equal(runtime.counters.dispatches, dispatches)
   t.equal(step.dispatches, 3)
   const [y] = step.run()
-  t.same(await y!.read(), [5, 10, 15])
+  t.same(await y.read(), [5, 10, 15])
   runtime.write(x, [10, 0, -1])
   step.run()
-  t.same(await y!.read(), [50, 0, -5])
+  t.same(await y.read(), [50, 0, -5])
   step.memory.release()
 })
 
 t.test('copies and clears are part of a recorded step', async (t) => {
-  const total = carve(runtime, [[2]]).parts[0]!
+  const total = carve(runtime, [[2]]).parts[0]
   runtime.write(total, [5, 6])
   const step = runtime.record(() => {
     const doubled = scale(total, 2)
@@ -67,13 +67,13 @@ t.test('copies and clears are part of a recorded step', async (t) => {
     return [add(doubled, runtime.zeros([2]))]
   })
   step.run()
-  t.same(await step.run()[0]!.read(), [20, 24], 'the second run saw what the first left')
+  t.same(await step.run()[0].read(), [20, 24], 'the second run saw what the first left')
   t.same(await total.read(), [20, 24])
   step.memory.release()
 })
 
 t.test('steps that take turns use the same buffers', async (t) => {
-  const x = carve(runtime, [[64]]).parts[0]!
+  const x = carve(runtime, [[64]]).parts[0]
   const memory = new StepMemory(runtime)
   const small = runtime.record(() => [scale(scale(x, 2), 3)], memory)
   const large = runtime.record(() => [add(scale(x, 2), add(scale(x, 3), scale(x, 4)))], memory)
@@ -88,7 +88,7 @@ t.test('steps that take turns use the same buffers', async (t) => {
 })
 
 t.test('what cannot be replayed is refused', async (t) => {
-  const x = carve(runtime, [[2]]).parts[0]!
+  const x = carve(runtime, [[2]]).parts[0]
   t.throws(() => runtime.record(() => [runtime.tensor([1, 2], [2])]), /write: inside a recorded step/)
   t.throws(() => runtime.record(() => [x]), /a result of the step was not made by any of its kernels/)
   t.throws(() => runtime.record(() => runtime.record(() => []).results), /already being recorded/)
@@ -107,7 +107,7 @@ t.test('what cannot be replayed is refused', async (t) => {
 })
 
 t.test('a tensor beyond the binding limit is refused before any memory is taken', async (t) => {
-  const x = carve(runtime, [[1]]).parts[0]!
+  const x = carve(runtime, [[1]]).parts[0]
   const elements = runtime.memory.maxBindingBytes / 4 + 4
   const { bufferBytes } = runtime.memory.usage
   const step = runtime.record(() => {

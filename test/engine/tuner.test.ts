@@ -75,7 +75,7 @@ class Doubling implements Tunable<number> {
 
   run(size: number, variant: string, [x]: readonly Tensor[]) {
     const y = runtime.empty([size])
-    runtime.dispatch(doubleKernel(size, variant, this.texts[variant]!), [x!, y])
+    runtime.dispatch(doubleKernel(size, variant, this.texts[variant]), [x, y])
     return [y]
   }
 }
@@ -95,7 +95,7 @@ const name = 'double 15'
 t.test('a clearly faster candidate replaces the fixed choice', async (t) => {
   const tuning = await settle(new Doubling(['slow', 'fast']))
   t.same(tuning.choices, { [name]: 'fast' })
-  t.equal(tuning.fresh[name]!.variant, 'fast')
+  t.equal(tuning.fresh[name].variant, 'fast')
   t.equal(tuning.measured, 1)
   t.same(tuning.warnings, [])
 })
@@ -128,7 +128,7 @@ t.test('stored choices are taken over without running anything', async (t) => {
 t.test('a changed text, a new variant or one that is gone is measured anew', async (t) => {
   const { fresh } = await settle(new Doubling(['slow', 'fast']))
   const changed = [
-    new Doubling(['slow', 'fast'], { ...doublings, fast: doublings.faster! }),
+    new Doubling(['slow', 'fast'], { ...doublings, fast: doublings.faster }),
     new Doubling(['slow', 'fast', 'faster']),
     new Doubling(['slow', 'faster']),
   ]

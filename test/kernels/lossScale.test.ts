@@ -5,7 +5,7 @@ import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import { AdamW } from '../../src/train/optim/adamw.js'
-import { relativeError } from '../../src/train/verify/array64.js'
+import { relativeError } from '../../src/verify/array64.js'
 
 // Mixed precision around the optimiser: scaled gradients make the same update, overflow skips a step and nothing else, the
 // scale moves as it should, shadow weights follow the weights.

@@ -3,9 +3,9 @@ import type { MatmulEpilogue, MatmulProduct } from '../../kernels/matmulShared.j
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import type { DType, Tensor } from '../../src/engine/tensor.js'
-import { array64, relativeError, times, transposed } from '../../src/train/verify/array64.js'
-import type { PoisonedRuntime } from '../../src/train/verify/poisonedRuntime.js'
-import { geluValue } from '../../src/train/verify/reference/erf.js'
+import { array64, relativeError, times, transposed } from '../../src/verify/array64.js'
+import type { PoisonedRuntime } from '../../src/verify/poisonedRuntime.js'
+import { geluValue } from '../../src/verify/reference/erf.js'
 
 /** A value of the stored type, drawn from a normal distribution. */
 function draw(random: PhiloxStream, count: number, type: DType): Float32Array {
@@ -48,8 +48,8 @@ export class Operands {
     const { n, epilogue } = this.product
     const z = this.sums.map((sum, i) => {
       if (epilogue === 'none') return sum
-      if (epilogue === 'accumulate') return sum + this.residual[i]!
-      return sum + this.bias[i % n]! + (epilogue === 'residual' ? this.residual[i]! : 0)
+      if (epilogue === 'accumulate') return sum + this.residual[i]
+      return sum + this.bias[i % n] + (epilogue === 'residual' ? this.residual[i] : 0)
     })
     return { c: epilogue === 'biasGelu' ? z.map(geluValue) : z, z }
   }
@@ -90,6 +90,6 @@ export async function productError(
 function addParts(values: ArrayLike<number>, parts: number): Float64Array {
   const size = values.length / parts
   const sums = new Float64Array(size)
-  for (let i = 0; i < values.length; i++) sums[i % size] += values[i]!
+  for (let i = 0; i < values.length; i++) sums[i % size] += values[i]
   return sums
 }

@@ -13,7 +13,7 @@ import { subgroupFits } from '../../kernels/matmulSubgroup.js'
 import { subgroupMatrixFits, subgroupMatrixText } from '../../kernels/matmulSubgroupMatrix.js'
 import { type TiledVariant, tiledTiles } from '../../kernels/matmulTiled.js'
 import { openDevice } from '../../src/engine/device.js'
-import { PoisonedRuntime } from '../../src/train/verify/poisonedRuntime.js'
+import { PoisonedRuntime } from '../../src/verify/poisonedRuntime.js'
 import { emulatedMatrixUnit } from './emulatedMatrixUnit.js'
 import { Operands, productError } from './matmulProduct.js'
 
@@ -57,7 +57,7 @@ async function checkSizes(
     const key = kernelOf(plain)?.key
     if (key === undefined) continue
     if (!met.has(key)) {
-      met.set(key, { epilogue: epilogues[turn % 5]!, stored: storedTypes[turn % storedTypes.length]! })
+      met.set(key, { epilogue: epilogues[turn % 5], stored: storedTypes[turn % storedTypes.length] })
       turn++
     }
     const { epilogue, stored } = met.get(key)!
@@ -187,7 +187,7 @@ t.test('the fixed table: tiles by how many there are, k cut where there are few'
   const choice = (batch: number, m: number, n: number, k: number, epilogue: MatmulEpilogue = 'none') => {
     const spec: MatmulSpec = { batch, m, n, k, layout: 'NT', epilogue, stored: single }
     const [variant] = matmulVariants(gpu, spec)
-    return [variant, matmulSplits(gpu, spec, variant!)]
+    return [variant, matmulSplits(gpu, spec, variant)]
   }
   t.same(choice(1, 3200, 768, 192, 'bias'), ['tiled64x64', 1])
   t.same(choice(1, 3200, 1536, 384), ['tiled64x128', 1])

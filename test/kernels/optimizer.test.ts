@@ -3,7 +3,7 @@ import { openDevice } from '../../src/engine/device.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import { AdamW } from '../../src/train/optim/adamw.js'
-import { norm, relativeError } from '../../src/train/verify/array64.js'
+import { norm, relativeError } from '../../src/verify/array64.js'
 
 // AdamW and the global norm over a whole arena, against the same sums in float64.
 

@@ -3,7 +3,7 @@ import { flatGrid } from '../../kernels/kernel.js'
 import { openDevice } from '../../src/engine/device.js'
 import { uniformAt } from '../../src/engine/random.js'
 import { DropPath, RandomState } from '../../src/engine/randomState.js'
-import { relativeError } from '../../src/train/verify/array64.js'
+import { relativeError } from '../../src/verify/array64.js'
 
 // The device draws the numbers that the host can draw too, bit for bit, at every address.
 

@@ -6,16 +6,16 @@ import { attentionMap } from '../../src/model/attentionMap.js'
 import { AuClassifier } from '../../src/model/auClassifier.js'
 import { CHANNELS, patchCount, type VitConfig } from '../../src/model/config.js'
 import { Fmae } from '../../src/model/fmae.js'
-import { type Array64, array64, relativeError, reshaped } from '../../src/train/verify/array64.js'
-import { tinyClassifier, tinyFmae } from '../../src/train/verify/fixtures.js'
-import { attentionReference } from '../../src/train/verify/reference/attention.js'
-import { layerNormReference } from '../../src/train/verify/reference/layerNorm.js'
-import { linearReference, linearResidualReference } from '../../src/train/verify/reference/products.js'
+import { type Array64, array64, relativeError, reshaped } from '../../src/verify/array64.js'
+import { tinyClassifier, tinyFmae } from '../../src/verify/fixtures.js'
+import { attentionReference } from '../../src/verify/reference/attention.js'
+import { layerNormReference } from '../../src/verify/reference/layerNorm.js'
+import { linearReference, linearResidualReference } from '../../src/verify/reference/products.js'
 import {
   addPositionReference,
   concatTokensReference,
   patchifyReference,
-} from '../../src/train/verify/reference/tokens.js'
+} from '../../src/verify/reference/tokens.js'
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())
@@ -52,7 +52,7 @@ function beforeLastBlock(w: Weights, config: VitConfig): Array64 {
   const at = (name: string) => w.get(name)!
   const linear = linearReference('none')
   const patches = patchifyReference(patchSize, 'chw').forward([array64(pictures, images.shape)])
-  const projection = reshaped(at('patch_embed.proj.weight'), [width, patches.shape[2]!])
+  const projection = reshaped(at('patch_embed.proj.weight'), [width, patches.shape[2]])
   const embedded = linear.forward([patches, projection, at('patch_embed.proj.bias')])
   const cls = addPositionReference(0).forward([at('cls_token'), at('pos_embed')])
   const placed = addPositionReference(1).forward([embedded, at('pos_embed')])
@@ -92,12 +92,12 @@ function reference(w: Weights, config: VitConfig): Float64Array {
     for (let b = 0; b < BATCH; b++)
       for (let query = 1; query <= L; query++)
         for (let head = 0; head < heads; head++)
-          map[b * L + key - 1]! += out.get(b, query, head * (width / heads))
+          map[b * L + key - 1] += out.get(b, query, head * (width / heads))
   }
   for (let b = 0; b < BATCH; b++) {
     const row = map.subarray(b * L, (b + 1) * L)
     const sum = row.reduce((total, value) => total + value, 0)
-    for (let i = 0; i < L; i++) row[i]! /= sum
+    for (let i = 0; i < L; i++) row[i] /= sum
   }
   return map
 }
@@ -135,7 +135,7 @@ for (const { name, model } of models) {
 }
 
 t.test('device memory is given back', async (t) => {
-  const { model } = models[0]!
+  const { model } = models[0]
   await attentionMap(model, images)
   const before = runtime.memory.usage
   await attentionMap(model, images)

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { openDevice } from '../../src/engine/device.js'
-import type { Check } from '../../src/train/verify/check.js'
-import { deviceFixtures, vitSmallFixture } from '../../src/train/verify/fixtures.js'
-import { hostFixtures } from '../../src/train/verify/hostFixtures.js'
-import { kernelVariants } from '../../src/train/verify/poisonedRuntime.js'
+import type { Check } from '../../src/verify/check.js'
+import { deviceFixtures, vitSmallFixture } from '../../src/verify/fixtures.js'
+import { hostFixtures } from '../../src/verify/hostFixtures.js'
+import { kernelVariants } from '../../src/verify/poisonedRuntime.js'
 import { checkPoint } from '../engine/casePoints.js'
 
 // The method's own numbers, A1–A6 and the table of sizes.

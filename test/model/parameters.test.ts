@@ -4,7 +4,7 @@ import { classifierParameters, dropPathRates } from '../../src/model/auClassifie
 import { checkFmaeConfig, checkVitConfig, keptPatches } from '../../src/model/config.js'
 import { fmaeParameters } from '../../src/model/fmae.js'
 import { presets } from '../../src/model/presets.js'
-import { tinyClassifier, tinyFmae } from '../../src/train/verify/fixtures.js'
+import { tinyClassifier, tinyFmae } from '../../src/verify/fixtures.js'
 
 const names = (specs: readonly ParameterSpec[]) => specs.map(({ name }) => name)
 

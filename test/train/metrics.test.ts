@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { splitPerSubject } from '../../src/data/folds.js'
 import { PhiloxStream } from '../../src/engine/random.js'
-import { splitPerSubject } from '../../src/train/data/folds.js'
 import {
   actionUnitMetrics,
   bceLoss,
@@ -151,7 +151,7 @@ function picturesOf(counts: Readonly<Record<string, number>>) {
     .flatMap(([name, count]) => Array.from({ length: count }, (_, at) => ({ name, at })))
     .sort((a, b) => a.at - b.at)
     .map(({ name }) => name)
-  const record = (i: number) => ({ ...noiseSet.record(i), subject: subjects[i]! })
+  const record = (i: number) => ({ ...noiseSet.record(i), subject: subjects[i] })
   return { set: { ...noiseSet, length: subjects.length, record }, subjects }
 }
 
@@ -161,7 +161,7 @@ t.test(
     const { set, subjects } = picturesOf({ ann: 250, bob: 20, cy: 101 })
     const people = probePeople(set, 3)
     const counts = (rows: readonly number[]) =>
-      people.subjects.map((name) => rows.filter((row) => subjects[people.indices[row]!] === name).length)
+      people.subjects.map((name) => rows.filter((row) => subjects[people.indices[row]] === name).length)
     t.same(
       [counts(people.train), counts(people.test)],
       [

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { openDevice } from '../../src/engine/device.js'
 import { MicroBatches } from '../../src/train/loop/microBatches.js'
-import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
+import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { noiseFineTuning, noisePretraining, tinyClassifier, tinyFmae } from './noiseRuns.js'
 
 // A recorded and replayed step is the eager step, bit for bit, whatever changes from step to step as data: pictures, masks, drop path, rate.
@@ -35,8 +35,8 @@ async function train(run: TrainingRun, replayed: boolean) {
       run.random.setStep(step * accumulation + micro)
       const reading: Promise<ArrayLike<number>>[] = []
       const last = micro === accumulation - 1
-      work.queue({ first: micro === 0, last }, ([loss]) => reading.push(loss!.read()))
-      losses.push((await reading[0]!)[0]!)
+      work.queue({ first: micro === 0, last }, ([loss]) => reading.push(loss.read()))
+      losses.push((await reading[0])[0])
     }
   }
   t.equal(run.optimizer.stepCount, 4, 'a rehearsal is not counted as a step')

@@ -3,7 +3,7 @@ import t from 'tap'
 import { openDevice } from '../../src/engine/device.js'
 import type { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { MicroBatches } from '../../src/train/loop/microBatches.js'
-import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
+import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { noiseFineTuning, noisePretraining, tinyClassifier, tinyFmae } from './noiseRuns.js'
 
 // Whole training runs in f16 against the same in f32: losses, skipped steps, replay, accumulation.
@@ -41,10 +41,10 @@ async function train(run: TrainingRun, steps = STEPS, replayed = true) {
       run.upload(await run.batches.next())
       run.random.setStep(step * accumulation + micro)
       const last = micro === accumulation - 1
-      work.queue({ first: micro === 0, last }, ([loss]) => losses.push(loss!.read()))
+      work.queue({ first: micro === 0, last }, ([loss]) => losses.push(loss.read()))
     }
   }
-  const read = (await Promise.all(losses)).map((values) => values[0]!)
+  const read = (await Promise.all(losses)).map((values) => values[0])
   const { bytes } = work.memory
   work.release()
   return { losses: read, bytes }

@@ -1,7 +1,7 @@
+import type { ImageSet } from '../../src/data/imageSet.js'
+import { PictureLoader } from '../../src/data/pictureLoader.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import { CHANNELS } from '../../src/model/config.js'
-import type { ImageSet } from '../../src/train/data/imageSet.js'
-import { PictureLoader } from '../../src/train/data/pictureLoader.js'
 
 export const noiseAus = [1, 4, 12]
 export const noiseSubjects = ['S0', 'S1', 'S2', 'S3', 'S4']
@@ -12,7 +12,7 @@ export const noiseSet: ImageSet = {
   length: 12,
   aus: noiseAus,
   folds: null,
-  record: (i) => ({ id: String(i), subject: noiseSubjects[i % 5]!, aus: [noiseAus[i % 3]!], split: null }),
+  record: (i) => ({ id: String(i), subject: noiseSubjects[i % 5], aus: [noiseAus[i % 3]], split: null }),
   bytes: async (i) => Uint8Array.of(i),
   describe: (i) => `noise ${i}`,
 }
@@ -22,7 +22,7 @@ export const noiseIndices = Array.from({ length: noiseSet.length }, (_, i) => i)
 export function noiseLoader(size: number): PictureLoader {
   const decoder = {
     decode: async ([seed]: Uint8Array) => {
-      const stream = new PhiloxStream(seed!, 0)
+      const stream = new PhiloxStream(seed, 0)
       return Uint8Array.from({ length: size * size * CHANNELS }, () => stream.integer(256))
     },
   }

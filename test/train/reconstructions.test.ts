@@ -1,6 +1,6 @@
 import t from 'tap'
 import { openDevice } from '../../src/engine/device.js'
-import { reconstruct } from '../../src/train/quickstart/reconstructions.js'
+import { reconstruct } from '../../src/train/reconstructions.js'
 import { noiseLoader } from './noiseImages.js'
 import { noisePretraining, tinyFmae } from './noiseRuns.js'
 

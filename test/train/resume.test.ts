@@ -4,8 +4,8 @@ import t, { type Test } from 'tap'
 import { openDevice } from '../../src/engine/device.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
-import { type Ended, RunningProgram, runProgram } from './cli/program.js'
-import { tinyEncoder, tinyMembers, tinyModel, writeFaces } from './cli/tinyFaces.js'
+import { type Ended, RunningProgram, runProgram } from '../cli/program.js'
+import { tinyEncoder, tinyMembers, tinyModel, writeFaces } from '../cli/tinyFaces.js'
 
 const folder = t.testdir()
 const runtime = await openDevice()

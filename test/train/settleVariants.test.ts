@@ -12,10 +12,10 @@ import { presets } from '../../src/model/presets.js'
 import { resumeFrom, saveCheckpoint } from '../../src/train/checkpoint/checkpointFile.node.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { settleVariants } from '../../src/train/loop/settleVariants.js'
-import type { TrainingRun } from '../../src/train/loop/trainingRun.js'
 import { trainLoop } from '../../src/train/loop/trainLoop.js'
 import { pretrainDefaults } from '../../src/train/options.js'
 import { pretrainRecipes } from '../../src/train/recipes.js'
+import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { noiseIndices, noiseLoader } from './noiseImages.js'
 
 const runtime = await openDevice()
@@ -51,7 +51,7 @@ class Blur implements Tunable<number> {
 
   run(size: number, variant: string, [x]: readonly Tensor[]) {
     const y = runtime.empty([size])
-    runtime.copy(x!, y)
+    runtime.copy(x, y)
     this.apply(variant, y)
     return [y]
   }
@@ -90,7 +90,7 @@ const blurred = `blur ${config.width}`
 async function kernelsHash(variants: readonly string[]): Promise<string> {
   const blur = new Blur(variants)
   const classes = runtime.variants.askedBy(() => runtime.variants.choose(blur, config.width))
-  return (await tune(runtime, classes, {}, 0)).fresh[blurred]!.kernels
+  return (await tune(runtime, classes, {}, 0)).fresh[blurred].kernels
 }
 
 /** A cache that holds one choice for the blur. */

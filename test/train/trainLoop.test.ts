@@ -25,7 +25,7 @@ async function firstStep(run: ReturnType<typeof fineTuning>): Promise<StepRecord
     stopRequested: () => true,
   })
   t.equal(steps.length, 1)
-  return steps[0]!
+  return steps[0]
 }
 
 /** Losses of the micro-batches of the first step, op by op. */
@@ -35,7 +35,7 @@ async function microBatchLosses(run: ReturnType<typeof fineTuning>): Promise<num
     run.upload(await run.batches.next())
     run.random.setStep(micro)
     const scalars = runtime.scope(run.microBatch)
-    losses.push(await Promise.all(scalars.map(async (scalar) => (await scalar.read())[0]!)))
+    losses.push(await Promise.all(scalars.map(async (scalar) => (await scalar.read())[0])))
   }
   return losses
 }
@@ -43,7 +43,7 @@ async function microBatchLosses(run: ReturnType<typeof fineTuning>): Promise<num
 t.test('the losses of a step are the means over its micro-batches', async (t) => {
   const apart = await microBatchLosses(fineTuning())
   const { losses } = await firstStep(fineTuning())
-  const mean = (at: number) => apart.reduce((sum, micro) => sum + micro[at]!, 0) / accumulation
+  const mean = (at: number) => apart.reduce((sum, micro) => sum + micro[at], 0) / accumulation
   t.same(losses, { loss: mean(0), au: mean(1), id: mean(2) })
   t.not(losses.loss, apart.at(-1)![0])
 })

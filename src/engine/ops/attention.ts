@@ -28,9 +28,9 @@ export const attentionTunable: Tunable<AttentionSpec> = {
     { shape: [batch, tokens, heads * headDim], dtype: stored },
   ],
   run: (spec, variant, [qkv, dOut]) => {
-    const { out, logSumExp } = forward(spec, variant as AttentionVariant, qkv!)
-    const dqkv = qkv!.runtime.empty(qkv!.shape, qkv!.dtype)
-    backward(spec, variant as AttentionVariant, [qkv!, out, logSumExp, dOut!, dqkv])
+    const { out, logSumExp } = forward(spec, variant as AttentionVariant, qkv)
+    const dqkv = qkv.runtime.empty(qkv.shape, qkv.dtype)
+    backward(spec, variant as AttentionVariant, [qkv, out, logSumExp, dOut, dqkv])
     return [out, dqkv]
   },
 }

@@ -27,12 +27,12 @@ export function batchTokensWidth(op: string, name: string, x: Tensor): readonly 
   const [B, T, D] = x.shape
   if (x.shape.length !== 3) throw new ShapeError(op, `${described(name, x)}, wants [batch, tokens, width]`)
   requireElements(op, name, x)
-  return [B!, T!, D!]
+  return [B, T, D]
 }
 
 /** @throws ShapeError unless tokens start…start+count-1 exist and are at least one. */
 export function requireTokenRange(op: string, x: Tensor, start: number, count: number): void {
-  const T = x.shape[1]!
+  const T = x.shape[1]
   if (!Number.isInteger(start) || !Number.isInteger(count) || start < 0 || count < 1 || start + count > T) {
     throw new ShapeError(op, `${described('x', x)}, cannot take ${count} tokens from token ${start}`)
   }

@@ -38,7 +38,7 @@ function operandGradient(dy: Tensor, sizes: Shape3, operand: Tensor, start: numb
     // One "row" is a whole copy of the operand; B·repeat of them are added.
     sumRows(dy, B * repeat, gradient, { innerRows: repeat, outerStride: T * D, offset: start * D })
   } else {
-    const kernel = sliceRows(runtime.caps, sizes, start, operand.shape[1]!, dy.stored, operand.stored)
+    const kernel = sliceRows(runtime.caps, sizes, start, operand.shape[1], dy.stored, operand.stored)
     runtime.dispatch(kernel, [dy, gradient])
   }
   return gradient

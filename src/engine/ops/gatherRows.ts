@@ -14,18 +14,18 @@ import { batchTokensWidth, described } from './checks.js'
 export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   const [B, N, D] = batchTokensWidth('gatherRows', 'x', x)
   const [batch, M] = indices.shape
-  if (indices.shape.length !== 2 || indices.dtype !== 'u32' || batch !== B || M! < 1 || M! > N) {
+  if (indices.shape.length !== 2 || indices.dtype !== 'u32' || batch !== B || M < 1 || M > N) {
     const wants = `wants u32 [${B}, 1…${N}]`
     throw new ShapeError('gatherRows', `${described('x', x)}, ${described('indices', indices)}; ${wants}`)
   }
   const { runtime } = x
-  const y = runtime.empty([B, M!, D], x.dtype)
-  runtime.dispatch(gatherKernel(runtime.caps, B, N, M!, D, x.stored), [x, indices, y])
+  const y = runtime.empty([B, M, D], x.dtype)
+  runtime.dispatch(gatherKernel(runtime.caps, B, N, M, D, x.stored), [x, indices, y])
   return record('gatherRows', y, [x], (dy) => {
     const dx = gradientTarget(x)
     // A whole permutation fills every row.
-    if (M! < N) runtime.clear(dx)
-    runtime.dispatch(scatterRows(runtime.caps, B, N, M!, D, x.stored), [dx, indices, dy])
+    if (M < N) runtime.clear(dx)
+    runtime.dispatch(scatterRows(runtime.caps, B, N, M, D, x.stored), [dx, indices, dy])
     return [dx]
   })
 }

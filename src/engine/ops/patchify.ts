@@ -28,13 +28,13 @@ export function patchify(
     throw new ShapeError('patchify', `${described('images', images)}, wants [batch, channels, S, S]`)
   }
   requireElements('patchify', 'images', images)
-  if (!(Number.isInteger(patchSize) && patchSize > 0) || imageSize! % patchSize !== 0) {
+  if (!(Number.isInteger(patchSize) && patchSize > 0) || imageSize % patchSize !== 0) {
     throw new ShapeError(
       'patchify',
       `${described('images', images)}, does not divide into patches of ${patchSize}`,
     )
   }
-  const geometry = { batch: batch!, channels: channels!, imageSize: imageSize!, patchSize }
+  const geometry = { batch: batch, channels: channels, imageSize: imageSize, patchSize }
   const { runtime } = images
   const patches = runtime.empty(patchesShape(geometry), dtype)
   runtime.dispatch(patchifyKernel(runtime.caps, geometry, order, dtype), [images, patches])

@@ -45,11 +45,11 @@ export const productTunable: Tunable<MatmulSpec> = {
     ]
   },
   run(spec, variant, [a, b]) {
-    const { runtime } = a!
+    const { runtime } = a
     // One epilogue stands for all that read more and write to the same places: like them it keeps k in one part.
     const kind = spec.epilogue === 'none' ? 'none' : 'accumulate'
     const c = runtime.empty([spec.batch, spec.m, spec.n], spec.stored.c)
-    runProduct({ ...spec, epilogue: kind }, variant, a!, b!, c, { kind })
+    runProduct({ ...spec, epilogue: kind }, variant, a, b, c, { kind })
     return [c]
   },
 }

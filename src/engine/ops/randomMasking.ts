@@ -15,7 +15,7 @@ export interface Masking {
 /** Per-sample masking by noise [B, L]: the `kept` patches of least noise stay. He et al. 2022, section 3. No gradient. */
 export function randomMasking(noise: Tensor, kept: number): Masking {
   const [rows, length] = noise.shape
-  if (noise.shape.length !== 2 || kept < 1 || kept > length!) {
+  if (noise.shape.length !== 2 || kept < 1 || kept > length) {
     throw new ShapeError(
       'randomMasking',
       `noise must be [B, L] with L ≥ ${kept} kept patches, got [${noise.shape}]`,
@@ -23,9 +23,9 @@ export function randomMasking(noise: Tensor, kept: number): Masking {
   }
   const { runtime } = noise
   const { rank } = argsortRows(noise)
-  const keptIndices = runtime.empty([rows!, kept], 'u32')
-  const restore = runtime.empty([rows!, length! + 1], 'u32')
-  const mask = runtime.empty([rows!, length!])
-  runtime.dispatch(maskingKernel(runtime.caps, rows!, length!, kept), [rank, keptIndices, restore, mask])
+  const keptIndices = runtime.empty([rows, kept], 'u32')
+  const restore = runtime.empty([rows, length + 1], 'u32')
+  const mask = runtime.empty([rows, length])
+  runtime.dispatch(maskingKernel(runtime.caps, rows, length, kept), [rank, keptIndices, restore, mask])
   return { kept: keptIndices, restore, mask }
 }

@@ -18,7 +18,7 @@ export function residual(x: Tensor, branch: Tensor, keep: Tensor | null): Tensor
     runtime.dispatch(addForward(runtime.caps, x.size, x.stored), [x, branch, y])
     return record('residual', y, [x, branch], (dy) => [dy, dy])
   }
-  const B = x.shape[0]!
+  const B = x.shape[0]
   if (keep.shape.length !== 1 || keep.size !== B) {
     throw new ShapeError('residual', `${described('x', x)}, ${described('keep', keep)}; wants [${B}]`)
   }

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { hasCode, UserError } from '../errors.js'
+import { hasCode, UserError } from '../../errors.js'
 
 /** One system call writes less than 2 GiB. */
 const largestWrite = 2 ** 26

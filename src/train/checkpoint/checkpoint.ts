@@ -1,11 +1,11 @@
 import * as z from 'zod'
 import type { Choices } from '../../engine/tuner.js'
+import { UserError } from '../../errors.js'
 import { checkFmaeConfig, checkVitConfig } from '../../model/config.js'
-import { UserError } from '../errors.js'
-import type { TrainingRun } from '../loop/trainingRun.js'
-import { vitShape } from '../vitShape.js'
+import type { TrainingRun } from '../trainingRun.js'
 import { assertFinite, encodeSafetensors, type SafetensorsFile } from './safetensors.js'
 import { CHECKPOINT_FORMAT, collectTensors, restoreRun } from './trainingState.js'
+import { vitShape } from './vitShape.js'
 
 /** What a checkpoint says of itself beside the tensors. */
 export interface CheckpointInfo {

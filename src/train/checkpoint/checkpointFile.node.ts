@@ -1,5 +1,5 @@
 import type { Choices } from '../../engine/tuner.js'
-import type { TrainingRun } from '../loop/trainingRun.js'
+import type { TrainingRun } from '../trainingRun.js'
 import { writeAtomically } from './atomicWrite.node.js'
 import { type CheckpointInfo, encodeCheckpoint, restoreCheckpoint } from './checkpoint.js'
 import { readSafetensors } from './safetensorsFile.node.js'

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { UserError } from '../errors.js'
+import { UserError } from '../../errors.js'
 
 /**
  * The safetensors format: u64 header length, JSON header {name: {dtype, shape, data_offsets}, __metadata__}, then the

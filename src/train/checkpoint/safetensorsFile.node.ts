@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { cannotRead } from '../data/files.node.js'
-import { UserError } from '../errors.js'
+import { cannotRead } from '../../data/files.node.js'
+import { UserError } from '../../errors.js'
 import { writeAtomically } from './atomicWrite.node.js'
 import {
   decodeTensor,

@@ -1,7 +1,7 @@
 import type { ParameterArena } from '../../engine/parameters.js'
 import type { Tensor } from '../../engine/tensor.js'
-import { UserError } from '../errors.js'
-import type { TrainingRun } from '../loop/trainingRun.js'
+import { UserError } from '../../errors.js'
+import type { TrainingRun } from '../trainingRun.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from './safetensors.js'
 
 /** Prefixes of AdamW's first and second moment of a parameter, PyTorch's names for them. */

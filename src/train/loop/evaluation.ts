@@ -1,9 +1,9 @@
+import { sequentialBatches } from '../../data/batches.js'
+import type { PictureLoader } from '../../data/pictureLoader.js'
 import type { Runtime } from '../../engine/runtime.js'
 import type { AuClassifier } from '../../model/auClassifier.js'
 import { CHANNELS } from '../../model/config.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
-import { sequentialBatches } from '../data/batches.js'
-import type { PictureLoader } from '../data/pictureLoader.js'
 import { mostPictures } from './fitBatch.js'
 
 export interface ClassifierOutputs {

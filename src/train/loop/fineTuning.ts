@@ -1,3 +1,5 @@
+import { type Batch, BatchSource } from '../../data/batches.js'
+import type { PictureLoader } from '../../data/pictureLoader.js'
 import { backward, withTape } from '../../engine/autograd.js'
 import { add } from '../../engine/ops/add.js'
 import { bceWithLogits } from '../../engine/ops/bceWithLogits.js'
@@ -9,14 +11,12 @@ import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { AuClassifier, dropPathRates } from '../../model/auClassifier.js'
 import type { ClassifierConfig } from '../../model/config.js'
-import { type Batch, BatchSource } from '../data/batches.js'
-import type { PictureLoader } from '../data/pictureLoader.js'
 import { AdamW } from '../optim/adamw.js'
 import { fineTuningRules } from '../optim/parameterGroups.js'
 import type { Schedule } from '../optim/schedule.js'
 import type { FinetuneOptions } from '../options.js'
+import type { RunSettings, TrainingRun } from '../trainingRun.js'
 import { inputImages, scheduleOf } from './pretraining.js'
-import type { RunSettings, TrainingRun } from './trainingRun.js'
 
 /** Philox streams of drop path and of the re-drawn head weights. */
 const DROP_PATH_STREAM = 0x3a5c0002
@@ -58,7 +58,7 @@ export class FineTuning implements TrainingRun {
     this.schedule = scheduleOf(settings)
     this.lossNames = config.lambda > 0 ? ['loss', 'au', 'id'] : ['loss']
     this.#images = inputImages(runtime, batchSize, config.imageSize)
-    this.#targets = carve(runtime, [[batchSize, config.aus]]).parts[0]!
+    this.#targets = carve(runtime, [[batchSize, config.aus]]).parts[0]
     this.#identity = identityInput(runtime, config, batchSize)
     this.#dropPath = config.dropPath > 0 ? new DropPath(runtime, dropPathRates(config), batchSize) : null
     if (config.lambda > 0 && settings.idHeadInit === 'baseRate') this.#initialiseIdentityBias()
@@ -95,7 +95,7 @@ export class FineTuning implements TrainingRun {
       const id = identityLoss(idLogits, this.#identity, config)
       return [add(au, id), au, id]
     })
-    backward(losses[0]!, tape, losses, optimizer.lossScale?.scale)
+    backward(losses[0], tape, losses, optimizer.lossScale?.scale)
     return losses
   }
 
@@ -150,6 +150,6 @@ export function identityTargets(subjects: Uint32Array, { idLoss, subjects: count
 
 function identityInput(runtime: Runtime, { idLoss, subjects }: ClassifierConfig, batchSize: number): Tensor {
   const shape = idLoss === 'bce' ? [batchSize, subjects] : [batchSize]
-  const tensor = carve(runtime, [shape]).parts[0]!
+  const tensor = carve(runtime, [shape]).parts[0]
   return idLoss === 'bce' ? tensor : tensor.asType('u32')
 }

@@ -1,6 +1,6 @@
 import type { Runtime } from '../../engine/runtime.js'
-import { UserError } from '../errors.js'
-import type { RunSettings } from './trainingRun.js'
+import { UserError } from '../../errors.js'
+import type { RunSettings } from '../trainingRun.js'
 
 type BatchSettings = Pick<RunSettings, 'batchSize' | 'accumulation'>
 

@@ -16,7 +16,7 @@ export class LossHistory {
     readonly names: readonly string[],
     readonly capacity: number,
   ) {
-    this.#whole = carve(runtime, [[capacity * names.length]]).parts[0]!
+    this.#whole = carve(runtime, [[capacity * names.length]]).parts[0]
     const { storage } = this.#whole
     // Side by side: they are only copied to, so none needs a slot that can be bound.
     this.#cells = Array.from({ length: capacity * names.length }, (_, i) => {
@@ -29,7 +29,7 @@ export class LossHistory {
   push(losses: readonly Tensor[]): void {
     const first = this.#filled++ * this.names.length
     losses.forEach((loss, i) => {
-      loss.runtime.copy(loss, this.#cells[first + i]!)
+      loss.runtime.copy(loss, this.#cells[first + i])
     })
   }
 
@@ -37,7 +37,7 @@ export class LossHistory {
   async read(): Promise<Record<string, number>[]> {
     const values = await this.#whole.read()
     const records = Array.from({ length: this.#filled }, (_, at) =>
-      Object.fromEntries(this.names.map((name, i) => [name, values[at * this.names.length + i]!])),
+      Object.fromEntries(this.names.map((name, i) => [name, values[at * this.names.length + i]])),
     )
     this.#filled = 0
     return records

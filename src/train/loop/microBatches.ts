@@ -1,7 +1,7 @@
 import type { RecordedStep } from '../../engine/recordedStep.js'
 import { StepMemory } from '../../engine/stepMemory.js'
 import type { Tensor } from '../../engine/tensor.js'
-import type { TrainingRun } from './trainingRun.js'
+import type { TrainingRun } from '../trainingRun.js'
 
 /** Place of a micro-batch among those whose gradients make one update. */
 export interface Place {

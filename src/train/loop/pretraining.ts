@@ -1,3 +1,5 @@
+import { type Batch, BatchSource } from '../../data/batches.js'
+import type { PictureLoader } from '../../data/pictureLoader.js'
 import { backward, withTape } from '../../engine/autograd.js'
 import { carve } from '../../engine/parameters.js'
 import { RandomState } from '../../engine/randomState.js'
@@ -5,13 +7,11 @@ import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { CHANNELS, type FmaeConfig, patchCount } from '../../model/config.js'
 import { Fmae } from '../../model/fmae.js'
-import { type Batch, BatchSource } from '../data/batches.js'
-import type { PictureLoader } from '../data/pictureLoader.js'
 import { AdamW } from '../optim/adamw.js'
 import { pretrainingRules } from '../optim/parameterGroups.js'
 import { type Schedule, scaledLearningRate } from '../optim/schedule.js'
 import type { PretrainOptions } from '../options.js'
-import type { RunSettings, TrainingRun } from './trainingRun.js'
+import type { RunSettings, TrainingRun } from '../trainingRun.js'
 
 /** Philox stream of the masking noise. */
 const MASK_STREAM = 0x3a5c0001
@@ -77,5 +77,5 @@ export function scheduleOf(settings: RunSettings): Schedule {
 
 /** The one input buffer that every batch of a run is written to. */
 export function inputImages(runtime: Runtime, batchSize: number, size: number): Tensor {
-  return carve(runtime, [[batchSize, CHANNELS, size, size]]).parts[0]!
+  return carve(runtime, [[batchSize, CHANNELS, size, size]]).parts[0]
 }

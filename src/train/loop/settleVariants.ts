@@ -10,8 +10,8 @@ import {
   tune,
   type VariantStore,
 } from '../../engine/tuner.js'
+import type { TrainingRun } from '../trainingRun.js'
 import { MicroBatches } from './microBatches.js'
-import type { TrainingRun } from './trainingRun.js'
 
 /** How long is measured before the first step of a run. On a CPU driver compiling alone takes up to a second a kernel. */
 const BUDGET_MS = 3000
@@ -34,7 +34,7 @@ export async function settleVariants(run: TrainingRun, settings: VariantSettings
   // Which classes are asked for must not depend on the run before.
   variants.use({})
   const classes = variants.askedBy(() => new MicroBatches(run, true))
-  const fixed = Object.fromEntries(classes.map((work) => [work.name, candidatesOf(runtime, work)[0]!]))
+  const fixed = Object.fromEntries(classes.map((work) => [work.name, candidatesOf(runtime, work)[0]]))
   const open = classes.some((work) => candidatesOf(runtime, work).length > 1)
   if (settings.pinned)
     variants.use({ ...fixed, ...eligible(runtime, classes, settings.pinned, settings.say) })
@@ -55,15 +55,15 @@ function eligible(
 ): Choices {
   const asked = classes.filter(({ name }) => name in pinned)
   const [usable, lacking] = [true, false].map((wanted) =>
-    asked.filter((work) => candidatesOf(runtime, work).includes(pinned[work.name]!) === wanted),
+    asked.filter((work) => candidatesOf(runtime, work).includes(pinned[work.name]) === wanted),
   )
-  if (lacking!.length > 0) {
-    const names = lacking!.map(({ name }) => `${pinned[name]} (${name})`).join(', ')
+  if (lacking.length > 0) {
+    const names = lacking.map(({ name }) => `${pinned[name]} (${name})`).join(', ')
     say(
       `Kernel variants of the checkpoint that this adapter does not offer: ${names}. The fixed table is used for them; results may differ by rounding.`,
     )
   }
-  return Object.fromEntries(usable!.map(({ name }) => [name, pinned[name]!]))
+  return Object.fromEntries(usable.map(({ name }) => [name, pinned[name]]))
 }
 
 /** Choices from the store or by measuring. A store that fails is mentioned once and done without. */

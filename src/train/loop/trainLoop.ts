@@ -1,11 +1,11 @@
 import type { StoredType } from '../../../kernels/stored.js'
+import type { BatchSource, BatchState } from '../../data/batches.js'
 import type { Tensor } from '../../engine/tensor.js'
-import type { BatchSource, BatchState } from '../data/batches.js'
-import { UserError } from '../errors.js'
+import { UserError } from '../../errors.js'
 import { learningRateAt } from '../optim/schedule.js'
+import type { TrainingRun } from '../trainingRun.js'
 import { LossHistory } from './lossHistory.js'
 import { MicroBatches } from './microBatches.js'
-import type { TrainingRun } from './trainingRun.js'
 
 /** How many steps' losses are read from the device at a time, at most; fewer where they take longer than SECONDS. */
 const STEPS_PER_READ = 25
@@ -180,7 +180,7 @@ function lossesOfStep(
   micro: readonly Readonly<Record<string, number>>[],
   lossNames: readonly string[],
 ): Record<string, number> {
-  const mean = (name: string) => micro.reduce((sum, losses) => sum + losses[name]!, 0) / micro.length
+  const mean = (name: string) => micro.reduce((sum, losses) => sum + losses[name], 0) / micro.length
   return { ...micro.at(-1)!, ...Object.fromEntries(lossNames.map((name) => [name, mean(name)])) }
 }
 

@@ -1,7 +1,7 @@
+import { auTargets, splitPerSubject, subjectTargets } from '../../data/folds.js'
+import type { ImageSet } from '../../data/imageSet.js'
 import { PhiloxStream } from '../../engine/random.js'
-import { auTargets, splitPerSubject, subjectTargets } from '../data/folds.js'
-import type { ImageSet } from '../data/imageSet.js'
-import { UserError } from '../errors.js'
+import { UserError } from '../../errors.js'
 import { identityProbe, type ProbeData, publishedIdentityProbe } from './identityProbe.js'
 
 /** Share of each person's pictures that the probe is fitted on; the rest scores it (70 of 100 in the paper). */
@@ -34,8 +34,8 @@ export function probePeople(set: ImageSet, seed: number, among?: ArrayLike<numbe
   return {
     subjects,
     indices,
-    train: rows.filter((row) => first.has(indices[row]!)),
-    test: rows.filter((row) => !first.has(indices[row]!)),
+    train: rows.filter((row) => first.has(indices[row])),
+    test: rows.filter((row) => !first.has(indices[row])),
   }
 }
 

@@ -65,7 +65,7 @@ export class AdamW {
     this.lossScale = options.precision === 'f16' ? new LossScale(runtime) : null
     this.#states = arena.chunks.map((chunk) => this.#chunkState(chunk, table))
     this.#groups = persistent(runtime, table.values())
-    this.#scalars = carve(runtime, [[adamwScalarCount]]).parts[0]!
+    this.#scalars = carve(runtime, [[adamwScalarCount]]).parts[0]
     this.#clip = persistent(runtime, Float32Array.of(0, 1, 0))
   }
 
@@ -123,7 +123,7 @@ export class AdamW {
         chunk.gradients,
         partials,
       ])
-      first += counts[i]!
+      first += counts[i]
     })
     runtime.dispatch(clipFactorKernel(runtime.caps, total), [partials, this.#scalars, this.#clip])
     partials.dispose()
@@ -137,7 +137,7 @@ export class AdamW {
     chunk.slots.forEach(({ parameter, offset }, i) => {
       const blocks = Math.ceil(parameter.size / adamwBlock)
       groups.fill(table.groupOf(parameter.name), offset / adamwBlock, offset / adamwBlock + blocks)
-      this.moments.set(parameter.name, { first: first.parts[i]!, second: second.parts[i]! })
+      this.moments.set(parameter.name, { first: first.parts[i], second: second.parts[i] })
     })
     const groupOfBlock = persistent(this.runtime, groups)
     const shadow = this.lossScale && this.#shadow(chunk)
@@ -149,7 +149,7 @@ export class AdamW {
     const shapes = slots.map(({ parameter }) => parameter.shape)
     const { whole, parts } = carve(this.runtime, shapes, 'f16')
     slots.forEach(({ parameter }, i) => {
-      parameter.shadow = parts[i]!
+      parameter.shadow = parts[i]
     })
     return whole
   }
@@ -179,7 +179,7 @@ class GroupTable {
 }
 
 function persistent(runtime: Runtime, data: Float32Array | Uint32Array): Tensor {
-  const tensor = carve(runtime, [[data.length]]).parts[0]!
+  const tensor = carve(runtime, [[data.length]]).parts[0]
   runtime.write(tensor, data)
   return data instanceof Uint32Array ? tensor.asType('u32') : tensor
 }

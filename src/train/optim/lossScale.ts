@@ -14,7 +14,7 @@ export class LossScale {
 
   constructor(readonly runtime: Runtime) {
     const start = lossScaleStart()
-    this.state = carve(runtime, [[start.length]]).parts[0]!
+    this.state = carve(runtime, [[start.length]]).parts[0]
     runtime.write(this.state, start)
     // Gradients that overflow are no fault now.
     if (runtime.sentinel) runtime.sentinel.forwardOnly = true

@@ -3,12 +3,12 @@ import { readCapabilities } from '../../../src/engine/capabilities.js'
 import { openDevice } from '../../../src/engine/device.js'
 import { Runtime } from '../../../src/engine/runtime.js'
 import { decodeSafetensors } from '../../../src/train/checkpoint/safetensors.js'
-import { casesByOp } from '../../../src/train/verify/cases/all.js'
-import { deviceFixtures, vitSmallFixture } from '../../../src/train/verify/fixtures.js'
-import { checkGolden } from '../../../src/train/verify/goldenCheck.js'
-import { parseGoldenFile } from '../../../src/train/verify/goldenFile.js'
-import { hostFixtures } from '../../../src/train/verify/hostFixtures.js'
-import { kernelVariants } from '../../../src/train/verify/poisonedRuntime.js'
+import { casesByOp } from '../../../src/verify/cases/all.js'
+import { deviceFixtures, vitSmallFixture } from '../../../src/verify/fixtures.js'
+import { checkGolden } from '../../../src/verify/goldenCheck.js'
+import { parseGoldenFile } from '../../../src/verify/goldenFile.js'
+import { hostFixtures } from '../../../src/verify/hostFixtures.js'
+import { kernelVariants } from '../../../src/verify/poisonedRuntime.js'
 import { checkPoint, opPoints, type Point } from '../../engine/casePoints.js'
 
 // The test cases of Node's tests as a page that a browser runs and a test in Node asks, group by group.
@@ -36,7 +36,7 @@ const page = {
   },
 
   async op(op: string, index: number): Promise<Point[]> {
-    const { variant, note } = variants[index]!
+    const { variant, note } = variants[index]
     const points: Point[] = []
     for await (const { ok, name } of opPoints(variant, ops.get(op)!)) points.push({ ok, name: note + name })
     return points
@@ -45,7 +45,7 @@ const page = {
   hostFixtures: (): Point[] => hostFixtures().map(checkPoint),
 
   async fixtures(index: number): Promise<Point[]> {
-    return (await deviceFixtures(variants[index]!.variant.runtime)).map(checkPoint)
+    return (await deviceFixtures(variants[index].variant.runtime)).map(checkPoint)
   },
 
   async vitSmall(): Promise<Point[]> {

@@ -1,8 +1,8 @@
+import { imageDecoder } from '../../../src/data/imageDecoder.js'
+import { fetchWebDataset } from '../../../src/data/webDataset.browser.js'
 import { openDevice } from '../../../src/engine/device.js'
 import type { StoredChoices } from '../../../src/engine/tuner.js'
 import { openVariantStore } from '../../../src/engine/variantStore.browser.js'
-import { imageDecoder } from '../../../src/train/data/imageDecoder.js'
-import { fetchWebDataset } from '../../../src/train/data/webDataset.browser.js'
 import { fineTuningCurve, pretrainingCurve } from '../curves.js'
 
 // Decoding and training as a page does them, asked by a test in Node.

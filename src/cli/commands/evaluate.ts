@@ -1,0 +1,77 @@
+import { writeFileSync } from 'node:fs'
+import { auTargets, type Fold, foldIndices, makeFolds, subjectsOf } from '../../data/folds.js'
+import { foldsDigest } from '../../data/foldsDigest.js'
+import type { ImageSet } from '../../data/imageSet.js'
+import { UserError } from '../../errors.js'
+import { cannotWrite } from '../../train/checkpoint/atomicWrite.node.js'
+import { type ReadInfo, readInfo } from '../../train/checkpoint/checkpoint.js'
+import { loadClassifier } from '../../train/checkpoint/loadModel.js'
+import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
+import { classify } from '../../train/loop/evaluation.js'
+import { actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
+import type { EvaluateOptions } from '../../train/options.js'
+import { auTable } from './auTable.js'
+import { openAnnouncedDevice, openForTest, pictureLoader } from './session.js'
+
+/** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
+export async function evaluate(options: EvaluateOptions): Promise<number> {
+  const file = await readSafetensors(options.checkpoint)
+  const info = readInfo(file, options.checkpoint)
+  if (info.kind !== 'iat') {
+    throw new UserError(
+      `${options.checkpoint}: an FMAE checkpoint has no AU outputs; expected one that finetune saved`,
+    )
+  }
+  const { config, aus, standardise } = info
+  const set = openForTest(options, aus)
+  const indices = await chosenPictures(set, options, info)
+  const targets = auTargets(set, indices, aus)
+  const runtime = await openAnnouncedDevice()
+  const model = loadClassifier(runtime, config, file, options.checkpoint)
+  const loader = pictureLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)
+  const { auLogits } = await classify(runtime, model, loader, indices, options.batchSize)
+  const metrics = actionUnitMetrics(auLogits, targets, aus.length)
+  console.log(`${indices.length} pictures of ${set.name}\n${auTable(aus, metrics)}`)
+  if (options.json) writeJson(options.json, { images: indices.length, aus, ...metrics })
+  runtime.close()
+  return 0
+}
+
+type ClassifierInfo = Extract<ReadInfo, { kind: 'iat' }>
+
+/** The pictures of `--test-fold`; folds that the data does not bring are made as the fine-tuning made them. */
+async function chosenPictures(
+  set: ImageSet,
+  options: EvaluateOptions,
+  info: ClassifierInfo,
+): Promise<Uint32Array> {
+  const { testFold } = options
+  if (!testFold) return Uint32Array.from({ length: set.length }, (_, index) => index)
+  return foldIndices(set, set.folds ?? (await foldsAgain(set, options, info)), testFold)
+}
+
+/** One person more or fewer, and all are dealt out otherwise: people who were trained on would pass for test people. */
+async function foldsAgain(
+  set: ImageSet,
+  { data, checkpoint }: EvaluateOptions,
+  { config, folds: before, options: { folds, seed } }: ClassifierInfo,
+): Promise<readonly Fold[]> {
+  const people = subjectsOf(set)
+  const again = makeFolds(people, Number(folds ?? 3), Number(seed ?? 0))
+  const now = await foldsDigest(set, again)
+  if (before !== undefined ? before !== now : config.subjects !== people.length)
+    throw new UserError(
+      `${data}: cannot be dealt out to the folds of ${checkpoint} (${before ?? `${config.subjects} people`}; now ${now}); expected the people of the fine-tuning, or a folds.json`,
+    )
+  if (before === undefined)
+    console.log(`${checkpoint} does not say who was in its folds: that the folds are the same is not checked`)
+  return again
+}
+
+export function writeJson(path: string, value: unknown): void {
+  try {
+    writeFileSync(path, `${JSON.stringify(value, null, 1)}\n`)
+  } catch (error) {
+    throw cannotWrite(path, error)
+  }
+}

@@ -1,0 +1,64 @@
+import { openImageSet } from '../../data/openImageSet.node.js'
+import { picturesDigest } from '../../data/picturesDigest.js'
+import { UserError } from '../../errors.js'
+import { largestFmaeActivation } from '../../model/largestActivation.js'
+import { Pretraining } from '../../train/loop/pretraining.js'
+import { fmaeConfig } from '../../train/modelConfig.js'
+import type { PretrainOptions } from '../../train/options.js'
+import {
+  checkpointPath,
+  fittedBatch,
+  openAnnouncedDevice,
+  pictureLoader,
+  prepareOut,
+  runManaged,
+  StopSignal,
+} from './session.js'
+
+/** `pretrain`: FMAE on a folder of face pictures; writes checkpoint and log to `--out`. Returns the exit code. */
+export async function pretrain(options: PretrainOptions): Promise<number> {
+  const config = fmaeConfig(options)
+  const set = openImageSet(options.data, {
+    splits: options.split,
+    root: options.root,
+    subjectFrom: options.subjectFrom,
+  })
+  if (set.length < options.batchSize) {
+    throw new UserError(
+      `${options.data}: ${set.length} pictures do not fill one batch of ${options.batchSize}`,
+    )
+  }
+  prepareOut(options.out, options.resume)
+  const runtime = await openAnnouncedDevice(options)
+  const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
+  const indices = Array.from({ length: set.length }, (_, index) => index)
+  const batches = fittedBatch(options, largestFmaeActivation(config), runtime)
+  const run = new Pretraining(runtime, config, { ...options, ...batches }, loader, indices)
+  console.log(
+    `FMAE ${options.preset}: ${parameterCount(run)} parameters, ${set.length} pictures of ${set.name}`,
+  )
+  const { outcome } = await runManaged({
+    run,
+    info: {
+      config,
+      options,
+      standardise: options.standardise,
+      pictures: await picturesDigest(set, indices),
+    },
+    out: options.out,
+    label: 'pretrain',
+    resume: options.resume,
+    checkpointEvery: options.checkpointEvery,
+    tune: options.tune,
+    memoryReport: options.memoryReport,
+    stop: new StopSignal(),
+  })
+  if (outcome === 'stopped') console.log('To go on: the same command with --resume')
+  else console.log(`Saved ${checkpointPath(options.out)}`)
+  runtime.close()
+  return outcome === 'stopped' ? 130 : 0
+}
+
+export function parameterCount({ parameters: { parameters } }: Pick<Pretraining, 'parameters'>): string {
+  return parameters.reduce((sum, { size }) => sum + size, 0).toLocaleString('en-US')
+}

@@ -1,0 +1,184 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { StoredType } from '../../../kernels/stored.js'
+import type { MainJobData } from '../../data/faces.js'
+import { auTargets } from '../../data/folds.js'
+import { foldsDigest } from '../../data/foldsDigest.js'
+import type { PictureLoader } from '../../data/pictureLoader.js'
+import { picturesDigest } from '../../data/picturesDigest.js'
+import type { Runtime } from '../../engine/runtime.js'
+import type { ClassifierConfig } from '../../model/config.js'
+import type { FinetuneName } from '../../report/reportSchema.js'
+import { resumeFrom } from '../../train/checkpoint/checkpointFile.node.js'
+import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
+import { loadMatching } from '../../train/checkpoint/trainingState.js'
+import { classify } from '../../train/loop/evaluation.js'
+import { FineTuning } from '../../train/loop/fineTuning.js'
+import { Pretraining } from '../../train/loop/pretraining.js'
+import { settleVariants } from '../../train/loop/settleVariants.js'
+import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
+import { fineTuneDefaults, pretrainDefaults } from '../../train/options.js'
+import { finetuneRecipes, pretrainRecipes } from '../../train/recipes.js'
+import { checkpointPath, type ManagedRun, runManaged, type StopSignal } from '../commands/session.js'
+import { RunLog } from '../runLog.node.js'
+import type { Budget } from './budgets.js'
+
+/** Pictures of an evaluation batch. */
+const EVALUATION_BATCH = 64
+
+export interface MainJob {
+  readonly runtime: Runtime
+  readonly budget: Budget
+  readonly data: MainJobData
+  readonly loader: PictureLoader
+  readonly seed: number
+  readonly precision: StoredType
+  readonly out: string
+  readonly resume: boolean
+  readonly tune: boolean
+  readonly stop: StopSignal
+}
+
+/** What a stage of the job logged: one row per step. */
+export interface StageLog {
+  readonly steps: readonly Readonly<Record<string, number>>[]
+  readonly imagesPerSecond: number
+  readonly seconds: number
+}
+
+/** The user stopped the job; what was saved can be resumed. */
+export class Stopped extends Error {}
+
+/**
+ * Ends the job here if the user wants it stopped: what follows the last stage is not saved, and is done anew by --resume.
+ * A signal that came during a long computation is heard in the second turn of the event loop, after the pending work of the first.
+ */
+export async function stopIfRequested({ stop }: MainJob): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
+  if (stop.requested()) throw new Stopped()
+}
+
+export function stageCheckpoint(folder: string, stage: string): string {
+  return checkpointPath(join(folder, stage))
+}
+
+export async function pretrainStage(job: MainJob): Promise<{ run: Pretraining; log: StageLog }> {
+  const { runtime, budget, data, loader, seed, precision } = job
+  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...budget.pretrain, seed, precision }
+  const run = new Pretraining(runtime, budget.model, settings, loader, data.pretrain)
+  const info = {
+    config: budget.model,
+    options: settings,
+    standardise: settings.standardise,
+    pictures: await picturesDigest(data.set, data.pretrain),
+  }
+  const log = await stage(job, { run, info, label: 'pretrain' })
+  return { run, log }
+}
+
+export interface FineTuned {
+  readonly run: FineTuning
+  readonly log: StageLog
+  readonly lambda: number
+  readonly unseen: ActionUnitMetrics
+  readonly seen: ActionUnitMetrics
+  readonly f1PerEpoch: readonly number[]
+}
+
+/** One of the three fine-tunings; `from` is the FMAE checkpoint, null for a start from scratch. */
+export async function fineTuneStage(
+  job: MainJob,
+  name: FinetuneName,
+  lambda: number,
+  from: string | null,
+): Promise<FineTuned> {
+  const { runtime, budget, data, loader, seed, precision } = job
+  const defaults = fineTuneDefaults(finetuneRecipes.nano)
+  const settings = { ...defaults, ...budget.finetune, seed, lambda, precision }
+  const config: ClassifierConfig = {
+    ...budget.model,
+    aus: data.aus.length,
+    subjects: data.subjects.length,
+    lambda,
+    idLoss: settings.idLoss,
+    idHeadLayers: settings.idHeadLayers,
+    dropPath: settings.dropPath,
+  }
+  const run = new FineTuning(runtime, config, settings, loader, data.train, data.aus, data.subjects)
+  if (from) {
+    loadMatching(run.parameters, await readSafetensors(from), from)
+    run.resetAuHead()
+  }
+  const info = {
+    config,
+    options: settings,
+    aus: data.aus,
+    standardise: settings.standardise,
+    pictures: await picturesDigest(data.set, data.train),
+    folds: await foldsDigest(data.set, data.set.folds!),
+  }
+  const evaluations = new RunLog(join(job.out, name, 'evaluation.jsonl'))
+  const evaluate = (indices: Uint32Array) => evaluateAus(run, job, indices)
+  const perEpoch: ActionUnitMetrics[] = []
+  const log = await stage(job, {
+    run,
+    info,
+    label: name,
+    onEpoch: async (epoch) => {
+      const metrics = await evaluate(data.unseen)
+      perEpoch.push(metrics)
+      const { f1At05, f1Best, threshold, auc } = metrics
+      evaluations.write({ epoch, f1At05, f1Best, threshold, auc })
+    },
+  })
+  // A stage taken from an earlier job has evaluated nothing in this one.
+  const unseen = perEpoch.at(-1) ?? (await evaluate(data.unseen))
+  const seen = await evaluate(data.seen)
+  const f1PerEpoch = latest(evaluations, 'epoch').map(({ f1At05 }) => f1At05)
+  return { run, log, lambda, unseen, seen, f1PerEpoch }
+}
+
+async function evaluateAus(run: FineTuning, { runtime, loader, data }: MainJob, indices: Uint32Array) {
+  const { auLogits } = await classify(runtime, run.model, loader, indices, EVALUATION_BATCH)
+  return actionUnitMetrics(auLogits, auTargets(loader.set, indices, data.aus), data.aus.length)
+}
+
+/** Trains a stage, or takes it from its folder if an earlier, stopped job had finished it. */
+async function stage(
+  job: MainJob,
+  managed: Pick<ManagedRun, 'run' | 'info' | 'label' | 'onEpoch'>,
+): Promise<StageLog> {
+  const out = join(job.out, managed.label === 'pretrain' ? 'fmae-pretrain' : managed.label)
+  const resume = job.resume && existsSync(checkpointPath(out))
+  const summary = new RunLog(join(out, 'stage.jsonl'))
+  const earlier = resume ? summary.read().at(-1) : undefined
+  if (earlier) {
+    const pinned = await resumeFrom(checkpointPath(out), managed.run, managed.info)
+    await settleVariants(managed.run, { tune: job.tune, pinned, say: console.log })
+    console.log(`${checkpointPath(out)}: finished before, taken as it is`)
+  } else {
+    const { outcome, imagesPerSecond, seconds } = await runManaged({
+      ...managed,
+      out,
+      resume,
+      checkpointEvery: 1,
+      tune: job.tune,
+      stop: job.stop,
+    })
+    if (outcome === 'stopped') throw new Stopped()
+    summary.write({ imagesPerSecond, seconds })
+  }
+  if (job.stop.requested()) throw new Stopped()
+  const { imagesPerSecond, seconds } = summary.read().at(-1) as Record<string, number>
+  return {
+    steps: latest(new RunLog(join(out, 'log.jsonl')), 'step'),
+    imagesPerSecond: imagesPerSecond,
+    seconds: seconds,
+  }
+}
+
+/** Rows of a log by `key`, the later of two winning: a resumed run may repeat steps after its checkpoint. */
+function latest(log: RunLog, key: string): Record<string, number>[] {
+  const rows = new Map(log.read().map((row) => [row[key], row as Record<string, number>]))
+  return [...rows.values()].sort((a, b) => a[key] - b[key])
+}

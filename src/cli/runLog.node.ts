@@ -1,0 +1,41 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { cannotWrite } from '../train/checkpoint/atomicWrite.node.js'
+
+/** One line of a log: numbers and texts by name. */
+export type LogRecord = Readonly<Record<string, number | string | boolean | null>>
+
+/** A JSON Lines file beside a run, one object a line, added to as the run goes on and when it resumes. */
+export class RunLog {
+  /** A crash may have cut the last line off; the first new record then starts a line of its own. */
+  private lead: '' | '\n'
+
+  constructor(readonly path: string) {
+    this.lead = /[^\n]$/.test(this.text()) ? '\n' : ''
+  }
+
+  write(record: LogRecord): void {
+    try {
+      appendFileSync(this.path, `${this.lead}${JSON.stringify(record)}\n`)
+      this.lead = ''
+    } catch (error) {
+      throw cannotWrite(this.path, error)
+    }
+  }
+
+  /** All lines so far, from earlier runs too; a line cut off by a crash is left out. */
+  read(): LogRecord[] {
+    return this.text().split('\n').flatMap(parseRecord)
+  }
+
+  private text(): string {
+    return existsSync(this.path) ? readFileSync(this.path, 'utf8') : ''
+  }
+}
+
+function parseRecord(line: string): LogRecord[] {
+  try {
+    return line === '' ? [] : [JSON.parse(line) as LogRecord]
+  } catch {
+    return []
+  }
+}

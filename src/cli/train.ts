@@ -1,0 +1,185 @@
+/** The command line: `node dist/train.js <command>`; without a command it runs the main job. */
+import { Command, CommanderError } from 'commander'
+import type { z } from 'zod'
+import { describeError, UserError } from '../errors.js'
+import {
+  evaluateSchema,
+  finetuneSchema,
+  optionGroups,
+  pretrainSchema,
+  probeSchema,
+  quickstartSchema,
+} from '../train/options.js'
+import { finetuneRecipes, pretrainRecipes } from '../train/recipes.js'
+import { addSchemaOptions, resolveOptions } from './schemaOptions.js'
+
+type Recipes = Record<string, Record<string, unknown>>
+type Action<S extends z.ZodObject> = (options: z.output<S>) => Promise<number>
+
+interface CommandSpec<S extends z.ZodObject> {
+  readonly name: string
+  /** One line for the list of commands. */
+  readonly summary: string
+  /** For the command's own `--help`, in words that need no paper. */
+  readonly description: string
+  readonly examples: readonly string[]
+  readonly schema: S
+  readonly recipes?: { readonly all: Recipes; readonly fallback: string }
+  /** Loads the command's code when it runs, so that `--help` needs no device and no decoder. */
+  readonly load: () => Promise<Action<S>>
+  readonly isDefault?: boolean
+}
+
+const PROGRAM = 'node dist/train.js'
+
+const program = new Command(PROGRAM)
+  .description(
+    'Learns from faces, on WebGPU. FMAE is a masked autoencoder: it learns from pictures without labels by filling in ' +
+      'hidden patches. Fine-tuned, it detects action units (AUs, the muscle movements of FACS). IAT, identity ' +
+      'adversarial training, fine-tunes it so that its features do not tell who it is. (arXiv 2407.11243)',
+  )
+  .addHelpText(
+    'after',
+    `\nWithout a command: quickstart. The options of a command: ${PROGRAM} <command> --help\nFMAE_ADAPTER=hardware|lavapipe|swiftshader accepts only that kind of WebGPU adapter.`,
+  )
+  .showHelpAfterError('(--help lists the options)')
+  .exitOverride()
+
+function addCommand<S extends z.ZodObject>(spec: CommandSpec<S>): void {
+  const { schema, recipes } = spec
+  const command = program
+    .command(spec.name, { isDefault: spec.isDefault ?? false })
+    .summary(spec.summary)
+    .description(spec.description)
+  command.option('--config <file>', 'JSON file of options, such as {"batchSize": 32}; flags win over it')
+  if (recipes) {
+    const names = Object.keys(recipes.all).join(' | ')
+    command.option('--recipe <name>', `set of defaults (${names}; default ${recipes.fallback}, shown below)`)
+  }
+  addSchemaOptions(command, schema, optionGroups, recipes?.all[recipes.fallback])
+  const examples = spec.examples.map((example) => `  ${PROGRAM} ${spec.name} ${example}`.trimEnd())
+  command.addHelpText('after', `\nExamples:\n${examples.join('\n')}`)
+  command.action(async (flags: Record<string, unknown>) => {
+    const options = resolveOptions(schema, recipeOf(spec, flags), flags)
+    process.exitCode = await (await spec.load())(options)
+  })
+}
+
+function recipeOf<S extends z.ZodObject>(
+  { recipes }: CommandSpec<S>,
+  flags: Record<string, unknown>,
+): Record<string, unknown> {
+  if (!recipes) return {}
+  const name = String(flags.recipe ?? recipes.fallback)
+  const recipe = recipes.all[name]
+  if (recipe) return recipe
+  throw new UserError(`--recipe: expected one of ${Object.keys(recipes.all).join(', ')}, got "${name}"`)
+}
+
+addCommand({
+  name: 'quickstart',
+  summary: 'the main job on the bundled faces, from pretraining to a report',
+  description:
+    'The main job on the bundled faces: pretrains FMAE, fine-tunes it for AUs from scratch, from FMAE and with IAT, ' +
+    'measures AUs and identity on people never trained on, and writes report.html and report.json.',
+  examples: ['', '--budget long --seed 1', '--resume'],
+  schema: quickstartSchema,
+  isDefault: true,
+  load: async () => (await import('./commands/quickstart.js')).quickstart,
+})
+addCommand({
+  name: 'pretrain',
+  summary: 'train FMAE on face pictures; no labels are needed',
+  description:
+    'Trains FMAE, a masked autoencoder: most patches of a picture are hidden, and the network learns to fill them in. ' +
+    'No labels are needed. Ctrl-C finishes the step and saves; --resume goes on.',
+  examples: ['--data my-faces --out runs/fmae', '--data my-faces --out runs/fmae --resume'],
+  schema: pretrainSchema,
+  recipes: { all: pretrainRecipes, fallback: 'nano' },
+  load: async () => (await import('./commands/pretrain.js')).pretrain,
+})
+addCommand({
+  name: 'finetune',
+  summary: 'train an AU classifier from FMAE or from scratch; with --lambda by IAT',
+  description:
+    'Trains a classifier of action units (AUs) on labelled pictures, from an FMAE checkpoint (--from) or from scratch. ' +
+    'People are dealt out to folds; one fold is tested on after every epoch and never trained on. With --lambda above ' +
+    '0 an identity head learns who it is and its reversed gradient removes that from the features (IAT). Ctrl-C ' +
+    'finishes the step and saves; --resume goes on.',
+  examples: [
+    '--data data/faces --from runs/fmae/checkpoint.safetensors --out runs/aus',
+    '--data labels.jsonl --root pictures --subject-from bp4d --recipe bp4d-iat --out runs/iat',
+  ],
+  schema: finetuneSchema,
+  recipes: { all: finetuneRecipes, fallback: 'nano' },
+  load: async () => (await import('./commands/finetune.js')).finetune,
+})
+addCommand({
+  name: 'evaluate',
+  summary: 'F1 and ROC-AUC per AU of a fine-tuned classifier',
+  description:
+    'Measures a classifier that finetune saved on labelled pictures: F1 at 0.5 and at the best single threshold, and ' +
+    'ROC-AUC, per AU and in the mean.',
+  examples: ['--checkpoint runs/aus/checkpoint.safetensors --data data/faces --test-fold fold3'],
+  schema: evaluateSchema,
+  load: async () => (await import('./commands/evaluate.js')).evaluate,
+})
+addCommand({
+  name: 'probe',
+  summary: 'how well people can be told apart by the features of a checkpoint',
+  description:
+    "Freezes the features of a checkpoint, fits a linear classifier of who it is on 70 % of each person's pictures " +
+    'and scores it on the rest. The lower, the less the features know of identity.',
+  examples: ['--checkpoint runs/aus/checkpoint.safetensors --data data/faces --split fold3'],
+  schema: probeSchema,
+  load: async () => (await import('./commands/probe.js')).probe,
+})
+program
+  .command('verify')
+  .summary('prove the numbers on this adapter')
+  .description(
+    'Proves the numbers on this adapter: runs every op and whole models against known results, and prints the worst ' +
+      'relative error of each. With files: compares with results of your own, for example from PyTorch.',
+  )
+  .argument(
+    '[files...]',
+    'safetensors files with weights, inputs and expected outputs (see docs/file-formats.md)',
+  )
+  .option('--tolerance <n>', 'largest relative error that passes (default 1e-4)')
+  .action(async (files: string[], flags: { tolerance?: string }) => {
+    const tolerance = Number(flags.tolerance ?? 1e-4)
+    if (!(tolerance > 0))
+      throw new UserError(`--tolerance: expected a number above 0, got "${flags.tolerance}"`)
+    process.exitCode = await (await import('./commands/verify.js')).verify(files, { tolerance })
+  })
+program
+  .command('doctor')
+  .summary('what this machine offers, and what mends what is missing')
+  .description(
+    'Says what this machine offers (Node, WebGPU adapter, features, limits) and, when something is missing, the one ' +
+      'command that mends it.',
+  )
+  .action(async () => {
+    process.exitCode = await (await import('./commands/doctor.js')).doctor()
+  })
+
+/** commander would take it for an operand of the default command. */
+function refuseUnknownCommand([first = '-']: readonly string[]): void {
+  const names = program.commands.map((command) => command.name())
+  if (first.startsWith('-') || [...names, 'help'].includes(first)) return
+  throw new UserError(`unknown command "${first}"; expected one of ${names.join(', ')}`)
+}
+
+try {
+  refuseUnknownCommand(process.argv.slice(2))
+  await program.parseAsync()
+} catch (error) {
+  // commander has printed its own errors (and help) already.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode
+  else {
+    console.error(`error: ${describeError(error)}`)
+    process.exitCode = 1
+  }
+}
+// Dawn's device would keep the process alive.
+process.exit()

@@ -1,0 +1,53 @@
+import { PhiloxStream } from '../engine/random.js'
+import { dataStreams } from './streams.js'
+
+export interface Augmentation {
+  /** Mirror with probability one half. */
+  readonly flip: boolean
+  /** Largest shift in pixels, in x and in y, drawn evenly; what comes in at the border repeats the edge. */
+  readonly shift: number
+}
+
+export interface AugmentDraw {
+  readonly mirrored: boolean
+  readonly shiftX: number
+  readonly shiftY: number
+}
+
+/**
+ * What happens to picture `index` in `epoch`: a pure function of its arguments, so that neither the batch order nor
+ * a stop and resume changes it.
+ */
+export function drawAugmentation(
+  options: Augmentation,
+  seed: number,
+  epoch: number,
+  index: number,
+): AugmentDraw {
+  const stream = new PhiloxStream(seed, dataStreams.augment, epoch * 2 ** 32 + index)
+  const mirrored = stream.uniform() < 0.5
+  const range = 2 * options.shift + 1
+  const shiftX = stream.integer(range) - options.shift
+  const shiftY = stream.integer(range) - options.shift
+  return { mirrored: options.flip && mirrored, shiftX, shiftY }
+}
+
+/** Copies a picture [3, size, size] to `out` from `offset` on, changed as drawn. */
+export function copyAugmented(
+  picture: Float32Array,
+  size: number,
+  draw: AugmentDraw,
+  out: Float32Array,
+  offset: number,
+): void {
+  const columns = Int32Array.from({ length: size }, (_, x) => {
+    const column = Math.min(Math.max(x + draw.shiftX, 0), size - 1)
+    return draw.mirrored ? size - 1 - column : column
+  })
+  let to = offset
+  for (let channel = 0; channel < 3; channel++)
+    for (let y = 0; y < size; y++) {
+      const row = (channel * size + Math.min(Math.max(y + draw.shiftY, 0), size - 1)) * size
+      for (let x = 0; x < size; x++) out[to++] = picture[row + columns[x]]
+    }
+}

@@ -1,0 +1,173 @@
+import { PhiloxStream } from '../engine/random.js'
+import { UserError } from '../errors.js'
+import { type Augmentation, copyAugmented, drawAugmentation } from './augment.js'
+import { auTargets, subjectTargets } from './folds.js'
+import type { PictureLoader } from './pictureLoader.js'
+import { dataStreams } from './streams.js'
+
+export interface Batch {
+  /** [B, 3, S, S] */
+  readonly images: Float32Array
+  /** Which pictures of the set, [B]. */
+  readonly indices: Uint32Array
+  /** 0 or 1, [B, A]; empty if no action units were asked for. */
+  readonly aus: Float32Array
+  /** Class of each person, [B]; empty if no subjects were asked for. */
+  readonly subjects: Uint32Array
+}
+
+/** All that a stopped run must remember of its data. `position` counts the batches taken in this epoch. */
+export interface BatchState {
+  readonly epoch: number
+  readonly position: number
+}
+
+export interface BatchOptions {
+  readonly loader: PictureLoader
+  /** The pictures to use. */
+  readonly indices: ArrayLike<number>
+  readonly batchSize: number
+  /** Columns of the AU targets; omitted: none. */
+  readonly aus?: readonly number[]
+  /** Identity classes in order; omitted: none. */
+  readonly subjects?: readonly string[]
+}
+
+export interface TrainingBatchOptions extends BatchOptions {
+  readonly seed: number
+  readonly augmentation: Augmentation
+}
+
+/** How many batches are made ready while the GPU works. */
+const readAhead = 2
+
+/** Targets of all pictures, made once so that label mistakes show before training starts. */
+class Targets {
+  private readonly aus: Float32Array
+  private readonly subjects: Uint32Array
+  private readonly columns: number
+
+  constructor(options: BatchOptions) {
+    const { set } = options.loader
+    this.columns = options.aus?.length ?? 0
+    this.aus = options.aus ? auTargets(set, options.indices, options.aus) : new Float32Array(0)
+    this.subjects = options.subjects
+      ? subjectTargets(set, options.indices, options.subjects)
+      : new Uint32Array(0)
+  }
+
+  /** Rows of the index list, not picture numbers. */
+  select(rows: Uint32Array): Pick<Batch, 'aus' | 'subjects'> {
+    const { columns } = this
+    const aus = new Float32Array(rows.length * columns)
+    rows.forEach((row, at) => {
+      aus.set(this.aus.subarray(row * columns, (row + 1) * columns), at * columns)
+    })
+    const subjects = this.subjects.length > 0 ? rows.map((row) => this.subjects[row]) : new Uint32Array(0)
+    return { aus, subjects }
+  }
+}
+
+/**
+ * Endless training batches: a fresh random order each epoch, the last partial batch dropped. Batch n of epoch e is a
+ * pure function of (seed, e, n): setting `state` continues as if nothing had happened.
+ */
+export class BatchSource {
+  /** Batches in an epoch. */
+  readonly stepsPerEpoch: number
+  private readonly targets: Targets
+  private readonly indices: Uint32Array
+  private readonly ready = new Map<number, Promise<Batch>>()
+  private order: { epoch: number; rows: Uint32Array } | null = null
+  private step = 0
+
+  constructor(private readonly options: TrainingBatchOptions) {
+    this.indices = Uint32Array.from(options.indices)
+    this.stepsPerEpoch = Math.floor(this.indices.length / options.batchSize)
+    if (this.stepsPerEpoch === 0)
+      throw new UserError(
+        `${options.loader.set.name}: ${this.indices.length} pictures do not fill one batch of ${options.batchSize}`,
+      )
+    this.targets = new Targets(options)
+  }
+
+  /** Where the next batch stands. */
+  get state(): BatchState {
+    return { epoch: Math.floor(this.step / this.stepsPerEpoch), position: this.step % this.stepsPerEpoch }
+  }
+
+  set state({ epoch, position }: BatchState) {
+    if (position >= this.stepsPerEpoch)
+      throw new UserError(
+        `Cannot resume at batch ${position}: an epoch has ${this.stepsPerEpoch}; data or batch size have changed`,
+      )
+    this.step = epoch * this.stepsPerEpoch + position
+    this.ready.clear()
+  }
+
+  /** The next batch; the ones after it are made ready in the background. */
+  next(): Promise<Batch> {
+    const batch = this.prepare(this.step)
+    this.ready.delete(this.step++)
+    for (let ahead = 0; ahead < readAhead; ahead++) this.prepare(this.step + ahead)
+    return batch
+  }
+
+  private prepare(step: number): Promise<Batch> {
+    const known = this.ready.get(step)
+    if (known) return known
+    const batch = this.make(Math.floor(step / this.stepsPerEpoch), step % this.stepsPerEpoch)
+    // Whoever takes the batch meets its error; until then it must not count as unhandled.
+    batch.catch(() => {})
+    this.ready.set(step, batch)
+    return batch
+  }
+
+  private rowsOf(epoch: number, position: number): Uint32Array {
+    if (this.order?.epoch !== epoch)
+      this.order = {
+        epoch,
+        rows: new PhiloxStream(this.options.seed, dataStreams.order, epoch).permutation(this.indices.length),
+      }
+    const { batchSize } = this.options
+    return this.order.rows.subarray(position * batchSize, (position + 1) * batchSize)
+  }
+
+  private async make(epoch: number, position: number): Promise<Batch> {
+    const { loader, augmentation, seed } = this.options
+    const rows = this.rowsOf(epoch, position)
+    const indices = rows.map((row) => this.indices[row])
+    const length = 3 * loader.size ** 2
+    const images = new Float32Array(rows.length * length)
+    await Promise.all(
+      Array.from(indices, async (index, at) => {
+        const draw = drawAugmentation(augmentation, seed, epoch, index)
+        copyAugmented(await loader.load(index), loader.size, draw, images, at * length)
+      }),
+    )
+    return { images, indices, ...this.targets.select(rows) }
+  }
+}
+
+/** Batches in the order of `indices`, pictures unchanged, the last one partial: for evaluation and features. */
+export async function* sequentialBatches(options: BatchOptions): AsyncGenerator<Batch> {
+  const { loader, batchSize } = options
+  const all = Uint32Array.from(options.indices)
+  const targets = new Targets(options)
+  const make = async (start: number): Promise<Batch> => {
+    const indices = all.slice(start, start + batchSize)
+    const length = 3 * loader.size ** 2
+    const images = new Float32Array(indices.length * length)
+    await Promise.all(
+      Array.from(indices, async (index, at) => images.set(await loader.load(index), at * length)),
+    )
+    return { images, indices, ...targets.select(indices.map((_, at) => start + at)) }
+  }
+  let upcoming = make(0)
+  for (let start = 0; start < all.length; start += batchSize) {
+    const batch = await upcoming
+    upcoming = make(start + batchSize)
+    upcoming.catch(() => {})
+    yield batch
+  }
+}

@@ -1,0 +1,177 @@
+import { PhiloxStream } from '../engine/random.js'
+import { UserError } from '../errors.js'
+import type { ImageSet } from './imageSet.js'
+import { dataStreams } from './streams.js'
+
+/** A group of people who are trained on together or tested on together. */
+export interface Fold {
+  readonly name: string
+  readonly subjects: readonly string[]
+}
+
+/** Indices into an ImageSet. No person is in two of the three. */
+export interface FoldSplit {
+  readonly train: Uint32Array
+  /** For choosing settings; empty unless a validation fold was named. */
+  readonly validation: Uint32Array
+  readonly test: Uint32Array
+}
+
+/** All people of the set, sorted; pictures without a subject are left out. */
+export function subjectsOf(set: ImageSet): readonly string[] {
+  const found = new Set<string>()
+  for (let index = 0; index < set.length; index++) {
+    const { subject } = set.record(index)
+    if (subject !== null) found.add(subject)
+  }
+  return [...found].sort()
+}
+
+/** Indices of the pictures that pass, ascending. */
+function indicesWhere(set: ImageSet, test: (index: number) => boolean): Uint32Array {
+  const found: number[] = []
+  for (let index = 0; index < set.length; index++) if (test(index)) found.push(index)
+  return Uint32Array.from(found)
+}
+
+export function indicesOfSubjects(set: ImageSet, subjects: Iterable<string>): Uint32Array {
+  const wanted: ReadonlySet<string | null> = new Set(subjects)
+  return indicesWhere(set, (index) => wanted.has(set.record(index).subject))
+}
+
+export function indicesOfSplit(set: ImageSet, split: string): Uint32Array {
+  return indicesWhere(set, (index) => set.record(index).split === split)
+}
+
+/** Deals the people out to `count` folds of nearly equal size; the same for the same people and seed. */
+export function makeFolds(subjects: readonly string[], count: number, seed: number): Fold[] {
+  if (count < 2 || subjects.length < count)
+    throw new UserError(
+      `Cannot make ${count} folds of ${subjects.length} people; 2 folds or more, one person each`,
+    )
+  const order = new PhiloxStream(seed, dataStreams.folds).shuffle([...subjects].sort())
+  return Array.from({ length: count }, (_, fold) => ({
+    name: `fold${fold + 1}`,
+    subjects: order.filter((_, at) => at % count === fold).sort(),
+  }))
+}
+
+function checkDisjoint(folds: readonly Fold[]): void {
+  const owner = new Map<string, string>()
+  for (const { name, subjects } of folds)
+    for (const subject of subjects) {
+      const other = owner.get(subject)
+      if (other !== undefined && other !== name)
+        throw new UserError(`Subject ${subject} is in ${other} and in ${name}; folds may not share people`)
+      owner.set(subject, name)
+    }
+}
+
+/** The pictures of a fold's people. Throws UserError for a fold that is not there or has no picture. */
+export function foldIndices(set: ImageSet, folds: readonly Fold[], name: string): Uint32Array {
+  const fold = folds.find((candidate) => candidate.name === name)
+  if (!fold)
+    throw new UserError(`No fold "${name}" in ${set.name}; there are ${folds.map((f) => f.name).join(', ')}`)
+  const indices = indicesOfSubjects(set, fold.subjects)
+  if (indices.length === 0) throw new UserError(`Fold "${name}": ${set.name} has no picture of its people`)
+  return indices
+}
+
+/**
+ * Tests on fold `test`, keeps `validation` apart, trains on the people of all other folds. Pictures of people in
+ * no fold are in none of the parts. Throws UserError for an unknown or empty fold or a person in two folds.
+ */
+export function splitByFold(
+  set: ImageSet,
+  folds: readonly Fold[],
+  test: string,
+  validation: string | null = null,
+): FoldSplit {
+  checkDisjoint(folds)
+  if (test === validation) throw new UserError(`Fold "${test}" cannot be both test and validation fold`)
+  const others = folds.filter((fold) => fold.name !== test && fold.name !== validation)
+  const train = indicesOfSubjects(
+    set,
+    others.flatMap((fold) => fold.subjects),
+  )
+  if (train.length === 0)
+    throw new UserError(`${set.name}: no picture is left to train on beside fold "${test}"`)
+  return {
+    train,
+    validation: validation === null ? new Uint32Array(0) : foldIndices(set, folds, validation),
+    test: foldIndices(set, folds, test),
+  }
+}
+
+/**
+ * Splits each person's pictures at random: `fraction` of them (rounded, at least one, and never all of several)
+ * into `first`. For held-out pictures of known people and for the identity probe (0.7).
+ */
+export function splitPerSubject(
+  set: ImageSet,
+  indices: ArrayLike<number>,
+  fraction: number,
+  seed: number,
+): { first: Uint32Array; rest: Uint32Array } {
+  const bySubject = new Map<string, number[]>()
+  for (const index of Array.from(indices)) {
+    const subject = requireSubject(set, index)
+    const own = bySubject.get(subject)
+    if (own) own.push(index)
+    else bySubject.set(subject, [index])
+  }
+  const first: number[] = []
+  const rest: number[] = []
+  const stream = new PhiloxStream(seed, dataStreams.holdOut)
+  for (const subject of [...bySubject.keys()].sort()) {
+    const own = stream.shuffle(bySubject.get(subject) ?? [])
+    const count = Math.max(1, Math.min(Math.round(own.length * fraction), own.length - 1))
+    first.push(...own.slice(0, count))
+    rest.push(...own.slice(count))
+  }
+  return { first: Uint32Array.from(first).sort(), rest: Uint32Array.from(rest).sort() }
+}
+
+function requireSubject(set: ImageSet, index: number): string {
+  const { subject } = set.record(index)
+  if (subject === null)
+    throw new UserError(
+      `${set.describe(index)}: no subject; identity training and folds need one for each picture`,
+    )
+  return subject
+}
+
+/** Class of each listed picture's person within `subjects`: u32 [N]. A person not listed is an error. */
+export function subjectTargets(
+  set: ImageSet,
+  indices: ArrayLike<number>,
+  subjects: readonly string[],
+): Uint32Array {
+  const classes = new Map(subjects.map((subject, at) => [subject, at]))
+  return Uint32Array.from(indices, (index) => {
+    const subject = requireSubject(set, index)
+    const found = classes.get(subject)
+    if (found === undefined)
+      throw new UserError(
+        `${set.describe(index)}: subject ${subject} is not among the ${subjects.length} known people`,
+      )
+    return found
+  })
+}
+
+/** Targets 0 or 1, [N, A] row-major, columns in the order of `aus`. A picture without labels is an error. */
+export function auTargets(set: ImageSet, indices: ArrayLike<number>, aus: readonly number[]): Float32Array {
+  const missing = aus.filter((unit) => !set.aus?.includes(unit))
+  if (set.aus && missing.length > 0)
+    throw new UserError(
+      `${set.name} has no labels for action units ${missing.join(', ')}; it has ${set.aus.join(', ')}`,
+    )
+  const targets = new Float32Array(indices.length * aus.length)
+  for (let row = 0; row < indices.length; row++) {
+    const active = set.record(indices[row]).aus
+    if (!active) throw new UserError(`${set.describe(indices[row])}: no AU labels; fine-tuning needs them`)
+    for (let column = 0; column < aus.length; column++)
+      if (active.includes(aus[column])) targets[row * aus.length + column] = 1
+  }
+  return targets
+}

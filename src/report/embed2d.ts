@@ -1,0 +1,55 @@
+import { UMAP } from 'umap-js'
+import { PhiloxStream } from '../engine/random.js'
+
+const embeddingStream = 0xda7a0e2d
+
+/** The paper's Figure 4 shows 20 people; 24 pictures of each keep the plot light and the run short. */
+const mostSubjects = 20
+const mostPerSubject = 24
+
+/** Indices of the pictures to embed: up to 24 each of the 20 people (in order of name) with the most pictures. */
+export function chooseForEmbedding(subjects: readonly string[]): number[] {
+  const pictures = new Map<string, number[]>()
+  subjects.forEach((subject, index) => {
+    const list = pictures.get(subject)
+    if (list) list.push(index)
+    else pictures.set(subject, [index])
+  })
+  const byName = [...pictures].sort(([a], [b]) => (a < b ? -1 : 1))
+  const fullest = byName.sort(([, a], [, b]) => b.length - a.length).slice(0, mostSubjects)
+  return fullest.flatMap(([, indices]) => indices.slice(0, mostPerSubject))
+}
+
+/** Half the side of the square in which UMAP throws its points at the start. */
+const startingRadius = 10
+
+/**
+ * Lays features [N][D] out in the plane by UMAP (McInnes, Healy and Melville 2018), Euclidean distance.
+ * The same seed gives the same picture.
+ *
+ * @param start places within the unit circle to start from instead of random ones: features that changed little then keep their places
+ */
+export function embed2d(
+  features: readonly ArrayLike<number>[],
+  seed: number,
+  start: readonly (readonly [x: number, y: number])[] | null = null,
+): [x: number, y: number][] {
+  // UMAP wants more points than neighbours; with one or two points there is nothing to lay out.
+  if (features.length < 3) return features.map((_, index) => [index, 0])
+  const stream = new PhiloxStream(seed, embeddingStream)
+  const umap = new UMAP({
+    nComponents: 2,
+    nNeighbors: Math.min(15, features.length - 1),
+    minDist: 0.15,
+    nEpochs: start ? 100 : 300,
+    random: () => stream.uniform(),
+  })
+  const epochs = umap.initializeFit(features.map((row) => Array.from(row)))
+  // The rows of the embedding are where `step` looks for the places.
+  const places = umap.getEmbedding()
+  start?.forEach((place, row) => {
+    places[row] = place.map((value) => startingRadius * value)
+  })
+  for (let epoch = 0; epoch < epochs; epoch++) umap.step()
+  return umap.getEmbedding().map(([x, y]) => [x, y])
+}

@@ -1,0 +1,44 @@
+import type { Runtime } from '../../engine/runtime.js'
+import { UserError } from '../../errors.js'
+import { AuClassifier } from '../../model/auClassifier.js'
+import type { ClassifierConfig, VitConfig } from '../../model/config.js'
+import type { SafetensorsFile } from './safetensors.js'
+import { loadAll, loadMatching } from './trainingState.js'
+
+/** A classifier as its checkpoint describes it, with all its weights. */
+export function loadClassifier(
+  runtime: Runtime,
+  config: ClassifierConfig,
+  file: SafetensorsFile,
+  path: string,
+): AuClassifier {
+  const model = new AuClassifier(runtime, config, 0)
+  loadAll(model.parameters, file, path)
+  return model
+}
+
+/**
+ * The encoder of an FMAE checkpoint as a feature extractor: mean of the patch tokens under a fresh `fc_norm`. The
+ * AU output, one number drawn at random, is of no use.
+ */
+export function loadEncoder(
+  runtime: Runtime,
+  config: VitConfig,
+  file: SafetensorsFile,
+  path: string,
+): AuClassifier {
+  const classifier: ClassifierConfig = {
+    ...config,
+    aus: 1,
+    subjects: 0,
+    lambda: 0,
+    idLoss: 'bce',
+    idHeadLayers: 1,
+    dropPath: 0,
+  }
+  const model = new AuClassifier(runtime, classifier, 0)
+  const { missing } = loadMatching(model.parameters, file, path)
+  const lost = missing.filter((name) => !name.startsWith('head.') && !name.startsWith('fc_norm.'))
+  if (lost.length > 0) throw new UserError(`${path}: tensor ${lost[0]} is missing`)
+  return model
+}

@@ -1,0 +1,118 @@
+import type { PictureLoader } from '../data/pictureLoader.js'
+import { RandomState } from '../engine/randomState.js'
+import type { Runtime } from '../engine/runtime.js'
+import { CHANNELS, patchCount } from '../model/config.js'
+import type { Fmae } from '../model/fmae.js'
+import type { ReconstructionSample } from '../report/reportInput.js'
+
+const STREAM = 0x3a5c0010
+/** The mean deviation of a standardised picture is 1: three of them span the grey scale. */
+const GREY_LEVELS_PER_UNIT = 127.5 / 3
+const MASK_GREY = 40
+
+/**
+ * Masks pictures, lets FMAE fill them in and turns all three into RGB. Shown is what the network sees, the
+ * standardised picture on mid-grey. Predicted patches get the true mean and deviation of their place, without which
+ * normalised predictions cannot be shown; visible patches are the original's.
+ */
+export async function reconstruct(
+  runtime: Runtime,
+  model: Fmae,
+  loader: PictureLoader,
+  indices: ArrayLike<number>,
+  seed: number,
+): Promise<ReconstructionSample<Uint8Array>[]> {
+  const { imageSize } = model.config
+  const pictures = await Promise.all(Array.from(indices, (index) => loader.load(index)))
+  const shape = [pictures.length, CHANNELS, imageSize, imageSize]
+  const images = runtime.tensor(concatenate(pictures), shape)
+  const random = randomOf(runtime, seed)
+  random.setStep(0)
+  const outputs = runtime.scope(() => {
+    const noise = random.uniform([pictures.length, patchCount(model.config)])
+    const { pred, mask } = model.forward(images, noise)
+    return [pred, mask]
+  })
+  const [pred, mask] = [await outputs[0].read(), await outputs[1].read()]
+  for (const tensor of [images, ...outputs]) tensor.dispose()
+  const patches = patchCount(model.config)
+  return pictures.map((picture, i) =>
+    sample(
+      model,
+      picture,
+      pred.subarray(i * (pred.length / pictures.length), (i + 1) * (pred.length / pictures.length)),
+      mask.subarray(i * patches, (i + 1) * patches),
+    ),
+  )
+}
+
+const randoms = new WeakMap<Runtime, RandomState>()
+
+/** The same one for all pictures of a runtime: each new one would leave bind groups behind, which pipelines keep (pipelines.ts). */
+function randomOf(runtime: Runtime, seed: number): RandomState {
+  const known = randoms.get(runtime)
+  if (known?.seed === seed) return known
+  const random = new RandomState(runtime, seed, STREAM)
+  randoms.set(runtime, random)
+  return random
+}
+
+function concatenate(pictures: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(pictures.length * pictures[0].length)
+  pictures.forEach((picture, i) => {
+    all.set(picture, i * picture.length)
+  })
+  return all
+}
+
+function sample(
+  { config }: Fmae,
+  picture: Float32Array,
+  pred: ArrayLike<number>,
+  mask: ArrayLike<number>,
+): ReconstructionSample<Uint8Array> {
+  const { imageSize: size, patchSize } = config
+  const original = new Uint8Array(size * size * CHANNELS)
+  const masked = new Uint8Array(original.length)
+  const reconstruction = new Uint8Array(original.length)
+  const grid = size / patchSize
+  for (let patch = 0; patch < grid * grid; patch++) {
+    const pixels = patchPixels(patch, grid, size, patchSize)
+    const { mean, deviation } = patchStatistics(picture, pixels)
+    pixels.forEach(({ from, to }, k) => {
+      const predicted = pred[patch * pixels.length + k]
+      const value = config.normPix ? predicted * deviation + mean : predicted
+      original[to] = grey(picture[from])
+      masked[to] = mask[patch] ? MASK_GREY : grey(picture[from])
+      reconstruction[to] = grey(mask[patch] ? value : picture[from])
+    })
+  }
+  return { original, masked, reconstruction }
+}
+
+/** Places of a patch's values in (row, column, channel) order: `from` in [3, S, S], `to` in interleaved RGB. */
+function patchPixels(
+  patch: number,
+  grid: number,
+  size: number,
+  patchSize: number,
+): { from: number; to: number }[] {
+  const top = Math.floor(patch / grid) * patchSize
+  const left = (patch % grid) * patchSize
+  return Array.from({ length: patchSize * patchSize * CHANNELS }, (_, k) => {
+    const channel = k % CHANNELS
+    const pixel = Math.floor(k / CHANNELS)
+    const place = (top + Math.floor(pixel / patchSize)) * size + left + (pixel % patchSize)
+    return { from: channel * size * size + place, to: place * CHANNELS + channel }
+  })
+}
+
+function patchStatistics(picture: Float32Array, pixels: readonly { from: number }[]) {
+  const mean = pixels.reduce((sum, { from }) => sum + picture[from], 0) / pixels.length
+  const squares = pixels.reduce((sum, { from }) => sum + (picture[from] - mean) ** 2, 0)
+  return { mean, deviation: Math.sqrt(squares / (pixels.length - 1) + 1e-6) }
+}
+
+function grey(value: number): number {
+  return Math.max(0, Math.min(255, Math.round(127.5 + GREY_LEVELS_PER_UNIT * value)))
+}

@@ -1,0 +1,69 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { mainJobData } from '../../src/data/faces.js'
+import { openImageSet } from '../../src/data/openImageSet.node.js'
+import { parseReport } from '../../src/report/reportSchema.js'
+import { RunningProgram, root, runProgram } from './program.js'
+
+t.test('the tiny main job writes a report that fits the schema, and checkpoints', async (t) => {
+  const out = join(t.testdir({}), 'run')
+  const tiny = ['quickstart', '--budget', 'tiny', '--out', out]
+  const { code, stderr } = await runProgram(tiny)
+  t.equal(code, 0, stderr)
+  const report = parseReport(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
+  t.same(
+    report.finetune.map(({ name }) => name),
+    ['scratch', 'fmae', 'fmae-iat'],
+  )
+  t.equal(report.data.subjects, 168)
+  t.ok(report.pretrain.lossLast < report.pretrain.lossFirst, 'pretraining lowered the loss')
+  t.match(readFileSync(join(out, 'report.html'), 'utf8'), /FMAE/)
+  for (const stage of ['fmae-pretrain', 'scratch', 'fmae', 'fmae-iat']) {
+    t.ok(readFileSync(join(out, stage, 'checkpoint.safetensors')).length > 0, stage)
+  }
+  const again = await runProgram(tiny)
+  t.equal(again.code, 1)
+  t.match(again.stderr, /holds a run: add --resume/)
+  const otherLambda = await runProgram([...tiny, '--resume', '--lambda', '5'])
+  t.equal(otherLambda.code, 1, 'a finished stage is not passed off as one with other settings')
+  t.match(otherLambda.stderr, /lambda/)
+  const otherFold = await runProgram([...tiny, '--resume', '--test-fold', 'fold2'])
+  t.equal(otherFold.code, 1, 'nobody is tested on whom a finished stage trained on')
+  t.match(otherFold.stderr, /fmae-pretrain.* was made with other pictures or labels/)
+  rmSync(out, { recursive: true })
+})
+
+t.test('Ctrl-C after the last training stops the job, and --resume brings it to its end', async (t) => {
+  const out = join(t.testdir({}), 'run')
+  const tiny = ['quickstart', '--budget', 'tiny', '--out', out]
+  const run = new RunningProgram(tiny)
+  await run.until(() => existsSync(join(out, 'fmae-iat', 'stage.jsonl')))
+  run.signal('SIGINT')
+  const stopped = await run.ended
+  t.equal(stopped.code, 130, stopped.stderr)
+  t.match(stopped.stdout, /To go on: the same command with --resume --out/)
+  t.notOk(existsSync(join(out, 'report.html')))
+  const resumed = await runProgram([...tiny, '--resume'])
+  t.equal(resumed.code, 0, resumed.stderr)
+  t.match(resumed.stdout, /fmae-iat.*: finished before, taken as it is/)
+  t.ok(existsSync(join(out, 'report.html')))
+  rmSync(out, { recursive: true })
+})
+
+t.test('no test person is trained on, and pictures of seen people are held out', async (t) => {
+  const faces = openImageSet(join(root, 'data', 'faces'))
+  for (const testFold of ['fold2', 'fold3'] as const) {
+    const { set, train, seen, unseen, pretrain } = mainJobData(faces, testFold, 0)
+    const people = (indices: Uint32Array) =>
+      new Set(Array.from(indices, (index) => set.record(index).subject))
+    const tested = people(unseen)
+    t.notOk([...people(train), ...people(pretrain)].some((subject) => tested.has(subject)))
+    t.same([...people(seen)].sort(), [...people(train)].sort(), 'seen people are the training people')
+    const trained = new Set([...train, ...pretrain])
+    t.notOk(
+      Array.from(seen).some((index) => trained.has(index)),
+      'their held-out pictures are nowhere in training',
+    )
+  }
+})

@@ -1,0 +1,378 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import type { SafeTensor } from '../../src/train/checkpoint/safetensors.js'
+import { readSafetensors, writeSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
+import { type RunOptions, root, runProgram } from './program.js'
+import { tinyEncoder, tinyFolds, tinyJpeg, tinyMembers, tinyModel, writeFaces } from './tinyFaces.js'
+
+// Goes through the table of docs/wrong-inputs.md: every row needs a setup here, and every setup a row there.
+
+interface Setup extends RunOptions {
+  readonly args: readonly string[]
+  /** Why the case cannot be made on this machine. */
+  readonly skip?: string
+  /** What must hold besides the message. */
+  readonly after?: (t: Test) => Promise<void>
+}
+
+type Edit = (tensors: Map<string, SafeTensor>, metadata: Record<string, string>) => void
+
+const folder = t.testdir()
+const path = (...parts: string[]) => join(folder, ...parts)
+const members = await tinyMembers()
+const faces = await writeFaces(path('faces'), members)
+const small = [...tinyModel, '--batch-size', '8', '--epochs', '1']
+const smallClassifier = [...tinyEncoder, '--batch-size', '6', '--epochs', '1']
+const fmae = path('fmae', 'checkpoint.safetensors')
+const classifier = path('classifier', 'checkpoint.safetensors')
+let fresh = 0
+const freshOut = () => path(`out${fresh++}`)
+
+const pretrain = (data: string, ...more: string[]) => ({
+  args: ['pretrain', '--data', data, '--out', freshOut(), ...small, ...more],
+})
+const finetune = (data: string, ...more: string[]) => ({
+  args: ['finetune', '--data', data, '--out', freshOut(), ...smallClassifier, ...more],
+})
+const evaluate = (checkpoint: string, ...more: string[]) => ({
+  args: ['evaluate', '--checkpoint', checkpoint, '--data', faces, ...more],
+})
+
+function write(name: string, content: string | Uint8Array): string {
+  writeFileSync(path(name), content)
+  return path(name)
+}
+
+/** A face set with some of its members changed; undefined takes one away. */
+function changedFaces(name: string, change: Record<string, string | Uint8Array | undefined>, folds?: object) {
+  const changed = Object.entries({ ...members, ...change }).filter(([, content]) => content !== undefined)
+  return writeFaces(path(name), Object.fromEntries(changed) as typeof members, folds)
+}
+
+async function changedCheckpoint(name: string, source: string, edit: Edit): Promise<string> {
+  const { tensors, metadata } = await readSafetensors(source)
+  const changed = { ...metadata }
+  edit(tensors, changed)
+  await writeSafetensors(path(name), tensors, changed)
+  return path(name)
+}
+
+const poison = (value: number): Edit => {
+  return (tensors) => {
+    tensors.get('blocks.0.attn.qkv.weight')!.data[5] = value
+  }
+}
+
+const labels = (name: string, ...lines: (object | string)[]) =>
+  write(name, lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'))
+
+/** Root reads and writes anywhere, so the program runs as nobody; where nobody cannot run it, the case is left out. */
+async function asNobody(args: readonly string[]): Promise<Setup> {
+  const user = process.getuid?.() === 0 ? { uid: 65534 } : {}
+  const { code } = await runProgram(['pretrain', '--help'], user)
+  const skip = 'run by root from a folder that no other user may read'
+  return { args, ...user, ...(code === 0 ? {} : { skip }) }
+}
+
+function readOnlyFolder(): Promise<Setup> {
+  mkdirSync(path('locked'))
+  chmodSync(path('locked'), 0o555)
+  return asNobody(['pretrain', '--data', faces, '--out', path('locked', 'run'), ...small])
+}
+
+/** A file system with room for one and a half checkpoints. */
+function fullDisk(): Setup {
+  // Outside of the test's own folder, which could not be removed while it is mounted.
+  const disk = mkdtempSync(join(tmpdir(), 'fmae-disk-'))
+  const checkpoint = join(disk, 'checkpoint.safetensors')
+  const args = [
+    'pretrain',
+    '--data',
+    faces,
+    '--out',
+    disk,
+    ...tinyModel,
+    '--batch-size',
+    '8',
+    '--epochs',
+    '2',
+  ]
+  const room = Math.round(1.5 * readFileSync(fmae).length)
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${room}`, 'tmpfs', disk], { stdio: 'pipe' })
+  } catch {
+    rmdirSync(disk)
+    return { args, skip: 'a small disk cannot be mounted without the rights to' }
+  }
+  process.once('exit', () => {
+    execFileSync('umount', ['--lazy', disk])
+    rmdirSync(disk)
+  })
+  const after = async (t: Test) => {
+    t.equal((await readSafetensors(checkpoint)).metadata.step, '3', 'disk full: the first epoch stands')
+    execFileSync('mount', ['-o', `remount,size=${8 * room}`, disk])
+    t.equal((await runProgram([...args, '--resume'])).code, 0, 'disk full: with room, the run goes on')
+    t.equal((await readSafetensors(checkpoint)).metadata.step, '6')
+  }
+  return { args, after }
+}
+
+const setups: Record<string, () => Setup | Promise<Setup>> = {
+  'unknown command': () => ({ args: ['trian'] }),
+  'unknown flag': () => pretrain(faces, '--epoch', '3'),
+  'flag without its value': () => ({ args: ['pretrain', '--batch-size'] }),
+  'no --data and no --out': () => ({ args: ['pretrain'] }),
+  '`--batch-size abc`': () => pretrain(faces, '--batch-size', 'abc'),
+  '`--epochs -1`': () => pretrain(faces, '--epochs', '-1'),
+  '`--budget huge`': () => ({ args: ['quickstart', '--budget', 'huge'] }),
+  'unknown recipe': () => pretrain(faces, '--recipe', 'disfa'),
+  '`--aus` that is no list of numbers': () => finetune(faces, '--aus', '1,x'),
+  'the same AU twice in `--aus`': () => finetune(faces, '--aus', '1,1,2'),
+  '`--subject-from` that is no regular expression': () =>
+    finetune(labels('rule.jsonl', { img_path: 'a.jpg', AUs: [1] }), '--subject-from', '('),
+  'missing config file': () => pretrain(faces, '--config', path('absent.json')),
+  'config file that is not JSON': () => pretrain(faces, '--config', write('a.json', '{ "epochs": }')),
+  'config file that is no object': () => pretrain(faces, '--config', write('b.json', '[1]')),
+  'config file with an unknown key': () => pretrain(faces, '--config', write('c.json', '{ "batchsize": 8 }')),
+  'config file with a value of the wrong type': () => ({
+    args: [
+      'pretrain',
+      '--data',
+      faces,
+      '--out',
+      freshOut(),
+      '--config',
+      write('d.json', '{ "epochs": "8" }'),
+    ],
+  }),
+  'config file with an empty list of AUs': () =>
+    finetune(faces, '--config', write('e.json', '{ "aus": [] }')),
+  '`--beta1 1`': () => pretrain(faces, '--beta1', '1'),
+  'image size no multiple of the patch size': () => pretrain(faces, '--image-size', '40'),
+  'width no multiple of the heads': () => pretrain(faces, '--heads', '3'),
+  '`--mask-ratio 1`': () => pretrain(faces, '--mask-ratio', '1'),
+  'mask ratio that hides every patch': () => pretrain(faces, '--mask-ratio', '0.9'),
+  'model larger than the adapter allows': () => pretrain(faces, '--width', '131072', '--heads', '1024'),
+  'no such adapter (`FMAE_ADAPTER=hardware` without a GPU)': async () => {
+    const env = { FMAE_ADAPTER: 'hardware' }
+    const { stdout } = await runProgram(['doctor'], { env })
+    const setup = { ...pretrain(faces), env }
+    return /^Adapter +hardware/m.test(stdout) ? { ...setup, skip: 'this machine has a GPU' } : setup
+  },
+  'unknown `FMAE_ADAPTER`': () => ({ ...pretrain(faces), env: { FMAE_ADAPTER: 'gpu' } }),
+  '`--precision f16` on an adapter without it (SwiftShader)': () => ({
+    ...pretrain(faces, '--precision', 'f16'),
+    env: { FMAE_ADAPTER: 'swiftshader' },
+    ...(process.platform === 'linux' && process.arch === 'x64'
+      ? {}
+      : { skip: 'the packaged SwiftShader is for linux-x64' }),
+  }),
+  'missing file': () => pretrain(path('absent.tar')),
+  'missing folder': () => pretrain(path('absent')),
+  'folder without pictures': () => {
+    mkdirSync(path('empty'))
+    return pretrain(path('empty'))
+  },
+  'folder that may not be read': async () => {
+    mkdirSync(path('sealed'), { mode: 0o111 })
+    // The folder of the tests wants to be removed in the end.
+    const after = async () => chmodSync(path('sealed'), 0o755)
+    return { ...(await asNobody(pretrain(path('sealed')).args)), after }
+  },
+  'file of another kind': () => pretrain(write('notes.txt', 'hello')),
+  'truncated tar': () => pretrain(write('cut.tar', readFileSync(join(faces, 'faces.tar')).subarray(0, 5000))),
+  'file that is no tar': () => pretrain(write('noise.tar', 'noise '.repeat(1000))),
+  'truncated gzip': () =>
+    pretrain(write('cut.tar.gz', gzipSync(readFileSync(join(faces, 'faces.tar'))).subarray(0, 5000))),
+  'corrupt JPEG': async () => {
+    const picture = (members['003.jpg'] as Uint8Array).slice(0, 300)
+    return pretrain(await changedFaces('corrupt', { '003.jpg': picture }))
+  },
+  '.jpg without .json': async () => pretrain(await changedFaces('unlabelled', { '003.json': undefined })),
+  '.json without .jpg': async () => pretrain(await changedFaces('pictureless', { '003.jpg': undefined })),
+  '.json that is not JSON': async () => pretrain(await changedFaces('notJson', { '003.json': '{AUs' })),
+  'AU that the data set does not declare': async () =>
+    finetune(await changedFaces('undeclared', { '003.json': '{ "subject": "dot", "AUs": [1, 999, 4] }' })),
+  'bad line in a label file': () => pretrain(labels('bad.jsonl', { img_path: 'a.jpg' }, '{"img_path": ')),
+  'label file: AU that FACS does not know': () =>
+    finetune(labels('au.jsonl', { img_path: 'a.jpg', AUs: [999, 99] })),
+  'label file: missing picture': () =>
+    pretrain(labels('lost.jsonl', ...Array(8).fill({ img_path: 'absent.jpg', AUs: [999] }))),
+  'label file: picture without a person': () =>
+    finetune(labels('nobody.jsonl', { img_path: 'a.jpg', AUs: [1] })),
+  'data without labels for finetune': async () => {
+    mkdirSync(path('plain'))
+    write('plain/a.jpg', await tinyJpeg(1, []))
+    return finetune(path('plain'))
+  },
+  'labels that name no AU for finetune': () =>
+    finetune(labels('calm.jsonl', { img_path: 'a.jpg', AUs: [999], subject: 'ann' })),
+  'AU to predict that the data has no labels for': async () => finetune(faces, '--aus', '1,4'),
+  'person in two folds': async () => {
+    const [first, second, third] = tinyFolds.folds
+    const folds = { folds: [first, { ...second, subjects: ['cid', 'bob'] }, third] }
+    return finetune(await changedFaces('shared', {}, folds))
+  },
+  'two folds of one name': async () => {
+    const [first, ...others] = tinyFolds.folds
+    const folds = { folds: [first, ...others.map((fold) => ({ ...fold, name: 'fold1' }))] }
+    return finetune(await changedFaces('twins', {}, folds))
+  },
+  'unknown fold (finetune)': () => finetune(faces, '--test-fold', 'fold9'),
+  'unknown fold (evaluate)': () => evaluate(classifier, '--test-fold', 'fold9'),
+  'fold without a picture (evaluate)': async () => {
+    const folds = { folds: [...tinyFolds.folds, { name: 'fold4', subjects: ['zoe'] }] }
+    const data = await changedFaces('emptyFold', {}, folds)
+    return evaluate(classifier, '--data', data, '--test-fold', 'fold4')
+  },
+  'folds that are not those of the fine-tuning (evaluate)': async () => {
+    const data = await changedFaces('loose', {})
+    rmSync(join(data, 'folds.json'))
+    return evaluate(classifier, '--data', data, '--test-fold', 'fold3')
+  },
+  'training on the test fold': () => finetune(faces, '--train-on', 'fold1,fold3'),
+  'unknown split': () => pretrain(faces, '--split', 'night'),
+  'unknown split beside one that is there': () => pretrain(faces, '--split', 'day,night'),
+  '`--split` where there are no shards': () =>
+    pretrain(labels('split.jsonl', { img_path: 'a.jpg' }), '--split', 'day'),
+  'batch larger than the data': () => pretrain(faces, '--batch-size', '25'),
+  'accumulation larger than an epoch': () => pretrain(faces, '--accumulation', '4'),
+  'one picture a person for probe': async () => {
+    const lone = Array.from({ length: 4 }, (_, at) => ({ img_path: `${at}.jpg`, subject: at }))
+    return { args: ['probe', '--checkpoint', fmae, '--data', labels('lone.jsonl', ...lone)] }
+  },
+  'missing checkpoint': () => evaluate(path('absent.safetensors')),
+  'truncated checkpoint': () =>
+    evaluate(write('cut.safetensors', readFileSync(classifier).subarray(0, -1000))),
+  'checkpoint of another format': () => evaluate(write('model.pth', `PK\x03\x04${'\x80\xff'.repeat(100)}`)),
+  'safetensors file of another program': async () =>
+    evaluate(
+      await changedCheckpoint('foreign.safetensors', classifier, (_, metadata) => {
+        for (const name of Object.keys(metadata)) delete metadata[name]
+      }),
+    ),
+  'checkpoint with a damaged configuration': async () =>
+    evaluate(
+      await changedCheckpoint('config.safetensors', classifier, (_, metadata) => {
+        metadata.config = '{ "imageSize": 32, "patchSize": 16 }'
+      }),
+    ),
+  'NaN in a checkpoint': async () =>
+    evaluate(await changedCheckpoint('nan.safetensors', classifier, poison(Number.NaN))),
+  'infinity in a checkpoint to start from': async () =>
+    finetune(faces, '--from', await changedCheckpoint('inf.safetensors', fmae, poison(Infinity))),
+  'wrong shape of a tensor in a checkpoint': async () =>
+    evaluate(
+      await changedCheckpoint('shape.safetensors', classifier, (tensors) => {
+        tensors.set('head.weight', { shape: [16, 3], data: tensors.get('head.weight')!.data })
+      }),
+    ),
+  'missing tensor in a checkpoint': async () =>
+    evaluate(
+      await changedCheckpoint('headless.safetensors', classifier, (tensors) => {
+        tensors.delete('head.weight')
+      }),
+    ),
+  '`--from` of another model size': () => finetune(faces, '--from', fmae, '--width', '32'),
+  '`--from` a file without an encoder': async () =>
+    finetune(
+      faces,
+      '--from',
+      await changedCheckpoint('decoder.safetensors', fmae, (tensors) => {
+        for (const name of [...tensors.keys()]) if (!name.startsWith('decoder')) tensors.delete(name)
+      }),
+    ),
+  '`--from` with another standardisation': () => finetune(faces, '--from', fmae, '--standardise', 'imagenet'),
+  '`--from` with another number of attention heads': () => finetune(faces, '--from', fmae, '--heads', '4'),
+  'FMAE checkpoint given to evaluate': () => evaluate(fmae),
+  '`--out` is a file': () => pretrain(faces, '--out', write('notes.txt', 'hello')),
+  '`--out` with a finished run in it': () => pretrain(faces, '--out', path('fmae')),
+  '`--out` in a read-only folder': readOnlyFolder,
+  'log that cannot be begun anew': () => {
+    mkdirSync(path('logged', 'log.jsonl'), { recursive: true })
+    return pretrain(faces, '--out', path('logged'))
+  },
+  '`--json` in a missing folder': () => evaluate(classifier, '--json', path('absent', 'result.json')),
+  '`--resume` without a checkpoint': () => pretrain(faces, '--resume'),
+  '`--resume` with another setting': () =>
+    pretrain(faces, '--resume', '--out', path('fmae'), '--weight-decay', '0.1'),
+  '`--resume` with other pictures': async () => {
+    await writeFaces(path('moved'), members)
+    const { args } = pretrain(path('moved'))
+    await runProgram(args)
+    await changedFaces('moved', { '003.jpg': undefined, '003.json': undefined })
+    return { args: [...args, '--resume'] }
+  },
+  'learning rate so high that the loss becomes NaN': () => pretrain(faces, '--base-learning-rate', '1e30'),
+  'disk full at the second checkpoint': fullDisk,
+}
+
+interface Row {
+  readonly input: string
+  readonly message: string
+  readonly code: number
+}
+
+const rows = readFileSync(join(root, 'docs', 'wrong-inputs.md'), 'utf8')
+  .split('\n')
+  .filter((line) => /^\| .* \d \|$/.test(line))
+  .map((line): Row => {
+    const [, input, message, code] = line.split(/(?<!\\)\|/).map((cell) => cell.trim())
+    return { input: input, message: message.replaceAll('\\|', '|'), code: Number(code) }
+  })
+
+/** The message with `…` as anything on the line, and line ends as spaces. */
+function pattern(message: string): RegExp {
+  const literal = message.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${literal.replaceAll('…', '.+')}$`)
+}
+
+const sha256 = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
+
+/** Runs `work` over all items, two at a time. */
+async function twoAtATime<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items]
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
+  }
+  await Promise.all([worker(), worker()])
+}
+
+t.test('the list and the setups belong together', async (t) => {
+  t.same(
+    rows.map(({ input }) => input),
+    Object.keys(setups),
+  )
+})
+
+t.test('every wrong input', async (t) => {
+  const training = await Promise.all([
+    runProgram(['pretrain', '--data', faces, '--out', path('fmae'), ...small]),
+    runProgram(['finetune', '--data', faces, '--out', path('classifier'), ...smallClassifier]),
+  ])
+  for (const { code, stderr } of training) t.equal(code, 0, stderr)
+  const saved = [sha256(fmae), sha256(classifier)]
+  await twoAtATime(rows, async ({ input, message, code }) => {
+    const setup = await setups[input]()
+    if (setup.skip) {
+      t.pass(input, { skip: setup.skip })
+      return
+    }
+    const ended = await runProgram(setup.args, setup)
+    const all = ended.stdout + ended.stderr
+    const error = ended.stderr
+      .slice(Math.max(ended.stderr.indexOf('error: '), 0))
+      .trim()
+      .replaceAll('\n', ' ')
+    t.match(error, pattern(message), input)
+    t.equal(ended.code, code, `${input}: exit code`)
+    t.notMatch(all, /^ +at .*:\d+:\d+/m, `${input}: no stack trace`)
+    await setup.after?.(t)
+  })
+  t.same([sha256(fmae), sha256(classifier)], saved, 'what was saved before is as it was')
+})
