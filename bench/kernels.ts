@@ -3,6 +3,7 @@
  * user waits for it), then again between timestamps, which gives each of its kernels a row of its own.
  */
 import { propagate, withTape } from '../src/engine/autograd.js'
+import type { CapturedStep } from '../src/engine/capturedStep.js'
 import { attention } from '../src/engine/ops/attention.js'
 import { bceWithLogits } from '../src/engine/ops/bceWithLogits.js'
 import { gatherRows } from '../src/engine/ops/gatherRows.js'
@@ -17,7 +18,6 @@ import { softmaxCrossEntropy } from '../src/engine/ops/softmaxCrossEntropy.js'
 import { ParameterArena, type ParameterSpec } from '../src/engine/parameters.js'
 import { Profiler } from '../src/engine/profiler.js'
 import { PhiloxStream } from '../src/engine/random.js'
-import type { RecordedStep } from '../src/engine/recordedStep.js'
 import type { Runtime } from '../src/engine/runtime.js'
 import type { Tensor } from '../src/engine/tensor.js'
 import { AdamW } from '../src/train/optim/adamw.js'
@@ -47,7 +47,7 @@ export async function measureKernels(
     if (quick && !kernelCase.quick) continue
     progress(`${kernelCase.name} ${kernelCase.shape}`)
     runtime.memory.beginScope()
-    const step = runtime.record(kernelCase.prepare(runtime))
+    const step = runtime.capture(kernelCase.prepare(runtime))
     rows.push(await wholeRow(runtime, kernelCase, step, ceilings, effort))
     if (profiler) {
       runtime.profiler = profiler
@@ -64,7 +64,7 @@ export async function measureKernels(
 async function wholeRow(
   runtime: Runtime,
   { name, shape }: Case,
-  step: RecordedStep,
+  step: CapturedStep,
   ceilings: Ceilings,
   effort: Effort,
 ): Promise<KernelRow> {
@@ -78,7 +78,7 @@ async function wholeRow(
 async function kernelRows(
   profiler: Profiler,
   { name, shape }: Case,
-  step: RecordedStep,
+  step: CapturedStep,
   ceilings: Ceilings,
   { rounds }: Effort,
 ): Promise<KernelRow[]> {

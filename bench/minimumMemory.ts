@@ -47,7 +47,7 @@ export function keptInPretraining(config: FmaeConfig, batch: number): number {
   // The loss: prediction, mean and 1/σ of each target patch, mask; the masking: kept and restored places.
   const loss = batch * patches * (patchValues(config) + 3)
   const masking = batch * (keptPatches(config) + patches)
-  return 4 * (pictureFloats(config, batch) + encoder + decoder + norms + loss + masking)
+  return 4 * (imageFloats(config, batch) + encoder + decoder + norms + loss + masking)
 }
 
 /** Bytes that backward must keep in fine-tuning with `batch` pictures. */
@@ -57,13 +57,13 @@ export function keptInFineTuning(config: ClassifierConfig, batch: number): numbe
   const encoder = depth * blockFloats(rows, width, mlpRatio * width, heads)
   // After the mean over tokens: norm with its output, logits and targets of both heads.
   const heading = batch * (2 * width + 2 + 2 * aus + (lambda > 0 ? 2 * subjects : 0))
-  return 4 * (pictureFloats(config, batch) + encoder + heading)
+  return 4 * (imageFloats(config, batch) + encoder + heading)
 }
 
 function blockFloats(rows: number, width: number, hidden: number, heads: number): number {
   return rows * (8 * width + 2 * hidden + heads + 4)
 }
 
-function pictureFloats({ imageSize }: VitConfig, batch: number): number {
+function imageFloats({ imageSize }: VitConfig, batch: number): number {
   return batch * CHANNELS * imageSize ** 2
 }

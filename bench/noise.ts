@@ -1,14 +1,14 @@
 /** Training runs on noise pictures with labels: the arithmetic does not depend on what they show. */
 
+import { ImageLoader } from '../src/data/imageLoader.js'
 import type { ImageSet } from '../src/data/imageSet.js'
-import { PictureLoader } from '../src/data/pictureLoader.js'
 import { PhiloxStream } from '../src/engine/random.js'
 import type { Runtime } from '../src/engine/runtime.js'
 import { CHANNELS, type ClassifierConfig, type FmaeConfig } from '../src/model/config.js'
 import { FineTuning } from '../src/train/loop/fineTuning.js'
 import { Pretraining } from '../src/train/loop/pretraining.js'
 import { fineTuneDefaults, pretrainDefaults } from '../src/train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../src/train/recipes.js'
+import { fineTuneRecipes, pretrainRecipes } from '../src/train/recipes.js'
 
 const AUS = [1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24]
 const SUBJECTS = Array.from({ length: 168 }, (_, i) => `S${i}`)
@@ -19,7 +19,7 @@ const noise: ImageSet = {
   length: PICTURES,
   aus: AUS,
   folds: null,
-  record: (i) => ({
+  sample: (i) => ({
     id: String(i),
     subject: SUBJECTS[i % SUBJECTS.length],
     aus: [AUS[i % AUS.length]],
@@ -31,14 +31,14 @@ const noise: ImageSet = {
 
 const indices = Array.from({ length: PICTURES }, (_, i) => i)
 
-function loaderOf(size: number): PictureLoader {
+function loaderOf(size: number): ImageLoader {
   const decoder = {
     decode: async ([seed]: Uint8Array) => {
       const stream = new PhiloxStream(seed, 0)
       return Uint8Array.from({ length: size * size * CHANNELS }, () => stream.integer(256))
     },
   }
-  return new PictureLoader({ set: noise, decoder, size, standardisation: 'highpass' })
+  return new ImageLoader({ set: noise, decoder, size, standardisation: 'highpass' })
 }
 
 /** FMAE pretraining with the recipe of the main job. */
@@ -71,7 +71,7 @@ export function noiseFineTuning(
   config: FmaeConfig,
   changes: { batchSize?: number } = {},
 ): FineTuning {
-  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), ...changes }
+  const settings = { ...fineTuneDefaults(fineTuneRecipes['nano-iat']), ...changes }
   const loader = loaderOf(config.imageSize)
   return new FineTuning(runtime, noiseClassifier(config), settings, loader, indices, AUS, SUBJECTS)
 }

@@ -99,7 +99,7 @@ await serve(async (work: string, shape: Shape) => {
   runtime.memory.beginScope()
   const run = works[work](shape)
   let results: Results | null = null
-  const step = runtime.record(() => {
+  const step = runtime.capture(() => {
     results = run()
     return Object.values(results.made)
   })

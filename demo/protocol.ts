@@ -186,13 +186,13 @@ export type FineTuneExam = z.output<typeof examSchema>
 /** What the exams are held with, the same pictures each time. */
 export interface ExamFacts {
   /** Pictures of people never trained on: AU scores. */
-  readonly unseenPictures: number
-  readonly unseenPeople: number
+  readonly unseenImages: number
+  readonly unseenSubjects: number
   /** Mean F1 of calling every AU present in every one of these pictures. */
   readonly alwaysPresentF1: number
   /** Pictures of people of both kinds: probe. */
-  readonly probePictures: number
-  readonly probePeople: number
+  readonly probeImages: number
+  readonly probeSubjects: number
   /** Accuracy of guessing people, and of telling them apart by their true AU labels alone. */
   readonly chance: number
   readonly labelsOnly: number
@@ -203,7 +203,7 @@ const pointsSchema = z.array(z.tuple([z.number(), z.number()]))
 const featureMapsSchema = z.object({
   step: z.int().nonnegative(),
   /** Person of each point, 0 … people − 1. */
-  people: z.array(z.int().nonnegative()),
+  subjects: z.array(z.int().nonnegative()),
   /** So many people, the first ones, are trained on; the others are not. */
   known: count,
   /** Places of the pictures' features in the plane, within the unit circle. */
@@ -227,7 +227,7 @@ export const storedPairSchema = z.object({
 const folderMarkSchema = z.object({
   name: z.string(),
   /** Number, and a hash of names, people and labels. */
-  pictures: z.string(),
+  images: z.string(),
 })
 export type FolderMark = z.output<typeof folderMarkSchema>
 
@@ -241,14 +241,14 @@ export interface WaitingRun {
 /** What the page shows of a folder. */
 export interface FolderSummary {
   readonly name: string
-  readonly pictures: number
-  readonly people: number
+  readonly images: number
+  readonly subjects: number
   /** Pictures with AU labels. */
   readonly labelled: number
-  readonly aus: readonly { readonly unit: number; readonly pictures: number }[]
-  readonly folds: readonly { readonly name: string; readonly people: number; readonly pictures: number }[]
+  readonly aus: readonly { readonly unit: number; readonly images: number }[]
+  readonly folds: readonly { readonly name: string; readonly subjects: number; readonly images: number }[]
   /** Pretraining uses this many pictures, and leaves the others out to show what was learnt. */
-  readonly pretrainPictures: number
+  readonly pretrainImages: number
   /** Null where classifiers cannot be trained; `noFineTune` says why. */
   readonly fineTune: { readonly train: number; readonly test: number } | null
   readonly noFineTune: string | null

@@ -14,12 +14,12 @@ export {
   subjectsOf,
 } from './data/folds.js'
 export { imageDecoder } from './data/imageDecoder.js'
-export type { ImageDecoder, ImageRecord, ImageSet } from './data/imageSet.js'
-export { PictureLoader, type PictureLoaderOptions } from './data/pictureLoader.js'
+export { ImageLoader, type ImageLoaderOptions } from './data/imageLoader.js'
+export type { ImageDecoder, ImageSample, ImageSet } from './data/imageSet.js'
 export { type Standardisation, standardise } from './data/standardise.js'
 export { fetchWebDataset } from './data/webDataset.browser.js'
 export { NoAdapterError } from './engine/adapterInfo.js'
-export { backward, needsGrad, record, withTape } from './engine/autograd.js'
+export { backward, needsGrad, recordOp, withTape } from './engine/autograd.js'
 export type { Capabilities } from './engine/capabilities.js'
 export { type OpenOptions, openDevice } from './engine/device.js'
 export { DeviceError, LimitError, ShapeError } from './engine/errors.js'
@@ -71,10 +71,10 @@ export { AdamW } from './train/optim/adamw.js'
 export { fineTuningRules, pretrainingRules } from './train/optim/parameterGroups.js'
 export { learningRateAt } from './train/optim/schedule.js'
 export {
-  type FinetuneOptions,
+  type FineTuneOptions,
   fineTuneDefaults,
   type PretrainOptions,
   pretrainDefaults,
 } from './train/options.js'
-export { finetuneRecipes, pretrainRecipes } from './train/recipes.js'
+export { fineTuneRecipes, pretrainRecipes } from './train/recipes.js'
 export type { TrainingRun } from './train/trainingRun.js'

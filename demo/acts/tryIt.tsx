@@ -157,12 +157,12 @@ function NoClassifier({ models: { all, chosen } }: { readonly models: Models }) 
 function Seen({ view, viewing }: { readonly view: View | null; readonly viewing: Viewing }) {
   if (!view)
     return <p class="placeholder">{viewing.busy ? 'Looking for a face …' : 'Your picture appears here.'}</p>
-  const { picture, live, mirrored, whole, face, crop, look } = view
+  const { image, live, mirrored, whole, face, crop, look } = view
   return (
     <div class="columns seen" aria-busy={viewing.busy}>
       <figure>
         <figcaption>{live ? 'The camera' : 'The picture'}</figcaption>
-        <Photo picture={picture} face={face} mirrored={mirrored} />
+        <Photo image={image} face={face} mirrored={mirrored} />
         <p class={face || whole ? 'hint' : 'no-face'} role="status">
           {framing(view)}
         </p>

@@ -24,10 +24,10 @@ export class FaceFinder {
    * @param side of the crop in pixels
    * @throws Error with a sentence for the visitor if the finder does not run here
    */
-  async find(picture: ImageBitmap, side: number): Promise<FoundFace | null> {
+  async find(image: ImageBitmap, side: number): Promise<FoundFace | null> {
     this.#running ??= start()
     const running = this.#running
-    const copy = await createImageBitmap(picture)
+    const copy = await createImageBitmap(image)
     try {
       return await Promise.race([running.finder.find(transfer(copy, [copy]), side), running.ended])
     } catch (error) {

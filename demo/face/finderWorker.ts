@@ -28,15 +28,15 @@ let human: Promise<Human> | null = null
 
 const finder = {
   /** The largest face of a picture, which is used up; null if there is none. `side`: of the crop, in pixels. */
-  async find(picture: ImageBitmap, side: number): Promise<FoundFace | null> {
+  async find(image: ImageBitmap, side: number): Promise<FoundFace | null> {
     try {
       human ??= load()
-      const found = await detect(await human, picture)
-      return found && cutOut(picture, found, side)
+      const found = await detect(await human, image)
+      return found && cutOut(image, found, side)
     } catch (error) {
       throw new Error(`The face finder failed: ${error instanceof Error ? error.message : String(error)}`)
     } finally {
-      picture.close()
+      image.close()
     }
   },
 }
@@ -86,14 +86,14 @@ interface Detected {
   readonly faces: number
 }
 
-async function detect(human: Human, picture: ImageBitmap): Promise<Detected | null> {
-  const scale = (VIEW * FILL) / Math.max(picture.width, picture.height)
-  const [left, top] = [(VIEW - scale * picture.width) / 2, (VIEW - scale * picture.height) / 2]
+async function detect(human: Human, image: ImageBitmap): Promise<Detected | null> {
+  const scale = (VIEW * FILL) / Math.max(image.width, image.height)
+  const [left, top] = [(VIEW - scale * image.width) / 2, (VIEW - scale * image.height) / 2]
   const context = new OffscreenCanvas(VIEW, VIEW).getContext('2d', { willReadFrequently: true })!
   context.fillStyle = '#808080'
   context.fillRect(0, 0, VIEW, VIEW)
   context.imageSmoothingQuality = 'high'
-  context.drawImage(picture, left, top, scale * picture.width, scale * picture.height)
+  context.drawImage(image, left, top, scale * image.width, scale * image.height)
   const { face, error } = await human.detect(context.canvas)
   if (error) throw new Error(error)
   const whole = face.filter(({ mesh }) => mesh.length > MESH.rightEye[0])
@@ -103,15 +103,15 @@ async function detect(human: Human, picture: ImageBitmap): Promise<Detected | nu
   return { points: pointsOf(largest, (point) => apply(inverse(place), point)), faces: whole.length }
 }
 
-function pointsOf({ mesh }: FaceResult, toPicture: (point: Point) => Point): FacePoints {
+function pointsOf({ mesh }: FaceResult, toImage: (point: Point) => Point): FacePoints {
   const at = (indices: readonly number[]) =>
-    toPicture(middle(indices.map((index): Point => [mesh[index][0], mesh[index][1]])))
+    toImage(middle(indices.map((index): Point => [mesh[index][0], mesh[index][1]])))
   return { leftEye: at(MESH.leftEye), rightEye: at(MESH.rightEye), noseBase: at(MESH.noseBase) }
 }
 
-function cutOut(picture: ImageBitmap, { points, faces }: Detected, side: number): FoundFace {
+function cutOut(image: ImageBitmap, { points, faces }: Detected, side: number): FoundFace {
   const frame = faceFrame(points)
-  const crop = facePixels(picture, frame, side)
+  const crop = facePixels(image, frame, side)
   const found = { corners: frameCorners(frame), points, rotation: Math.atan2(frame.b, frame.a), crop, faces }
   return transfer(found, [crop.buffer])
 }

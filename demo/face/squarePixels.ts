@@ -8,16 +8,16 @@ const LARGEST = 2048
 type Affine = Pick<DOMMatrix2DInit, 'a' | 'b' | 'c' | 'd' | 'e' | 'f'> & { readonly a: number }
 
 /** The aligned square of a face. → RGB bytes, side·side·3; grey where the square leaves the picture. */
-export function facePixels(picture: ImageBitmap, frame: Similarity, side: number): Uint8Array {
+export function facePixels(image: ImageBitmap, frame: Similarity, side: number): Uint8Array {
   const { a, b, e, f } = inverse(frame)
-  return squarePixels(picture, { a, b, c: -b, d: a, e, f }, Math.hypot(frame.a, frame.b), side)
+  return squarePixels(image, { a, b, c: -b, d: a, e, f }, Math.hypot(frame.a, frame.b), side)
 }
 
 /** The whole picture squeezed into a square, as the command line does with pictures of any shape. → RGB bytes, side·side·3. */
-export function wholePixels(picture: ImageBitmap, side: number): Uint8Array {
-  const { width, height } = picture
+export function wholePixels(image: ImageBitmap, side: number): Uint8Array {
+  const { width, height } = image
   return squarePixels(
-    picture,
+    image,
     { a: 1 / width, b: 0, c: 0, d: 1 / height, e: 0, f: 0 },
     Math.max(width, height),
     side,
@@ -25,14 +25,14 @@ export function wholePixels(picture: ImageBitmap, side: number): Uint8Array {
 }
 
 /** `sourceSide`: how many pixels of the picture go into the side of the square. */
-function squarePixels(picture: ImageBitmap, toSquare: Affine, sourceSide: number, side: number): Uint8Array {
+function squarePixels(image: ImageBitmap, toSquare: Affine, sourceSide: number, side: number): Uint8Array {
   // Canvases look at few pixels when they shrink a lot at once, so the last steps are halvings, which look at all.
   let size = side
   while (size * 2 <= Math.min(sourceSide, LARGEST)) size *= 2
   let context = greyCanvas(size)
   const { a, b, c, d, e, f } = toSquare
   context.setTransform({ a: a * size, b: b! * size, c: c! * size, d: d! * size, e: e! * size, f: f! * size })
-  context.drawImage(picture, 0, 0)
+  context.drawImage(image, 0, 0)
   while (size > side) {
     size /= 2
     const half = greyCanvas(size)

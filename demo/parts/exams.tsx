@@ -60,9 +60,9 @@ export function ExamTable({ exams, lambda }: Props) {
         </tbody>
       </table>
       <p class="hint">
-        AUs: {facts.unseenPictures} pictures of {facts.unseenPeople} people whom neither trains on; the best
+        AUs: {facts.unseenImages} pictures of {facts.unseenSubjects} people whom neither trains on; the best
         threshold is chosen on these very pictures. Probe: a softmax regression on the features of{' '}
-        {facts.probePictures} pictures of {facts.probePeople} people, half of whom they train on. It is fitted
+        {facts.probeImages} pictures of {facts.probeSubjects} people, half of whom they train on. It is fitted
         to convergence on 70 % and names the person in the rest; mean of three such splits. Guessing names{' '}
         {percent(facts.chance)}, the true AU labels alone {percent(facts.labelsOnly)}: people have their
         habits. With so few pictures a difference of 0.02, or of 3 %, may be chance.

@@ -13,7 +13,7 @@ interface Props {
 /** The maps of both classifiers, in which one person at a time can be picked out. */
 export function FeatureMaps({ maps, lambda }: Props) {
   const [chosen, setChosen] = useState<number | null>(null)
-  const people = Math.max(...maps.people) + 1
+  const subjects = Math.max(...maps.subjects) + 1
   return (
     <>
       <div class="maps">
@@ -28,16 +28,16 @@ export function FeatureMaps({ maps, lambda }: Props) {
       </div>
       <fieldset class="people">
         <legend>Pick out a person</legend>
-        {Array.from({ length: people }, (_, person) => (
+        {Array.from({ length: subjects }, (_, subject) => (
           <button
-            key={person}
+            key={subject}
             type="button"
-            aria-label={`Person ${person + 1}, ${person < maps.known ? 'trained on' : 'never trained on'}`}
-            aria-pressed={person === chosen}
-            onClick={() => setChosen(person === chosen ? null : person)}
+            aria-label={`Person ${subject + 1}, ${subject < maps.known ? 'trained on' : 'never trained on'}`}
+            aria-pressed={subject === chosen}
+            onClick={() => setChosen(subject === chosen ? null : subject)}
           >
             <svg viewBox="-5 -5 10 10" aria-hidden="true">
-              <Mark person={person} known={maps.known} />
+              <Mark subject={subject} known={maps.known} />
             </svg>
           </button>
         ))}
@@ -67,15 +67,15 @@ function FeatureMap({ title, points, nearest, maps, chosen }: MapProps) {
         aria-label={`${title}: map of ${points.length} pictures. ${text}.`}
       >
         {points.map(([x, y], at) => {
-          const person = maps.people[at]
+          const subject = maps.subjects[at]
           const transform = `translate(${(100 * x).toFixed(2)}px, ${(100 * y).toFixed(2)}px)`
           return (
             <g
               key={at}
-              class={chosen === null || chosen === person ? 'mark' : 'mark faint'}
+              class={chosen === null || chosen === subject ? 'mark' : 'mark faint'}
               style={{ transform }}
             >
-              <Mark person={person} known={maps.known} />
+              <Mark subject={subject} known={maps.known} />
             </g>
           )
         })}
@@ -86,7 +86,7 @@ function FeatureMap({ title, points, nearest, maps, chosen }: MapProps) {
 }
 
 /** A colour for each person; circles for those who are trained on, triangles for the others. */
-function Mark({ person, known }: { readonly person: number; readonly known: number }) {
-  const tone = `person-${person % known}`
-  return person < known ? <circle class={tone} r="2.6" /> : <path class={tone} d="M0-3.2 2.9 2-2.9 2z" />
+function Mark({ subject, known }: { readonly subject: number; readonly known: number }) {
+  const tone = `person-${subject % known}`
+  return subject < known ? <circle class={tone} r="2.6" /> : <path class={tone} d="M0-3.2 2.9 2-2.9 2z" />
 }

@@ -5,13 +5,13 @@ import { Pixels } from './pixels.js'
 
 /** What was found in a folder. */
 export function FolderView({ folder }: { readonly folder: FolderSummary }) {
-  const { name, pictures, people, labelled, aus, folds, size, thumbnails } = folder
+  const { name, images, subjects, labelled, aus, folds, size, thumbnails } = folder
   return (
     <section class="folder-view" aria-label={`What is in ${name}`}>
       <h3>{name}</h3>
       <dl class="readings folder-facts">
-        <Figure label="Pictures" value={String(pictures)} />
-        <Figure label="People" value={people > 0 ? String(people) : 'not told'} />
+        <Figure label="Pictures" value={String(images)} />
+        <Figure label="People" value={subjects > 0 ? String(subjects) : 'not told'} />
         <Figure label="With labels" value={String(labelled)} />
         <Figure label="Action units" value={String(aus.length)} />
       </dl>
@@ -27,7 +27,7 @@ export function FolderView({ folder }: { readonly folder: FolderSummary }) {
         <table class="facts">
           <caption>Pictures in which an action unit is present</caption>
           <tbody>
-            {aus.map(({ unit, pictures: present }) => (
+            {aus.map(({ unit, images: present }) => (
               <tr key={unit}>
                 <th scope="row">
                   AU {unit} <small>{auName(unit)}</small>
@@ -46,8 +46,8 @@ export function FolderView({ folder }: { readonly folder: FolderSummary }) {
             {folds.map((fold) => (
               <tr key={fold.name}>
                 <th scope="row">{fold.name}</th>
-                <td>{count(fold.people, 'person', 'people')}</td>
-                <td>{count(fold.pictures, 'picture', 'pictures')}</td>
+                <td>{count(fold.subjects, 'person', 'people')}</td>
+                <td>{count(fold.images, 'picture', 'pictures')}</td>
               </tr>
             ))}
           </tbody>

@@ -35,8 +35,8 @@ export function OwnPretrain({ job, folder, commands, locked }: Props) {
       <div class="intro">
         <h2>Pretrain on these</h2>
         <p>
-          As in act 1, on {folder.pretrainPictures} of the {folder.pictures} pictures. The others show what
-          was learnt: {folder.folds.length > 0 ? 'people it never trains on.' : 'it never trains on them.'}
+          As in act 1, on {folder.pretrainImages} of the {folder.images} pictures. The others show what was
+          learnt: {folder.folds.length > 0 ? 'people it never trains on.' : 'it never trains on them.'}
         </p>
       </div>
       <TrainingPanel
@@ -66,7 +66,7 @@ export function OwnPretrain({ job, folder, commands, locked }: Props) {
   )
 }
 
-function fitting({ pretrainPictures }: FolderSummary): PretrainSettings {
-  const batchSize = fittingBatch(pretrainPictures, pretrainDefaultSettings.batchSize)
-  return { ...pretrainDefaultSettings, batchSize, epochs: fittingEpochs(pretrainPictures, batchSize) }
+function fitting({ pretrainImages }: FolderSummary): PretrainSettings {
+  const batchSize = fittingBatch(pretrainImages, pretrainDefaultSettings.batchSize)
+  return { ...pretrainDefaultSettings, batchSize, epochs: fittingEpochs(pretrainImages, batchSize) }
 }

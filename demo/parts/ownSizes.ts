@@ -9,12 +9,12 @@ const STEPS = 300
 const BATCHES_PER_EPOCH = 4
 
 /** The largest batch with which an epoch has some steps, `most` at most. */
-export function fittingBatch(pictures: number, most: number): number {
-  return BATCHES.findLast((batch) => batch <= Math.min(pictures / BATCHES_PER_EPOCH, most)) ?? BATCHES[0]
+export function fittingBatch(images: number, most: number): number {
+  return BATCHES.findLast((batch) => batch <= Math.min(images / BATCHES_PER_EPOCH, most)) ?? BATCHES[0]
 }
 
 /** As few epochs as make enough steps. */
-export function fittingEpochs(pictures: number, batchSize: number): number {
-  const perEpoch = Math.floor(pictures / batchSize)
+export function fittingEpochs(images: number, batchSize: number): number {
+  const perEpoch = Math.floor(images / batchSize)
   return EPOCHS.find((epochs) => epochs * perEpoch >= STEPS) ?? EPOCHS.at(-1)!
 }

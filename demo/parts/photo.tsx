@@ -5,29 +5,29 @@ import type { FoundFace } from '../face/faceFinder.js'
 const LONGER = 960
 
 interface Props {
-  readonly picture: ImageBitmap
+  readonly image: ImageBitmap
   readonly face: FoundFace | null
   /** Shown as in a mirror, as people know themselves from cameras. */
   readonly mirrored: boolean
 }
 
 /** The picture with the square that is cut out of it and the three points that it is aligned by. */
-export function Photo({ picture, face, mirrored }: Props) {
+export function Photo({ image, face, mirrored }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const scale = LONGER / Math.max(picture.width, picture.height)
+  const scale = LONGER / Math.max(image.width, image.height)
   useEffect(() => {
     const context = canvas.current!.getContext('2d')!
     context.setTransform(scale, 0, 0, scale, 0, 0)
     context.imageSmoothingQuality = 'high'
-    context.drawImage(picture, 0, 0)
+    context.drawImage(image, 0, 0)
     if (face) drawFace(context, face, scale)
-  }, [picture, face])
+  }, [image, face])
   return (
     <canvas
       ref={canvas}
       class={mirrored ? 'photo mirrored' : 'photo'}
-      width={Math.round(picture.width * scale)}
-      height={Math.round(picture.height * scale)}
+      width={Math.round(image.width * scale)}
+      height={Math.round(image.height * scale)}
       role="img"
       aria-label={face ? 'The picture, the face that was found framed in it' : 'The picture'}
     />

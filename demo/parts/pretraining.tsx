@@ -86,12 +86,12 @@ export function Reconstructions({ title, job: { reconstructions } }: JobProps & 
         rows.map(({ key, title }) => (
           <div class="face-row" key={key}>
             <p>{title}</p>
-            {reconstructions.samples.map((sample, person) => (
+            {reconstructions.samples.map((sample, subject) => (
               <Pixels
-                key={person}
+                key={subject}
                 rgb={sample[key]}
                 size={reconstructions.size}
-                label={`${title}, person ${person + 1}`}
+                label={`${title}, person ${subject + 1}`}
               />
             ))}
           </div>

@@ -12,7 +12,7 @@ const HISTORY = 240
 
 /** A picture and all that was made of it. */
 export interface View {
-  readonly picture: ImageBitmap
+  readonly image: ImageBitmap
   /** The camera is on. */
   readonly live: boolean
   /** From the camera, so shown as in a mirror. */
@@ -38,7 +38,7 @@ interface Said<T> {
 }
 
 interface Wish {
-  readonly picture: ImageBitmap
+  readonly image: ImageBitmap
   readonly whole: boolean
   /** The last that the camera saw. */
   readonly ofCamera: boolean
@@ -73,9 +73,9 @@ export function useViewing(model: ModelSummary | null, shown: () => boolean): Vi
   const showPhoto = async (photo: Blob, name: string) => {
     setProblem(null)
     try {
-      const picture = await createImageBitmap(photo)
+      const image = await createImageBitmap(photo)
       setCamera(null)
-      setWish({ picture, whole: false, ofCamera: false })
+      setWish({ image, whole: false, ofCamera: false })
     } catch {
       setProblem(`${name} is not a picture that this browser can read.`)
     }
@@ -95,7 +95,7 @@ export function useViewing(model: ModelSummary | null, shown: () => boolean): Vi
   const stopCamera = () => {
     if (!camera) return
     // The last picture stays in sight.
-    if (view) setWish({ picture: view.picture, whole: false, ofCamera: true })
+    if (view) setWish({ image: view.image, whole: false, ofCamera: true })
     setCamera(null)
   }
   const commands = { showPhoto, frame, startCamera, stopCamera, setProblem }
@@ -138,7 +138,7 @@ function useLooking(
       ? watch(
           camera,
           () => current,
-          (picture) => look({ picture, whole: false, ofCamera: true }),
+          (image) => look({ image, whole: false, ofCamera: true }),
         )
       : look(wish!)
     looking.catch((error: Error) => current && fail(error.message)).finally(() => current && setBusy(false))
@@ -159,27 +159,27 @@ function useLooking(
 async function analyse(
   { studio }: StudioLink,
   finder: FaceFinder,
-  { picture, whole, ofCamera }: Wish,
+  { image, whole, ofCamera }: Wish,
   model: ModelSummary | null,
 ): Promise<Omit<View, 'live'>> {
   const size = model?.imageSize ?? DEFAULT_SIDE
-  const face = whole ? null : await finder.find(picture, size)
-  const rgb = whole ? wholePixels(picture, size) : face?.crop
+  const face = whole ? null : await finder.find(image, size)
+  const rgb = whole ? wholePixels(image, size) : face?.crop
   const look = model && rgb ? await studio.tryIt.look(model.id, rgb) : null
-  return { picture, mirrored: ofCamera, whole, face, crop: rgb ? { rgb, size } : null, look }
+  return { image, mirrored: ofCamera, whole, face, crop: rgb ? { rgb, size } : null, look }
 }
 
 /** Hands on picture after picture while `wanted`, never two at a time; rests while the page is hidden. */
 async function watch(
   camera: Camera,
   wanted: () => boolean,
-  each: (picture: ImageBitmap) => Promise<void>,
+  each: (image: ImageBitmap) => Promise<void>,
 ): Promise<void> {
   const shown: ImageBitmap[] = []
   while (wanted()) {
-    const picture = await camera.frame()
-    await each(picture)
-    shown.push(picture)
+    const image = await camera.frame()
+    await each(image)
+    shown.push(image)
     // The last two may still be drawn.
     if (shown.length > 2) shown.shift()!.close()
     await new Promise(requestAnimationFrame)

@@ -1,13 +1,13 @@
 import { imageDecoder } from '../../src/data/decodeImage.browser.js'
 import { type MainJobData, mainJobData } from '../../src/data/faces.js'
+import { ImageLoader } from '../../src/data/imageLoader.js'
 import type { ImageSet } from '../../src/data/imageSet.js'
-import { PictureLoader } from '../../src/data/pictureLoader.js'
 import { fetchWebDataset } from '../../src/data/webDataset.browser.js'
 
 /** The bundled faces, dealt out as in the main job: people of fold 3 are never trained on. */
 export interface Faces {
   readonly data: MainJobData
-  readonly loader: PictureLoader
+  readonly loader: ImageLoader
 }
 
 /** Side of the bundled faces in pixels. */
@@ -16,7 +16,7 @@ export const FACE_SIZE = 64
 /** Fetches the faces that lie beside the page. */
 export async function fetchFaces(onLoaded: (share: number) => void): Promise<Faces> {
   const set = await fetchWebDataset(new URL('faces/', self.location.href), onLoaded)
-  const loader = new PictureLoader({
+  const loader = new ImageLoader({
     set,
     decoder: imageDecoder,
     size: FACE_SIZE,
@@ -26,15 +26,15 @@ export async function fetchFaces(onLoaded: (share: number) => void): Promise<Fac
 }
 
 /** One picture each of the first people whom nothing was trained on. */
-export function shownFaces({ data }: Faces, people: number): number[] {
-  return onePerPerson(data.set, data.unseen, people)
+export function shownFaces({ data }: Faces, subjects: number): number[] {
+  return onePerSubject(data.set, data.unseen, subjects)
 }
 
 /** The first picture of each person, so many at most; pictures of nobody known are taken as they come. */
-export function onePerPerson(set: ImageSet, indices: ArrayLike<number>, count: number): number[] {
+export function onePerSubject(set: ImageSet, indices: ArrayLike<number>, count: number): number[] {
   const seen = new Set<string>()
   const first = Array.from(indices).filter((index) => {
-    const { subject } = set.record(index)
+    const { subject } = set.sample(index)
     if (subject === null) return true
     const known = seen.has(subject)
     seen.add(subject)

@@ -4,7 +4,7 @@ import type { AuClassifier } from '../../src/model/auClassifier.js'
 import { classify } from '../../src/train/loop/evaluation.js'
 import { actionUnitMetrics, f1Scores } from '../../src/train/metrics/actionUnitMetrics.js'
 import { identityProbe } from '../../src/train/metrics/identityProbe.js'
-import { type ProbePeople, probeFloors, probePeople } from '../../src/train/metrics/probePeople.js'
+import { type ProbeSubjects, probeFloors, probeSubjects } from '../../src/train/metrics/probeSubjects.js'
 import type { ClassifierScores, ExamFacts } from '../protocol.js'
 import type { Faces } from './faces.js'
 
@@ -28,10 +28,10 @@ export interface ExamResult {
 export class Examiner {
   readonly facts: ExamFacts
   /** Person of each picture on the map; those who are trained on come first. */
-  readonly mapPeople: readonly number[]
+  readonly mapSubjects: readonly number[]
   readonly mapKnown = MAPPED
   /** The same people and pictures, split differently. */
-  readonly #splits: readonly ProbePeople[]
+  readonly #splits: readonly ProbeSubjects[]
   readonly #indices: Uint32Array
   /** Rows of the probe's pictures that show people who are never trained on. */
   readonly #unseen: readonly number[]
@@ -41,26 +41,26 @@ export class Examiner {
 
   constructor(readonly faces: Faces) {
     const { set } = faces.data
-    const known = peopleOf(faces, faces.data.train).slice(0, KNOWN)
-    const fresh = peopleOf(faces, faces.data.unseen).slice(0, NEW)
+    const known = subjectsOf(faces, faces.data.train).slice(0, KNOWN)
+    const fresh = subjectsOf(faces, faces.data.unseen).slice(0, NEW)
     const among = indicesOfSubjects(set, [...known, ...fresh])
-    this.#splits = SPLITS.map((seed) => probePeople(set, seed, among))
+    this.#splits = SPLITS.map((seed) => probeSubjects(set, seed, among))
     this.#indices = this.#splits[0].indices
-    const subjects = Array.from(this.#indices, (index) => set.record(index).subject!)
+    const subjects = Array.from(this.#indices, (index) => set.sample(index).subject!)
     const rowsOf = (subject: string) => subjects.flatMap((other, row) => (other === subject ? [row] : []))
     this.#unseen = fresh.flatMap(rowsOf)
-    const unseenPictures = this.#unseen.map((row) => this.#indices[row])
-    this.#targets = auTargets(set, unseenPictures, faces.data.aus)
+    const unseenImages = this.#unseen.map((row) => this.#indices[row])
+    this.#targets = auTargets(set, unseenImages, faces.data.aus)
     const mapped = [...known.slice(0, MAPPED), ...fresh.slice(0, MAPPED)].map(rowsOf)
     this.#mapRows = mapped.flat()
-    this.mapPeople = mapped.flatMap((rows, person) => rows.map(() => person))
-    const floors = this.#splits.map((people) => probeFloors(set, people))
+    this.mapSubjects = mapped.flatMap((rows, subject) => rows.map(() => subject))
+    const floors = this.#splits.map((subjects) => probeFloors(set, subjects))
     this.facts = {
-      unseenPictures: this.#unseen.length,
-      unseenPeople: fresh.length,
+      unseenImages: this.#unseen.length,
+      unseenSubjects: fresh.length,
       alwaysPresentF1: alwaysPresentF1(this.#targets, faces.data.aus.length),
-      probePictures: subjects.length,
-      probePeople: known.length + fresh.length,
+      probeImages: subjects.length,
+      probeSubjects: known.length + fresh.length,
       chance: floors[0].chance,
       labelsOnly: mean(floors.map(({ labelsOnly }) => labelsOnly!)),
     }
@@ -81,16 +81,16 @@ export class Examiner {
   }
 
   #probe(features: Float32Array, width: number): number {
-    const accuracies = this.#splits.map(({ subjects: people, train, test }) => {
-      const subjects = subjectTargets(this.faces.data.set, this.#indices, people)
-      return identityProbe({ features, width, subjects, classes: people.length, train, test })
+    const accuracies = this.#splits.map(({ subjects: names, train, test }) => {
+      const subjects = subjectTargets(this.faces.data.set, this.#indices, names)
+      return identityProbe({ features, width, subjects, classes: names.length, train, test })
     })
     return mean(accuracies)
   }
 }
 
-function peopleOf({ data }: Faces, indices: ArrayLike<number>): string[] {
-  return [...new Set(Array.from(indices, (index) => data.set.record(index).subject!))]
+function subjectsOf({ data }: Faces, indices: ArrayLike<number>): string[] {
+  return [...new Set(Array.from(indices, (index) => data.set.sample(index).subject!))]
 }
 
 function alwaysPresentF1(targets: Float32Array, aus: number): number {

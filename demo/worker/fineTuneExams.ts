@@ -3,7 +3,7 @@ import type { AuClassifier } from '../../src/model/auClassifier.js'
 import type { FeatureMaps, FineTuneExam, StudioEvent } from '../protocol.js'
 import type { Faces } from './faces.js'
 import { Examiner } from './fineTuneExam.js'
-import { mapFeatures, nearestOfSamePerson } from './fineTuneMap.js'
+import { mapFeatures, nearestOfSameSubject } from './fineTuneMap.js'
 
 interface Hooks {
   readonly tell: (event: StudioEvent) => void
@@ -39,13 +39,13 @@ export class FineTuneExams {
     const iat = await examiner.examine(this.runtime, models.iat)
     const plainMap = mapFeatures(plain.mapped, this.maps?.plain ?? null)
     const iatMap = mapFeatures(iat.mapped, this.maps?.iat ?? plainMap)
-    const { mapPeople: people, mapKnown: known } = examiner
+    const { mapSubjects: subjects, mapKnown: known } = examiner
     const nearest = {
-      plain: nearestOfSamePerson(plain.mapped, people),
-      iat: nearestOfSamePerson(iat.mapped, people),
+      plain: nearestOfSameSubject(plain.mapped, subjects),
+      iat: nearestOfSameSubject(iat.mapped, subjects),
     }
     this.all.push({ step, plain: plain.scores, iat: iat.scores })
-    this.maps = { step, people: [...people], known, plain: plainMap, iat: iatMap, nearest }
+    this.maps = { step, subjects: [...subjects], known, plain: plainMap, iat: iatMap, nearest }
     await this.tell()
     return true
   }

@@ -1,23 +1,23 @@
-import type { PictureLoader } from '../../src/data/pictureLoader.js'
+import type { ImageLoader } from '../../src/data/imageLoader.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import type { ClassifierConfig } from '../../src/model/config.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { loadMatching } from '../../src/train/checkpoint/trainingState.js'
 import { FineTuning } from '../../src/train/loop/fineTuning.js'
-import { type FinetuneOptions, fineTuneDefaults } from '../../src/train/options.js'
-import { finetuneRecipes } from '../../src/train/recipes.js'
+import { type FineTuneOptions, fineTuneDefaults } from '../../src/train/options.js'
+import { fineTuneRecipes } from '../../src/train/recipes.js'
 import type { FineTunePlan, JobName } from '../protocol.js'
 import { type JobHooks, TrainingJob } from './trainingJob.js'
 
 /** Pictures to train a classifier on. */
 export interface FineTuneData {
-  readonly loader: PictureLoader
+  readonly loader: ImageLoader
   readonly train: ArrayLike<number>
   readonly aus: readonly number[]
   /** Identity classes. */
   readonly subjects: readonly string[]
   /** What tells them from other pictures, where runs must not go on with others. */
-  readonly pictures?: string
+  readonly images?: string
 }
 
 /** What a run is made by: settings, and the sizes of its encoder. */
@@ -40,7 +40,7 @@ export function fineTuneJob<P extends Plan>(
     ...hooks,
     name,
     make: async (plan) => {
-      const { loader, train, aus, subjects, pictures } = await data()
+      const { loader, train, aus, subjects, images } = await data()
       const options = optionsOf(plan, lambdaOf(plan))
       const config = configOf(plan, options, aus.length, subjects.length)
       const { made: run, release } = runtime.own(
@@ -53,7 +53,7 @@ export function fineTuneJob<P extends Plan>(
         throw error
       }
       const { standardise } = options
-      const info = { config, options, aus, standardise, ...(pictures ? { pictures } : {}) }
+      const info = { config, options, aus, standardise, ...(images ? { images } : {}) }
       return { run, info, release }
     },
     // Classifiers are examined, not shown.
@@ -67,15 +67,15 @@ function startFrom(run: FineTuning, encoder: SafetensorsFile | null): void {
   run.resetAuHead()
 }
 
-function optionsOf({ batchSize, epochs, baseLearningRate }: Plan, lambda: number): FinetuneOptions {
+function optionsOf({ batchSize, epochs, baseLearningRate }: Plan, lambda: number): FineTuneOptions {
   const warmupEpochs = epochs / 10
-  const defaults = fineTuneDefaults(finetuneRecipes.nano)
+  const defaults = fineTuneDefaults(fineTuneRecipes.nano)
   return { ...defaults, batchSize, epochs, warmupEpochs, baseLearningRate, lambda }
 }
 
 function configOf(
   { encoder }: Plan,
-  { lambda, idLoss, idHeadLayers, dropPath }: FinetuneOptions,
+  { lambda, idLoss, idHeadLayers, dropPath }: FineTuneOptions,
   aus: number,
   subjects: number,
 ): ClassifierConfig {

@@ -17,15 +17,15 @@ export function mapFeatures(
 }
 
 /** Share of pictures whose nearest one, by Euclidean distance of the features, is of the same person. */
-export function nearestOfSamePerson(
+export function nearestOfSameSubject(
   features: readonly ArrayLike<number>[],
-  people: readonly number[],
+  subjects: readonly number[],
 ): number {
   const same = features.filter((own, at) => {
     const distances = features.map((other, to) =>
       to === at ? Number.POSITIVE_INFINITY : distance(own, other),
     )
-    return people[distances.indexOf(Math.min(...distances))] === people[at]
+    return subjects[distances.indexOf(Math.min(...distances))] === subjects[at]
   })
   return same.length / features.length
 }

@@ -212,11 +212,11 @@ function stepOf(run: TrainingRun, epoch: number): number {
   return epoch * stepsPerEpoch(run.batches, run.settings.accumulation)
 }
 
-function refuseOther({ name, pictures }: FolderMark, runs: readonly WaitingRun[]): void {
-  const other = runs.find(({ folder }) => folder.pictures !== pictures)
+function refuseOther({ name, images }: FolderMark, runs: readonly WaitingRun[]): void {
+  const other = runs.find(({ folder }) => folder.images !== images)
   if (!other) return
   const { folder, step } = other
   throw new UserError(
-    `${name}: not the folder of the run that is kept here, which is at step ${step} (${folder.name}: ${folder.pictures}; now ${pictures}). Pick that folder to go on, or throw the run away first`,
+    `${name}: not the folder of the run that is kept here, which is at step ${step} (${folder.name}: ${folder.images}; now ${images}). Pick that folder to go on, or throw the run away first`,
   )
 }

@@ -7,15 +7,15 @@ import {
   splitByFold,
   subjectsOf,
 } from '../../src/data/folds.js'
+import { ImageLoader } from '../../src/data/imageLoader.js'
 import type { ImageSet } from '../../src/data/imageSet.js'
+import { imagesDigest } from '../../src/data/imagesDigest.js'
 import { openFiles, type PickedFile } from '../../src/data/openFiles.browser.js'
-import { PictureLoader } from '../../src/data/pictureLoader.js'
-import { picturesDigest } from '../../src/data/picturesDigest.js'
 import { dataStreams } from '../../src/data/streams.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import { UserError } from '../../src/errors.js'
 import type { FolderMark, FolderSummary } from '../protocol.js'
-import { FACE_SIZE, onePerPerson } from './faces.js'
+import { FACE_SIZE, onePerSubject } from './faces.js'
 import type { FineTuneData } from './fineTuneJob.js'
 import type { PretrainData } from './pretrainJob.js'
 
@@ -36,7 +36,7 @@ export interface ClassifierData extends FineTuneData {
 
 /** A visitor's folder of pictures, and how it is dealt out. */
 export class OwnFolder {
-  readonly loader: PictureLoader
+  readonly loader: ImageLoader
   readonly #folds: readonly Fold[]
   /** Never trained on: people of the last fold, or a share of the pictures. */
   readonly #heldOut: Uint32Array
@@ -47,43 +47,43 @@ export class OwnFolder {
     readonly set: ImageSet,
     readonly mark: FolderMark,
   ) {
-    this.loader = new PictureLoader({
+    this.loader = new ImageLoader({
       set,
       decoder: imageDecoder,
       size: FACE_SIZE,
       standardisation: 'highpass',
     })
     this.#folds = set.folds ?? dealtOut(subjectsOf(set))
-    const testPeople = indicesOfSubjects(set, this.#folds.at(-1)?.subjects ?? [])
-    this.#heldOut = testPeople.length > 0 ? testPeople : someOf(set.length)
+    const testSubjects = indicesOfSubjects(set, this.#folds.at(-1)?.subjects ?? [])
+    this.#heldOut = testSubjects.length > 0 ? testSubjects : someOf(set.length)
   }
 
   /** @throws UserError naming file and line of what is wrong */
   static async open(files: readonly PickedFile[]): Promise<OwnFolder> {
     const set = await openFiles(files)
     const all = Uint32Array.from({ length: set.length }, (_, index) => index)
-    return new OwnFolder(set, { name: set.name, pictures: await picturesDigest(set, all) })
+    return new OwnFolder(set, { name: set.name, images: await imagesDigest(set, all) })
   }
 
   async summary(): Promise<FolderSummary> {
     const { set, loader } = this
-    const records = Array.from({ length: set.length }, (_, index) => set.record(index))
+    const records = Array.from({ length: set.length }, (_, index) => set.sample(index))
     const classifier = this.#classifierOrReason()
     return {
       name: set.name,
-      pictures: set.length,
-      people: subjectsOf(set).length,
+      images: set.length,
+      subjects: subjectsOf(set).length,
       labelled: records.filter(({ aus }) => aus).length,
       aus: (set.aus ?? []).map((unit) => ({
         unit,
-        pictures: records.filter(({ aus }) => aus?.includes(unit)).length,
+        images: records.filter(({ aus }) => aus?.includes(unit)).length,
       })),
       folds: this.#folds.map(({ name, subjects }) => ({
         name,
-        people: subjects.length,
-        pictures: indicesOfSubjects(set, subjects).length,
+        subjects: subjects.length,
+        images: indicesOfSubjects(set, subjects).length,
       })),
-      pretrainPictures: set.length - this.#heldOut.length,
+      pretrainImages: set.length - this.#heldOut.length,
       fineTune:
         typeof classifier === 'string'
           ? null
@@ -120,17 +120,17 @@ export class OwnFolder {
     const train = Uint32Array.from({ length: set.length }, (_, index) => index).filter(
       (index) => !out.has(index),
     )
-    const people = onePerPerson(set, this.#heldOut, SHOWN)
-    const others = this.#heldOut.filter((index) => !people.includes(index))
-    const shown = [...people, ...others].slice(0, SHOWN)
-    return { loader, train, shown, pictures: await picturesDigest(set, train) }
+    const subjects = onePerSubject(set, this.#heldOut, SHOWN)
+    const others = this.#heldOut.filter((index) => !subjects.includes(index))
+    const shown = [...subjects, ...others].slice(0, SHOWN)
+    return { loader, train, shown, images: await imagesDigest(set, train) }
   }
 
   /** @throws UserError that says why classifiers cannot be trained on these pictures */
   async classifierData(): Promise<ClassifierData> {
     const found = this.#classifierOrReason()
     if (typeof found === 'string') throw new UserError(found)
-    return { ...found, pictures: await picturesDigest(this.set, found.train) }
+    return { ...found, images: await imagesDigest(this.set, found.train) }
   }
 
   #classifierOrReason(): ClassifierData | string {
@@ -138,14 +138,14 @@ export class OwnFolder {
     const { name, aus } = set
     if (!aus) return `${name}: no AU labels; fine-tuning needs a set with labels`
     if (aus.length === 0) return `${name}: no picture has an action unit; there is nothing to tell apart`
-    const people = subjectsOf(set)
-    if (people.length < 2)
-      return `${name}: the labels name ${people.length === 0 ? 'no people' : 'one person only'}; people must be apart in training and test: expected "subject" in each label, of two people or more`
+    const subjects = subjectsOf(set)
+    if (subjects.length < 2)
+      return `${name}: the labels name ${subjects.length === 0 ? 'no people' : 'one person only'}; people must be apart in training and test: expected "subject" in each label, of two people or more`
     try {
       const { train, test } = splitByFold(set, this.#folds, this.#folds.at(-1)!.name)
       auTargets(set, [...train, ...test], aus)
       const inFolds = new Set(this.#folds.flatMap(({ subjects }) => subjects))
-      return { loader, train, test, aus, subjects: people.filter((subject) => inFolds.has(subject)) }
+      return { loader, train, test, aus, subjects: subjects.filter((subject) => inFolds.has(subject)) }
     } catch (error) {
       if (error instanceof UserError) return error.message
       throw error
@@ -162,8 +162,8 @@ export class OwnFolder {
   }
 }
 
-function dealtOut(people: readonly string[]): readonly Fold[] {
-  return people.length < 2 ? [] : makeFolds(people, Math.min(FOLDS, people.length), SEED)
+function dealtOut(subjects: readonly string[]): readonly Fold[] {
+  return subjects.length < 2 ? [] : makeFolds(subjects, Math.min(FOLDS, subjects.length), SEED)
 }
 
 /** A tenth of the pictures, drawn at random, one at least; none if there is but one. */

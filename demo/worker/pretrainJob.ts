@@ -1,4 +1,4 @@
-import type { PictureLoader } from '../../src/data/pictureLoader.js'
+import type { ImageLoader } from '../../src/data/imageLoader.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import type { FmaeConfig } from '../../src/model/config.js'
 import { presets } from '../../src/model/presets.js'
@@ -11,11 +11,11 @@ import { type JobHooks, TrainingJob } from './trainingJob.js'
 
 /** Pictures to pretrain on, and pictures of other people to show what was learnt. */
 export interface PretrainData {
-  readonly loader: PictureLoader
+  readonly loader: ImageLoader
   readonly train: ArrayLike<number>
   readonly shown: ArrayLike<number>
   /** What tells them from other pictures, where runs must not go on with others. */
-  readonly pictures?: string
+  readonly images?: string
 }
 
 /** FMAE pretraining in the page. */
@@ -30,13 +30,13 @@ export function pretrainJob<Settings extends PretrainSettings>(
     tell,
     takeTurn,
     make: async (settings) => {
-      const { loader, train, pictures } = await data()
+      const { loader, train, images } = await data()
       const config = fmaeConfigOf(settings)
       const options = pretrainOptionsOf(settings)
       const { made: run, release } = runtime.own(
         () => new Pretraining(runtime, config, options, loader, train),
       )
-      const info = { config, options, standardise: options.standardise, ...(pictures ? { pictures } : {}) }
+      const info = { config, options, standardise: options.standardise, ...(images ? { images } : {}) }
       return { run, info, release }
     },
     show: async (run, step) => {

@@ -4,13 +4,13 @@ import type { z } from 'zod'
 import { describeError, UserError } from '../errors.js'
 import {
   evaluateSchema,
-  finetuneSchema,
+  fineTuneSchema,
   optionGroups,
   pretrainSchema,
   probeSchema,
   quickstartSchema,
 } from '../train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../train/recipes.js'
+import { fineTuneRecipes, pretrainRecipes } from '../train/recipes.js'
 import { addSchemaOptions, resolveOptions } from './schemaOptions.js'
 
 type Recipes = Record<string, Record<string, unknown>>
@@ -110,8 +110,8 @@ addCommand({
     '--data data/faces --from runs/fmae/checkpoint.safetensors --out runs/aus',
     '--data labels.jsonl --root pictures --subject-from bp4d --recipe bp4d-iat --out runs/iat',
   ],
-  schema: finetuneSchema,
-  recipes: { all: finetuneRecipes, fallback: 'nano' },
+  schema: fineTuneSchema,
+  recipes: { all: fineTuneRecipes, fallback: 'nano' },
   load: async () => (await import('./commands/finetune.js')).finetune,
 })
 addCommand({

@@ -34,7 +34,7 @@ export function drawAugmentation(
 
 /** Copies a picture [3, size, size] to `out` from `offset` on, changed as drawn. */
 export function copyAugmented(
-  picture: Float32Array,
+  image: Float32Array,
   size: number,
   draw: AugmentDraw,
   out: Float32Array,
@@ -48,6 +48,6 @@ export function copyAugmented(
   for (let channel = 0; channel < 3; channel++)
     for (let y = 0; y < size; y++) {
       const row = (channel * size + Math.min(Math.max(y + draw.shiftY, 0), size - 1)) * size
-      for (let x = 0; x < size; x++) out[to++] = picture[row + columns[x]]
+      for (let x = 0; x < size; x++) out[to++] = image[row + columns[x]]
     }
 }

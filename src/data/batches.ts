@@ -2,7 +2,7 @@ import { PhiloxStream } from '../engine/random.js'
 import { UserError } from '../errors.js'
 import { type Augmentation, copyAugmented, drawAugmentation } from './augment.js'
 import { auTargets, subjectTargets } from './folds.js'
-import type { PictureLoader } from './pictureLoader.js'
+import type { ImageLoader } from './imageLoader.js'
 import { dataStreams } from './streams.js'
 
 export interface Batch {
@@ -23,7 +23,7 @@ export interface BatchState {
 }
 
 export interface BatchOptions {
-  readonly loader: PictureLoader
+  readonly loader: ImageLoader
   /** The pictures to use. */
   readonly indices: ArrayLike<number>
   readonly batchSize: number
@@ -74,7 +74,7 @@ class Targets {
  */
 export class BatchSource {
   /** Batches in an epoch. */
-  readonly stepsPerEpoch: number
+  readonly batchesPerEpoch: number
   private readonly targets: Targets
   private readonly indices: Uint32Array
   private readonly ready = new Map<number, Promise<Batch>>()
@@ -83,8 +83,8 @@ export class BatchSource {
 
   constructor(private readonly options: TrainingBatchOptions) {
     this.indices = Uint32Array.from(options.indices)
-    this.stepsPerEpoch = Math.floor(this.indices.length / options.batchSize)
-    if (this.stepsPerEpoch === 0)
+    this.batchesPerEpoch = Math.floor(this.indices.length / options.batchSize)
+    if (this.batchesPerEpoch === 0)
       throw new UserError(
         `${options.loader.set.name}: ${this.indices.length} pictures do not fill one batch of ${options.batchSize}`,
       )
@@ -93,15 +93,15 @@ export class BatchSource {
 
   /** Where the next batch stands. */
   get state(): BatchState {
-    return { epoch: Math.floor(this.step / this.stepsPerEpoch), position: this.step % this.stepsPerEpoch }
+    return { epoch: Math.floor(this.step / this.batchesPerEpoch), position: this.step % this.batchesPerEpoch }
   }
 
   set state({ epoch, position }: BatchState) {
-    if (position >= this.stepsPerEpoch)
+    if (position >= this.batchesPerEpoch)
       throw new UserError(
-        `Cannot resume at batch ${position}: an epoch has ${this.stepsPerEpoch}; data or batch size have changed`,
+        `Cannot resume at batch ${position}: an epoch has ${this.batchesPerEpoch}; data or batch size have changed`,
       )
-    this.step = epoch * this.stepsPerEpoch + position
+    this.step = epoch * this.batchesPerEpoch + position
     this.ready.clear()
   }
 
@@ -116,7 +116,7 @@ export class BatchSource {
   private prepare(step: number): Promise<Batch> {
     const known = this.ready.get(step)
     if (known) return known
-    const batch = this.make(Math.floor(step / this.stepsPerEpoch), step % this.stepsPerEpoch)
+    const batch = this.make(Math.floor(step / this.batchesPerEpoch), step % this.batchesPerEpoch)
     // Whoever takes the batch meets its error; until then it must not count as unhandled.
     batch.catch(() => {})
     this.ready.set(step, batch)

@@ -19,7 +19,7 @@ export interface MainJobData {
   /** Pictures for FMAE: people with one picture each, and the training pictures. */
   readonly pretrain: Uint32Array
   /** All pictures of people in folds, for the identity probe. */
-  readonly people: Uint32Array
+  readonly inFolds: Uint32Array
 }
 
 /** Of 24 pictures a person, 20 are trained on and 4 held out. */
@@ -30,25 +30,25 @@ export function mainJobData(set: ImageSet, testFold: 'fold2' | 'fold3', seed: nu
   const { folds, aus } = set
   if (!folds || !aus) throw new UserError(`${set.name}: folds.json and AU labels are missing`)
   const trainFolds = testFold === 'fold3' ? ['fold1', 'fold2'] : ['fold1']
-  const peopleOf = (names: readonly string[]) =>
+  const membersOf = (names: readonly string[]) =>
     folds.filter(({ name }) => names.includes(name)).flatMap(({ subjects }) => subjects)
   const { first: train, rest: seen } = splitPerSubject(
     set,
-    indicesOfSubjects(set, peopleOf(trainFolds)),
+    indicesOfSubjects(set, membersOf(trainFolds)),
     TRAIN_FRACTION,
     seed,
   )
-  const inFolds = peopleOf(folds.map(({ name }) => name))
+  const everybody = membersOf(folds.map(({ name }) => name))
   return {
     set,
     aus,
-    subjects: subjectsOf(set).filter((subject) => inFolds.includes(subject)),
+    subjects: subjectsOf(set).filter((subject) => everybody.includes(subject)),
     trainFolds,
     testFold,
     train,
     seen,
-    unseen: indicesOfSubjects(set, peopleOf([testFold])),
+    unseen: indicesOfSubjects(set, membersOf([testFold])),
     pretrain: Uint32Array.from([...indicesOfSplit(set, 'extra'), ...train]),
-    people: indicesOfSubjects(set, inFolds),
+    inFolds: indicesOfSubjects(set, everybody),
   }
 }

@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 import { hasCode, UserError } from '../errors.js'
 import type { Fold } from './folds.js'
-import { isHidden } from './pictureFiles.js'
+import { isHidden } from './imageFiles.js'
 import { foldsSchema, parseJson } from './schemas.js'
 import type { ByteSource } from './tar.js'
 

@@ -21,7 +21,7 @@ export interface FoldSplit {
 export function subjectsOf(set: ImageSet): readonly string[] {
   const found = new Set<string>()
   for (let index = 0; index < set.length; index++) {
-    const { subject } = set.record(index)
+    const { subject } = set.sample(index)
     if (subject !== null) found.add(subject)
   }
   return [...found].sort()
@@ -36,11 +36,11 @@ function indicesWhere(set: ImageSet, test: (index: number) => boolean): Uint32Ar
 
 export function indicesOfSubjects(set: ImageSet, subjects: Iterable<string>): Uint32Array {
   const wanted: ReadonlySet<string | null> = new Set(subjects)
-  return indicesWhere(set, (index) => wanted.has(set.record(index).subject))
+  return indicesWhere(set, (index) => wanted.has(set.sample(index).subject))
 }
 
 export function indicesOfSplit(set: ImageSet, split: string): Uint32Array {
-  return indicesWhere(set, (index) => set.record(index).split === split)
+  return indicesWhere(set, (index) => set.sample(index).split === split)
 }
 
 /** Deals the people out to `count` folds of nearly equal size; the same for the same people and seed. */
@@ -133,7 +133,7 @@ export function splitPerSubject(
 }
 
 function requireSubject(set: ImageSet, index: number): string {
-  const { subject } = set.record(index)
+  const { subject } = set.sample(index)
   if (subject === null)
     throw new UserError(
       `${set.describe(index)}: no subject; identity training and folds need one for each picture`,
@@ -168,7 +168,7 @@ export function auTargets(set: ImageSet, indices: ArrayLike<number>, aus: readon
     )
   const targets = new Float32Array(indices.length * aus.length)
   for (let row = 0; row < indices.length; row++) {
-    const active = set.record(indices[row]).aus
+    const active = set.sample(indices[row]).aus
     if (!active) throw new UserError(`${set.describe(indices[row])}: no AU labels; fine-tuning needs them`)
     for (let column = 0; column < aus.length; column++)
       if (active.includes(aus[column])) targets[row * aus.length + column] = 1

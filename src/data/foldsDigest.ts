@@ -4,10 +4,10 @@ import { shortSha256 } from './shortSha256.js'
 
 /** Tells how the people of a set were dealt out from other people, and from other folds of the same. Wants Web Crypto. */
 export async function foldsDigest(set: ImageSet, folds: readonly Fold[]): Promise<string> {
-  const people = new Set(subjectsOf(set))
+  const known = new Set(subjectsOf(set))
   const present = folds.map(({ name, subjects }) => ({
     name,
-    subjects: subjects.filter((subject) => people.has(subject)).sort(),
+    subjects: subjects.filter((subject) => known.has(subject)).sort(),
   }))
   const count = present.reduce((sum, { subjects }) => sum + subjects.length, 0)
   return `${folds.length} folds, ${count} people, sha256 ${await shortSha256(JSON.stringify(present))}`

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { UserError } from '../errors.js'
 import { cannotRead, listFolder } from './files.node.js'
+import { isImage } from './imageFiles.js'
 import type { ImageSet } from './imageSet.js'
-import { isPicture } from './pictureFiles.js'
 
 /** A picture file's bytes, or a UserError that names it. */
-export async function readPicture(path: string): Promise<Uint8Array> {
+export async function readImage(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (error) {
@@ -23,7 +23,7 @@ function isFolder(path: string): boolean {
 /** Every .jpg, .jpeg, .png and .webp file below the folder, sorted by path, without labels: for pretraining. */
 export function openImageFolder(folder: string): ImageSet {
   const files = listFolder(folder, { recursive: true }).filter(
-    (path) => isPicture(path) && !isFolder(join(folder, path)),
+    (path) => isImage(path) && !isFolder(join(folder, path)),
   )
   if (files.length === 0)
     throw new UserError(`${folder}: no .jpg, .jpeg, .png or .webp file in this folder or below it`)
@@ -32,8 +32,8 @@ export function openImageFolder(folder: string): ImageSet {
     length: files.length,
     aus: null,
     folds: null,
-    record: (index) => ({ id: files[index], subject: null, aus: null, split: null }),
-    bytes: (index) => readPicture(join(folder, files[index])),
+    sample: (index) => ({ id: files[index], subject: null, aus: null, split: null }),
+    bytes: (index) => readImage(join(folder, files[index])),
     describe: (index) => join(folder, files[index]),
   }
 }

@@ -1,7 +1,7 @@
 import type { Fold } from './folds.js'
 
 /** What is known of one picture besides its pixels. */
-export interface ImageRecord {
+export interface ImageSample {
   /** Unique within the set, stable from run to run: a path or a member name. */
   readonly id: string
   readonly subject: string | null
@@ -19,7 +19,7 @@ export interface ImageSet {
   readonly aus: readonly number[] | null
   /** Subject-exclusive folds that came with the set. */
   readonly folds: readonly Fold[] | null
-  record(index: number): ImageRecord
+  sample(index: number): ImageSample
   /** The encoded picture (JPEG, PNG or WebP). */
   bytes(index: number): Promise<Uint8Array>
   /** File and member, for messages. */

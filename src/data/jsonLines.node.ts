@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import { unitsSeen } from './actionUnits.js'
 import { readFolds, readText } from './files.node.js'
-import { readPicture } from './imageFolder.node.js'
+import { readImage } from './imageFolder.node.js'
 import type { ImageSet } from './imageSet.js'
 import { type JsonLinesOptions, parseJsonLines } from './jsonLines.js'
 
@@ -17,8 +17,8 @@ export function openJsonLines(
     length: records.length,
     aus: options.aus ?? unitsSeen(records.map((record) => record.aus)),
     folds: readFolds(join(dirname(file), 'folds.json')),
-    record: (index) => records[index],
-    bytes: (index) => readPicture(join(root, records[index].id)),
+    sample: (index) => records[index],
+    bytes: (index) => readImage(join(root, records[index].id)),
     describe: (index) => join(root, records[index].id),
   }
 }

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js'
 import { activeUnits } from './actionUnits.js'
-import type { ImageRecord } from './imageSet.js'
+import type { ImageSample } from './imageSet.js'
 import { labelLineSchema, parseJson } from './schemas.js'
 import type { SubjectRule } from './subjectRules.js'
 
@@ -21,7 +21,7 @@ function* numberedLines(text: string): Generator<{ number: number; line: string 
   }
 }
 
-function parseLine(line: string, where: string, options: JsonLinesOptions): ImageRecord {
+function parseLine(line: string, where: string, options: JsonLinesOptions): ImageSample {
   const entry = parseJson(line, labelLineSchema, where)
   const subject = entry.subject ?? options.subject?.(entry.img_path) ?? null
   if (subject === null && options.subject)
@@ -35,7 +35,7 @@ function parseLine(line: string, where: string, options: JsonLinesOptions): Imag
  * numbers in any order, 999 for an absent one. `subject` may be given; other fields are ignored.
  * Returns the records with `id` = `img_path`. Errors name file and line.
  */
-export function parseJsonLines(text: string, file: string, options: JsonLinesOptions): ImageRecord[] {
+export function parseJsonLines(text: string, file: string, options: JsonLinesOptions): ImageSample[] {
   const records = Array.from(numberedLines(text), ({ number, line }) =>
     parseLine(line, `${file} line ${number}`, options),
   )

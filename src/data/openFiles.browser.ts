@@ -1,9 +1,9 @@
 import { UserError } from '../errors.js'
 import { unitsSeen } from './actionUnits.js'
 import type { Fold } from './folds.js'
+import { isHidden, isImage } from './imageFiles.js'
 import type { ImageSet } from './imageSet.js'
 import { parseJsonLines } from './jsonLines.js'
-import { isHidden, isPicture } from './pictureFiles.js'
 import { datasetSchema, foldsSchema, parseJson } from './schemas.js'
 import { unpacked } from './webDataset.browser.js'
 import { isShard, type ShardEntry, sampleSet, samplesInMemory, samplesOfEntry } from './webDatasetIndex.js'
@@ -33,7 +33,7 @@ export async function openFiles(picked: readonly PickedFile[]): Promise<ImageSet
   if (folder.files.has(LABELS)) return openLabels(folder)
   if (folder.files.has('dataset.json') || [...folder.files.keys()].some(isShardHere))
     return openShards(folder)
-  return openPictures(folder)
+  return openImages(folder)
 }
 
 /**
@@ -64,7 +64,7 @@ async function openLabels(folder: Folder): Promise<ImageSet> {
     length: records.length,
     aus: unitsSeen(records.map(({ aus }) => aus)),
     folds: await readFolds(folder, 'folds.json'),
-    record: (index) => records[index],
+    sample: (index) => records[index],
     bytes: (index) => bytesOf(folder, paths[index]),
     describe: (index) => full(folder, paths[index]),
   }
@@ -80,8 +80,8 @@ function resolved(path: string): string {
   return parts.join('/')
 }
 
-function openPictures(folder: Folder): ImageSet {
-  const paths = [...folder.files.keys()].filter(isPicture).sort()
+function openImages(folder: Folder): ImageSet {
+  const paths = [...folder.files.keys()].filter(isImage).sort()
   if (paths.length === 0)
     throw new UserError(`${folder.name}: no .jpg, .jpeg, .png or .webp file in this folder or below it`)
   return {
@@ -89,7 +89,7 @@ function openPictures(folder: Folder): ImageSet {
     length: paths.length,
     aus: null,
     folds: null,
-    record: (index) => ({ id: paths[index], subject: null, aus: null, split: null }),
+    sample: (index) => ({ id: paths[index], subject: null, aus: null, split: null }),
     bytes: (index) => bytesOf(folder, paths[index]),
     describe: (index) => full(folder, paths[index]),
   }

@@ -19,7 +19,7 @@ function loadShard(file: string, split: string | null, aus: readonly number[] | 
     return withFile(file, (source) => indexShard(source, split, aus)).map((sample) => ({
       ...sample,
       file,
-      bytes: () => readRange(file, sample.picture.offset, sample.picture.size),
+      bytes: () => readRange(file, sample.image.offset, sample.image.size),
     }))
   return samplesInMemory(file, inflate(file), split, aus)
 }

@@ -2,18 +2,18 @@ import type { z } from 'zod'
 import { UserError } from '../errors.js'
 import { activeUnits, unitsSeen } from './actionUnits.js'
 import type { Fold } from './folds.js'
-import type { ImageRecord, ImageSet } from './imageSet.js'
+import type { ImageSample, ImageSet } from './imageSet.js'
 import { type datasetSchema, parseJson, sampleSchema } from './schemas.js'
 import { type ByteSource, indexTar, type TarMember } from './tar.js'
 
 /** One picture of a shard: its labels and where its bytes stand. */
 export interface ShardSample {
-  readonly record: ImageRecord
-  readonly picture: TarMember
+  readonly record: ImageSample
+  readonly image: TarMember
 }
 
 interface Pair {
-  picture?: TarMember
+  image?: TarMember
   labels?: TarMember
 }
 
@@ -22,7 +22,7 @@ export function isShard(path: string): boolean {
   return /\.(tar|tar\.gz|tgz)$/i.test(path)
 }
 
-const pictureExtensions = new Set(['jpg', 'jpeg', 'png', 'webp'])
+const imageExtensions = new Set(['jpg', 'jpeg', 'png', 'webp'])
 
 /** WebDataset's rule: members of one sample share the path up to the first dot of the file name. */
 function splitName(name: string): { key: string; extension: string } {
@@ -36,12 +36,12 @@ function pairMembers(source: ByteSource, members: readonly TarMember[]): Map<str
   const pairs = new Map<string, Pair>()
   for (const member of members) {
     const { key, extension } = splitName(member.name)
-    const slot = pictureExtensions.has(extension) ? 'picture' : extension === 'json' ? 'labels' : null
+    const slot = imageExtensions.has(extension) ? 'image' : extension === 'json' ? 'labels' : null
     if (!slot) continue
     const pair = pairs.get(key) ?? {}
     if (pair[slot])
       throw new UserError(
-        `${source.name} member ${member.name}: a second ${slot === 'picture' ? 'picture' : '.json'} named ${key}; expected one`,
+        `${source.name} member ${member.name}: a second ${slot === 'image' ? 'image' : '.json'} named ${key}; expected one`,
       )
     pair[slot] = member
     pairs.set(key, pair)
@@ -53,7 +53,7 @@ function readLabels(
   source: ByteSource,
   member: TarMember,
   aus: readonly number[] | null,
-): Pick<ImageRecord, 'subject' | 'aus'> {
+): Pick<ImageSample, 'subject' | 'aus'> {
   const where = `${source.name} member ${member.name}`
   const text = new TextDecoder().decode(source.read(member.offset, member.size))
   const sample = parseJson(text, sampleSchema, where)
@@ -71,17 +71,15 @@ export function indexShard(
 ): ShardSample[] {
   const pairs = pairMembers(source, indexTar(source))
   const labelled = [...pairs.values()].some((pair) => pair.labels)
-  return Array.from(pairs, ([key, { picture, labels }]) => {
-    if (!picture)
+  return Array.from(pairs, ([key, { image, labels }]) => {
+    if (!image)
       throw new UserError(
         `${source.name} member ${labels?.name}: its picture is missing; expected ${key}.jpg`,
       )
     if (labelled && !labels)
-      throw new UserError(
-        `${source.name} member ${picture.name}: its labels are missing; expected ${key}.json`,
-      )
+      throw new UserError(`${source.name} member ${image.name}: its labels are missing; expected ${key}.json`)
     const known = labels ? readLabels(source, labels, aus) : { subject: null, aus: null }
-    return { record: { id: key, split, ...known }, picture }
+    return { record: { id: key, split, ...known }, image }
   })
 }
 
@@ -105,7 +103,7 @@ export function samplesInMemory(
   return indexShard({ name: file, size: tar.length, read }, split, aus).map((sample) => ({
     ...sample,
     file,
-    bytes: async () => read(sample.picture.offset, sample.picture.size),
+    bytes: async () => read(sample.image.offset, sample.image.size),
   }))
 }
 
@@ -136,8 +134,8 @@ export function sampleSet(
     length: samples.length,
     aus: aus ?? unitsSeen(samples.map((sample) => sample.record.aus)),
     folds,
-    record: (index) => samples[index].record,
+    sample: (index) => samples[index].record,
     bytes: (index) => samples[index].bytes(),
-    describe: (index) => `${samples[index].file} member ${samples[index].picture.name}`,
+    describe: (index) => `${samples[index].file} member ${samples[index].image.name}`,
   }
 }

@@ -1,4 +1,4 @@
-import { propagate, record, withTape } from './autograd.js'
+import { propagate, recordOp, withTape } from './autograd.js'
 import type { Tensor } from './tensor.js'
 
 /**
@@ -9,14 +9,18 @@ import type { Tensor } from './tensor.js'
  *
  * `parameters` are those that `forward` uses: they put the node on the tape even where x needs no gradient.
  */
-export function checkpoint(x: Tensor, parameters: readonly Tensor[], forward: (x: Tensor) => Tensor): Tensor {
+export function activationCheckpoint(
+  x: Tensor,
+  parameters: readonly Tensor[],
+  forward: (x: Tensor) => Tensor,
+): Tensor {
   const { runtime } = x
   const { tape } = runtime
   if (!tape) return forward(x)
   runtime.tape = null
   const y = runtime.scope(() => forward(x))
   runtime.tape = tape
-  return record('checkpoint', y, [x, ...parameters], (dy) => {
+  return recordOp('checkpoint', y, [x, ...parameters], (dy) => {
     const again = withTape(runtime, () => forward(x))
     const gradients = propagate(again.result, dy, again.tape, [])
     again.result.dispose()

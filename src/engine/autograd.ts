@@ -26,7 +26,7 @@ interface Node {
 export type Tape = Node[]
 
 /** Puts a node on the tape if one is being recorded and any input needs a gradient; returns `output`. */
-export function record(
+export function recordOp(
   name: string,
   output: Tensor,
   inputs: readonly Tensor[],

@@ -2,7 +2,7 @@ import { bindingLimitError, DeviceError } from './errors.js'
 
 /** A stretch of a GPU buffer that holds one tensor. `alive` turns false when it goes back to the pool. */
 export interface Storage {
-  /** null for a tensor of a recorded step that has no memory yet (see recording.ts). */
+  /** null for a tensor of a recorded step that has no memory yet (see capture.ts). */
   buffer: GPUBuffer | null
   /** Number of the buffer, for bind-group cache keys. */
   bufferId: number

@@ -91,14 +91,14 @@ export class ParameterArena {
   }
 
   #frozen(spec: ParameterSpec): Parameter {
-    const { parts } = carve(this.runtime, [spec.shape])
+    const { parts } = allocatePersistent(this.runtime, [spec.shape])
     return new Parameter(this.runtime, parts[0].storage, spec.shape, spec.name, null)
   }
 
   #chunk(specs: readonly ParameterSpec[]): ArenaChunk {
     const shapes = specs.map((spec) => spec.shape)
-    const values = carve(this.runtime, shapes)
-    const gradients = carve(this.runtime, shapes)
+    const values = allocatePersistent(this.runtime, shapes)
+    const gradients = allocatePersistent(this.runtime, shapes)
     const slots = specs.map((spec, i) => {
       const { storage } = values.parts[i]
       const parameter = new Parameter(this.runtime, storage, spec.shape, spec.name, gradients.parts[i])
@@ -109,7 +109,7 @@ export class ParameterArena {
 }
 
 /** One new zeroed buffer, seen as a whole and as aligned parts. It lives as long as the runtime. */
-export function carve(
+export function allocatePersistent(
   runtime: Runtime,
   shapes: readonly (readonly number[])[],
   dtype: DType = 'f32',

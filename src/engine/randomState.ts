@@ -1,5 +1,5 @@
 import { dropPathKernel, uniformKernel } from '../../kernels/random.js'
-import { carve, SLOT_ALIGNMENT } from './parameters.js'
+import { allocatePersistent, SLOT_ALIGNMENT } from './parameters.js'
 import type { Runtime } from './runtime.js'
 import type { Tensor } from './tensor.js'
 
@@ -15,7 +15,7 @@ export class RandomState {
     readonly seed: number,
     readonly stream: number,
   ) {
-    this.#state = carve(runtime, [[4]]).parts[0].asType('u32')
+    this.#state = allocatePersistent(runtime, [[4]]).parts[0].asType('u32')
   }
 
   setStep(step: number): void {
@@ -43,11 +43,11 @@ export class DropPath {
   readonly #paddedBatch: number
 
   constructor(runtime: Runtime, rates: readonly number[], batch: number) {
-    this.#rates = carve(runtime, [[rates.length]]).parts[0]
+    this.#rates = allocatePersistent(runtime, [[rates.length]]).parts[0]
     runtime.write(this.#rates, rates)
     // Rows are padded so that each starts at an aligned offset and can be bound by itself.
     this.#paddedBatch = Math.ceil(batch / SLOT_ALIGNMENT) * SLOT_ALIGNMENT
-    const table = carve(
+    const table = allocatePersistent(
       runtime,
       rates.map(() => [batch]),
     )

@@ -1,15 +1,15 @@
 import type { Kernel } from '../../kernels/kernel.js'
 import type { Tape } from './autograd.js'
 import type { Capabilities } from './capabilities.js'
+import { Capture, type Command } from './capture.js'
+import { CapturedStep, type ReadyCommand } from './capturedStep.js'
 import { DeviceError } from './errors.js'
 import { byteLength, type DType, type HostArray, toDevice } from './hostArrays.js'
 import { BufferPool, type PooledBuffer, type Storage } from './memory.js'
-import { Patience } from './patience.js'
 import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
 import { Readback } from './readback.js'
-import { type ReadyCommand, RecordedStep } from './recordedStep.js'
-import { type Command, Recording } from './recording.js'
+import { ReadbackWait } from './readbackWait.js'
 import type { Sentinel } from './sentinel.js'
 import { StepMemory } from './stepMemory.js'
 import { elementCount, Tensor } from './tensor.js'
@@ -30,8 +30,8 @@ export class Runtime {
   readonly memory: BufferPool
   /** The tape being recorded, if any (see autograd.ts). */
   tape: Tape | null = null
-  /** While a step is rehearsed: notes what would be queued (see recording.ts). */
-  recording: Recording | null = null
+  /** While a step is rehearsed: notes what would be queued (see capture.ts). */
+  capturing: Capture | null = null
   profiler: Profiler | null = null
   sentinel: Sentinel | null = null
   /** Which kernel variants run on this adapter. */
@@ -45,7 +45,7 @@ export class Runtime {
 
   readonly #pipelines: PipelineCache
   readonly #readback: Readback
-  #patience = new Patience()
+  #patience = new ReadbackWait()
   #encoder: GPUCommandEncoder | null = null
   #pass: GPUComputePassEncoder | null = null
   #queued = { dispatches: 0, flops: 0 }
@@ -79,7 +79,7 @@ export class Runtime {
 
   /** Uninitialised. */
   empty(shape: readonly number[], dtype: DType = 'f32'): Tensor {
-    const allocator = this.recording ?? this.memory
+    const allocator = this.capturing ?? this.memory
     return new Tensor(this, allocator.allocate(byteLength(dtype, elementCount(shape))), [...shape], dtype)
   }
 
@@ -100,7 +100,7 @@ export class Runtime {
     if (data.length !== tensor.size) {
       throw new DeviceError(`write: tensor [${tensor.shape}] wants ${tensor.size} values, got ${data.length}`)
     }
-    if (this.recording) throw new DeviceError('write: inside a recorded step; write before it runs')
+    if (this.capturing) throw new DeviceError('write: inside a recorded step; write before it runs')
     this.flush()
     const { buffer, byteOffset } = this.#live(tensor)
     const array = toDevice(data, tensor.dtype)
@@ -116,18 +116,18 @@ export class Runtime {
 
   clear(tensor: Tensor): void {
     const target = this.#live(tensor)
-    if (this.recording) this.recording.commands.push({ kind: 'clear', target })
+    if (this.capturing) this.capturing.commands.push({ kind: 'clear', target })
     else this.#clear(target)
   }
 
   copy(source: Tensor, target: Tensor): void {
     const storages = { source: this.#live(source), target: this.#live(target) }
-    if (this.recording) this.recording.commands.push({ kind: 'copy', ...storages })
+    if (this.capturing) this.capturing.commands.push({ kind: 'copy', ...storages })
     else this.#copy(storages.source, storages.target)
   }
 
   release({ storage }: Tensor): void {
-    if (this.recording?.owns(storage)) storage.alive = false
+    if (this.capturing?.owns(storage)) storage.alive = false
     else this.memory.release(storage)
   }
 
@@ -171,8 +171,8 @@ export class Runtime {
       throw new DeviceError(`${kernel.name}: wants ${kernel.bindings.length} tensors, got ${tensors.length}`)
     }
     const storages = tensors.map((tensor) => this.#live(tensor, kernel.name))
-    if (this.recording) {
-      this.recording.commands.push({ kind: 'dispatch', kernel, storages })
+    if (this.capturing) {
+      this.capturing.commands.push({ kind: 'dispatch', kernel, storages })
       return
     }
     this.#encode(kernel, storages)
@@ -189,14 +189,14 @@ export class Runtime {
    * Rehearses `step`: its kernels are noted, not run, and its memory is planned but not taken. Running the result does what `step` does,
    * with whatever the tensors from outside hold by then. Host code of `step` runs once, here. Steps that take turns share a `memory`.
    */
-  record(step: () => readonly Tensor[], memory = new StepMemory(this)): RecordedStep {
-    if (this.recording) throw new DeviceError('record: a step is already being recorded')
-    const recording = new Recording()
-    this.recording = recording
+  capture(step: () => readonly Tensor[], memory = new StepMemory(this)): CapturedStep {
+    if (this.capturing) throw new DeviceError('record: a step is already being recorded')
+    const capture = new Capture()
+    this.capturing = capture
     try {
-      return new RecordedStep(this, memory, recording, step())
+      return new CapturedStep(this, memory, capture, step())
     } finally {
-      this.recording = null
+      this.capturing = null
     }
   }
 
@@ -300,7 +300,7 @@ export class Runtime {
 
   /** What was learnt of waiting times does not hold for what comes next. */
   forgetPatience(): void {
-    this.#patience = new Patience()
+    this.#patience = new ReadbackWait()
   }
 
   /** Destroys the device; every tensor of this runtime is dead afterwards. */

@@ -1,5 +1,5 @@
 import type { StoredType } from '../../kernels/stored.js'
-import { record } from './autograd.js'
+import { recordOp } from './autograd.js'
 import { ShapeError } from './errors.js'
 import { type DType, fromDevice, type HostArray } from './hostArrays.js'
 import type { Storage } from './memory.js'
@@ -39,7 +39,7 @@ export class Tensor {
         `[${this.shape}] has ${this.size} elements, [${shape}] wants ${elementCount(shape)}`,
       )
     }
-    return record('reshape', this.alias(shape), [this], (dy) => [dy.alias(this.shape)])
+    return recordOp('reshape', this.alias(shape), [this], (dy) => [dy.alias(this.shape)])
   }
 
   /** Another tensor over the same storage; not on the tape. */

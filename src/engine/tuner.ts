@@ -133,7 +133,7 @@ export interface Tuning {
  * Settles all `classes`: from `stored` where the kernels are still the same, else by measuring, for at most about `budgetMs`. A class that the
  * budget does not reach keeps the fixed table's choice, and is stored so: the next run is to compute the same bits.
  */
-export async function tune(
+export async function autotune(
   runtime: Runtime,
   classes: readonly KernelClass[],
   stored: StoredChoices,
@@ -178,7 +178,7 @@ async function settle(
 function hashOfKernels(runtime: Runtime, { tunable, spec }: KernelClass, candidates: readonly string[]) {
   let hash = 0x811c9dc5
   for (const variant of candidates) {
-    const { kernels } = runtime.record(() => {
+    const { kernels } = runtime.capture(() => {
       const operands = tunable.operands(spec).map(({ shape, dtype }) => runtime.empty(shape, dtype))
       return tunable.run(spec, variant, operands)
     })

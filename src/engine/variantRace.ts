@@ -3,9 +3,9 @@
  * operands; first for its result, which must be the fixed choice's up to rounding, then in turns for its time.
  */
 import { disagreement, disagreementPairs } from '../../kernels/disagreement.js'
+import type { CapturedStep } from './capturedStep.js'
 import { Profiler } from './profiler.js'
 import { PhiloxStream } from './random.js'
-import type { RecordedStep } from './recordedStep.js'
 import type { Runtime } from './runtime.js'
 import { StepMemory } from './stepMemory.js'
 import { elementCount, type Tensor } from './tensor.js'
@@ -24,7 +24,7 @@ const TOLERANCE = { f32: 1e-3, f16: 3e-2 }
 
 interface Trial {
   readonly variant: string
-  readonly step: RecordedStep
+  readonly step: CapturedStep
   readonly times: number[]
 }
 
@@ -74,7 +74,7 @@ export class VariantRace {
       const trials = candidates.map((variant) => {
         return {
           variant,
-          step: runtime.record(() => tunable.run(spec, variant, operands), memory),
+          step: runtime.capture(() => tunable.run(spec, variant, operands), memory),
           times: [],
         }
       })
@@ -138,7 +138,7 @@ export class VariantRace {
   }
 
   /** As many as make a round long enough, by four at a time. */
-  async #repeatsInRound(step: RecordedStep): Promise<number> {
+  async #repeatsInRound(step: CapturedStep): Promise<number> {
     let repeats = 1
     while (repeats < MOST_REPEATS) {
       const ms = repeats * (await this.#time(step, repeats))
@@ -149,7 +149,7 @@ export class VariantRace {
   }
 
   /** Milliseconds of one run: on the device's clock where it has one, else on the wall's. */
-  async #time(step: RecordedStep, repeats: number): Promise<number> {
+  async #time(step: CapturedStep, repeats: number): Promise<number> {
     const { runtime } = this
     runtime.flush()
     runtime.profiler = this.#profiler
@@ -168,7 +168,7 @@ export class VariantRace {
 }
 
 /** Results of a step on memory that held zeros. The first run compiles and gives them their memory; what the second forgets to write stays zero. */
-function resultsOnZeros(step: RecordedStep): readonly Tensor[] {
+function resultsOnZeros(step: CapturedStep): readonly Tensor[] {
   for (const result of step.run()) step.runtime.clear(result)
   return step.run()
 }

@@ -1,4 +1,4 @@
-import { checkpoint } from '../engine/activationCheckpoint.js'
+import { activationCheckpoint } from '../engine/activationCheckpoint.js'
 import { attention } from '../engine/ops/attention.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear, linearResidual } from '../engine/ops/linear.js'
@@ -78,6 +78,6 @@ export function blockFor({ checkpointActivations }: Execution): typeof block {
   if (!checkpointActivations) return block
   return (x, parameters, prefix, config, scales) => {
     const own = parameters.parameters.filter(({ name }) => name.startsWith(`${prefix}.`))
-    return checkpoint(x, own, (input) => block(input, parameters, prefix, config, scales))
+    return activationCheckpoint(x, own, (input) => block(input, parameters, prefix, config, scales))
   }
 }

@@ -5,7 +5,7 @@ function widestOfBlock(tokens: number, width: number, mlpRatio: number): number 
   return tokens * width * Math.max(mlpRatio, 3)
 }
 
-function pictureElements({ imageSize }: VitConfig): number {
+function imageElements({ imageSize }: VitConfig): number {
   return CHANNELS * imageSize ** 2
 }
 
@@ -14,7 +14,7 @@ export function largestFmaeActivation(config: FmaeConfig): number {
   const patches = patchCount(config)
   const { width, decoderWidth, mlpRatio } = config
   return Math.max(
-    pictureElements(config),
+    imageElements(config),
     patches * patchValues(config),
     patches * width,
     widestOfBlock(1 + keptPatches(config), width, mlpRatio),
@@ -24,8 +24,5 @@ export function largestFmaeActivation(config: FmaeConfig): number {
 
 /** Elements that one picture adds to the largest tensor of a training step of the classifier. */
 export function largestClassifierActivation(config: VitConfig): number {
-  return Math.max(
-    pictureElements(config),
-    widestOfBlock(1 + patchCount(config), config.width, config.mlpRatio),
-  )
+  return Math.max(imageElements(config), widestOfBlock(1 + patchCount(config), config.width, config.mlpRatio))
 }

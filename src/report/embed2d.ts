@@ -9,13 +9,13 @@ const mostPerSubject = 24
 
 /** Indices of the pictures to embed: up to 24 each of the 20 people (in order of name) with the most pictures. */
 export function chooseForEmbedding(subjects: readonly string[]): number[] {
-  const pictures = new Map<string, number[]>()
+  const images = new Map<string, number[]>()
   subjects.forEach((subject, index) => {
-    const list = pictures.get(subject)
+    const list = images.get(subject)
     if (list) list.push(index)
-    else pictures.set(subject, [index])
+    else images.set(subject, [index])
   })
-  const byName = [...pictures].sort(([a], [b]) => (a < b ? -1 : 1))
+  const byName = [...images].sort(([a], [b]) => (a < b ? -1 : 1))
   const fullest = byName.sort(([, a], [, b]) => b.length - a.length).slice(0, mostSubjects)
   return fullest.flatMap(([, indices]) => indices.slice(0, mostPerSubject))
 }

@@ -1,11 +1,12 @@
+import type { ReconstructionSample } from '../train/reconstructions.js'
 import { barChart } from './barChart.js'
 import { marker, type Reference } from './chart.js'
 import { change, percent, score, setting } from './format.js'
 import { type Html, html } from './html.js'
 import { type LineSeries, lineChart } from './lineChart.js'
 import { runTitles, type Tone, tones } from './palette.js'
-import type { EmbeddingPlot, ReconstructionSample, ReportInput } from './reportInput.js'
-import type { FinetuneReport, Report } from './reportSchema.js'
+import type { EmbeddingPlot, ReportInput } from './reportInput.js'
+import type { FineTuneReport, Report } from './reportSchema.js'
 import { neighbourShare, scatter } from './scatter.js'
 
 /** A drawing with its title, its signs, and a caption that says what it shows and what it cannot show. */
@@ -97,7 +98,7 @@ function faceBand(samples: readonly ReconstructionSample<string>[], size: number
   )}</table>`
 }
 
-export function gapFigure(runs: readonly FinetuneReport[]): Html {
+export function gapFigure(runs: readonly FineTuneReport[]): Html {
   const drawing = barChart({
     description: 'AUC on unseen and on seen people for every run',
     yLabel: 'AUC',
@@ -120,7 +121,7 @@ export function gapFigure(runs: readonly FinetuneReport[]): Html {
   )
 }
 
-export function epochFigure(runs: readonly FinetuneReport[], alwaysPresent: number): Html {
+export function epochFigure(runs: readonly FineTuneReport[], alwaysPresent: number): Html {
   const series = runs.map((run) => ({
     name: runTitles[run.name],
     tone: run.name,
@@ -179,7 +180,7 @@ export function identityLossFigure({ report, lossCurves, identityConstant }: Rep
   )
 }
 
-function runCurves(runs: readonly FinetuneReport[], curves: ReportInput['lossCurves'], kind: 'au' | 'id') {
+function runCurves(runs: readonly FineTuneReport[], curves: ReportInput['lossCurves'], kind: 'au' | 'id') {
   return runs.flatMap((run) => {
     const points = curves.finetune[run.name]?.[kind] ?? []
     return points.length > 0

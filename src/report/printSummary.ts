@@ -1,7 +1,7 @@
 import { change, duration, percent, score, setting } from './format.js'
 import { runTitles } from './palette.js'
 import type { ReportInput } from './reportInput.js'
-import type { FinetuneReport } from './reportSchema.js'
+import type { FineTuneReport } from './reportSchema.js'
 
 /** The text that ends a run: scores, identity probe, times, warnings, and where the report lies. Plain and aligned, no colours. */
 export function summaryText(
@@ -17,7 +17,7 @@ export function summaryText(
     ['F1 best (threshold)', ...runs.map((run) => `${score(run.f1Best)} (${run.threshold.toFixed(2)})`)],
     ['AUC unseen people', ...runs.map((run) => score(run.auc))],
     ['AUC seen people', ...runs.map((run) => score(run.aucSeen))],
-    ['gap seen − unseen', ...runs.map((run: FinetuneReport) => change(run.aucSeen - run.auc))],
+    ['gap seen − unseen', ...runs.map((run: FineTuneReport) => change(run.aucSeen - run.auc))],
   ]
   const probe = report.identityProbe
   const probes = [

@@ -1,20 +1,14 @@
-import type { FinetuneName, Report } from './reportSchema.js'
+import type { ReconstructionSample } from '../train/reconstructions.js'
+import type { FineTuneName, Report } from './reportSchema.js'
 
 /** Points of a curve, in order: step (or epoch), value. */
 export type Curve = readonly (readonly [step: number, value: number])[]
 
-export interface FinetuneCurves {
+export interface FineTuneCurves {
   /** Action-unit loss, mean BCE over the units. */
   readonly au: Curve
   /** Identity loss; empty where there is no identity head (λ = 0). */
   readonly id: Curve
-}
-
-/** Original, what the encoder saw, and the reconstruction of one picture. */
-export interface ReconstructionSample<Picture> {
-  readonly original: Picture
-  readonly masked: Picture
-  readonly reconstruction: Picture
 }
 
 /** Points of one two-dimensional embedding; `subjects[i]` is the person on `points[i]`. */
@@ -32,13 +26,13 @@ export interface Timing {
  * Everything the report page shows. `Picture` is a PNG data URI for `renderReport` and interleaved 8-bit RGB
  * (size × size × 3) for `writeReport`, which encodes it.
  */
-export interface ReportInput<Picture = string> {
+export interface ReportInput<Image = string> {
   readonly report: Report
   readonly lossCurves: {
     readonly pretrain: Curve
     /** Masked loss on people that were not pretrained on, if it was measured. */
     readonly pretrainHeldOut?: Curve
-    readonly finetune: { readonly [name in FinetuneName]?: FinetuneCurves }
+    readonly finetune: { readonly [name in FineTuneName]?: FineTuneCurves }
   }
   /** AU loss of answering each unit's rate among the training pictures, always: the loss of having learnt nothing. */
   readonly baseRateEntropy: number
@@ -49,7 +43,7 @@ export interface ReportInput<Picture = string> {
   readonly reconstructions: {
     /** Side of the pictures in pixels. */
     readonly size: number
-    readonly samples: readonly ReconstructionSample<Picture>[]
+    readonly samples: readonly ReconstructionSample<Image>[]
     /** Who is shown and how much was hidden, one sentence. */
     readonly caption: string
   }

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 
 /** The three fine-tunings of the main job, in the order in which they are shown. */
-export const finetuneNames = ['scratch', 'fmae', 'fmae-iat'] as const
-export type FinetuneName = (typeof finetuneNames)[number]
+export const fineTuneNames = ['scratch', 'fmae', 'fmae-iat'] as const
+export type FineTuneName = (typeof fineTuneNames)[number]
 
 const count = z.number().int().nonnegative()
 const share = z.number().min(0).max(1)
@@ -12,7 +12,7 @@ const loss = z.number().nonnegative()
 const auNumber = z.string().regex(/^[1-9]\d*$/, 'expected an AU number such as "12"')
 
 const finetune = z.strictObject({
-  name: z.enum(finetuneNames),
+  name: z.enum(fineTuneNames),
   lambda: z.number().nonnegative(),
   f1At05: share,
   f1Best: share,
@@ -61,7 +61,7 @@ export const reportSchema = z.strictObject({
 })
 
 export type Report = z.infer<typeof reportSchema>
-export type FinetuneReport = Report['finetune'][number]
+export type FineTuneReport = Report['finetune'][number]
 
 /** A report that does not fit the schema. `fields` are the paths at fault, such as `finetune[1].auc`. */
 export class ReportError extends Error {

@@ -3,7 +3,7 @@ import { change, count, duration, percent, score, setting } from './format.js'
 import { type Html, html } from './html.js'
 import { runTitles } from './palette.js'
 import type { Timing } from './reportInput.js'
-import type { FinetuneReport, Report } from './reportSchema.js'
+import type { FineTuneReport, Report } from './reportSchema.js'
 
 /** One row of numbers; `best` says whether the largest is emphasised. */
 interface Row {
@@ -13,8 +13,8 @@ interface Row {
 }
 
 /** Means over the units, one column per run. Thresholds and gaps have no best: a run that learnt nothing has no gap. */
-export function scoreTable(runs: readonly FinetuneReport[], alwaysPresent: number): Html {
-  const row = (name: string, detail: string, value: (run: FinetuneReport) => string, best = true): Row => ({
+export function scoreTable(runs: readonly FineTuneReport[], alwaysPresent: number): Html {
+  const row = (name: string, detail: string, value: (run: FineTuneReport) => string, best = true): Row => ({
     head: html`${name} <small>${detail}</small>`,
     cells: runs.map(value),
     best,
@@ -36,7 +36,7 @@ export function scoreTable(runs: readonly FinetuneReport[], alwaysPresent: numbe
 
 /** One row per action unit: F1 at 0.5 (with the share of pictures that show the unit) or AUC, on unseen people. */
 export function unitTable(
-  runs: readonly FinetuneReport[],
+  runs: readonly FineTuneReport[],
   measure: 'f1PerAu' | 'aucPerAu',
   prevalence: Readonly<Record<string, number>>,
 ): Html {
@@ -136,6 +136,6 @@ function cells(row: Row): Html[] {
   )
 }
 
-function runTitle(run: FinetuneReport): string {
+function runTitle(run: FineTuneReport): string {
   return runTitles[run.name]
 }

@@ -1,7 +1,7 @@
 import { change, count, percent, score, setting } from './format.js'
 import { runTitles } from './palette.js'
 import type { Curve, ReportInput } from './reportInput.js'
-import type { FinetuneName, FinetuneReport, Report } from './reportSchema.js'
+import type { FineTuneName, FineTuneReport, Report } from './reportSchema.js'
 
 /**
  * Differences below these are what another seed alone can do: about the spread between seeds of equal runs at this size
@@ -21,7 +21,7 @@ type FindingsInput = Pick<ReportInput, 'report' | 'lossCurves'>
 /** The findings of a run in the order of its stages; a stage that did not run is left out. */
 export function verdicts(input: FindingsInput): Verdict[] {
   const { report } = input
-  const run = (name: FinetuneName) => report.finetune.find((item) => item.name === name)
+  const run = (name: FineTuneName) => report.finetune.find((item) => item.name === name)
   const [scratch, fmae, iat] = [run('scratch'), run('fmae'), run('fmae-iat')]
   return [
     pretrainingVerdict(input),
@@ -44,7 +44,7 @@ function pretrainingVerdict({ report, lossCurves }: FindingsInput): Verdict {
   }
 }
 
-function startVerdict(scratch: FinetuneReport, fmae: FinetuneReport): Verdict {
+function startVerdict(scratch: FineTuneReport, fmae: FineTuneReport): Verdict {
   const auc = fmae.auc - scratch.auc
   const word = auc > 0 ? 'higher' : auc < 0 ? 'lower' : 'no different'
   return {
@@ -54,7 +54,7 @@ function startVerdict(scratch: FinetuneReport, fmae: FinetuneReport): Verdict {
   }
 }
 
-function shortcutVerdict(fmae: FinetuneReport, report: Report): Verdict {
+function shortcutVerdict(fmae: FineTuneReport, report: Report): Verdict {
   const { fmae: probe, chance, labelsOnly } = report.identityProbe
   const gap = fmae.aucSeen - fmae.auc
   return {
@@ -64,7 +64,7 @@ function shortcutVerdict(fmae: FinetuneReport, report: Report): Verdict {
   }
 }
 
-function iatVerdict(fmae: FinetuneReport, iat: FinetuneReport, report: Report): Verdict {
+function iatVerdict(fmae: FineTuneReport, iat: FineTuneReport, report: Report): Verdict {
   const { fmae: before, fmaeIat: after } = report.identityProbe
   const [probe, auc] = [after - before, iat.auc - fmae.auc]
   const verb = probe < 0 ? 'lowered' : probe > 0 ? 'raised' : 'left'

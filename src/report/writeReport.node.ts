@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cannotWrite, writeAtomically } from '../train/checkpoint/atomicWrite.node.js'
+import type { ReconstructionSample } from '../train/reconstructions.js'
 import { pngDataUri } from './encodePng.node.js'
 import { renderReport } from './renderReport.js'
-import type { ReconstructionSample, ReportInput } from './reportInput.js'
+import type { ReportInput } from './reportInput.js'
 import { parseReport } from './reportSchema.js'
 
 /**

@@ -1,9 +1,9 @@
 import { UserError } from '../errors.js'
 import { checkFmaeConfig, checkVitConfig, type FmaeConfig, type VitConfig } from '../model/config.js'
 import { presets } from '../model/presets.js'
-import type { FinetuneOptions, PretrainOptions } from './options.js'
+import type { FineTuneOptions, PretrainOptions } from './options.js'
 
-type Geometry = Pick<FinetuneOptions, 'preset' | 'imageSize' | 'patchSize' | 'width' | 'depth' | 'heads'>
+type Geometry = Pick<FineTuneOptions, 'preset' | 'imageSize' | 'patchSize' | 'width' | 'depth' | 'heads'>
 
 /** The preset with the sizes that the user set instead. */
 export function vitConfig(options: Geometry): VitConfig {

@@ -118,7 +118,7 @@ const foldOptions = {
   trainOn: names.describe('folds to train on, separated by commas (default: all but the test fold)'),
 }
 
-export const finetuneSchema = z.strictObject({
+export const fineTuneSchema = z.strictObject({
   ...dataOptions,
   ...foldOptions,
   ...architecture,
@@ -209,7 +209,7 @@ export const quickstartSchema = z.strictObject({
 /** Titles of `--help`, and the options that stand below each. */
 export const optionGroups = {
   'Data and run:': Object.keys({ ...dataOptions, ...foldOptions, split: null, checkpoint: null, json: null }),
-  'Identity adversarial training (IAT):': Object.keys(finetuneSchema.shape).filter((name) =>
+  'Identity adversarial training (IAT):': Object.keys(fineTuneSchema.shape).filter((name) =>
     /^lambda$|^id[A-Z]/.test(name),
   ),
   'Model:': [
@@ -225,7 +225,7 @@ export const optionGroups = {
 
 export type QuickstartOptions = z.output<typeof quickstartSchema>
 export type PretrainOptions = z.output<typeof pretrainSchema>
-export type FinetuneOptions = z.output<typeof finetuneSchema>
+export type FineTuneOptions = z.output<typeof fineTuneSchema>
 export type EvaluateOptions = z.output<typeof evaluateSchema>
 export type ProbeOptions = z.output<typeof probeSchema>
 
@@ -234,6 +234,6 @@ export function pretrainDefaults(recipe: Partial<PretrainOptions>): PretrainOpti
   return pretrainSchema.parse({ data: '', out: '', ...recipe })
 }
 
-export function fineTuneDefaults(recipe: Partial<FinetuneOptions>): FinetuneOptions {
-  return finetuneSchema.parse({ data: '', out: '', ...recipe })
+export function fineTuneDefaults(recipe: Partial<FineTuneOptions>): FineTuneOptions {
+  return fineTuneSchema.parse({ data: '', out: '', ...recipe })
 }

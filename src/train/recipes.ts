@@ -1,4 +1,4 @@
-import type { FinetuneOptions, PretrainOptions } from './options.js'
+import type { FineTuneOptions, PretrainOptions } from './options.js'
 
 /**
  * Named sets of defaults. `reference` and the data-set names are the published settings (README of the reference,
@@ -52,7 +52,7 @@ const nano = {
   idHeadInit: 'baseRate',
 } as const
 
-export const finetuneRecipes = {
+export const fineTuneRecipes = {
   bp4d: { ...published, baseLearningRate: 2e-4 },
   'bp4d-iat': { ...published, epochs: 30, warmupEpochs: 3, lambda: 2 },
   bp4dplus: published,
@@ -61,4 +61,4 @@ export const finetuneRecipes = {
   'disfa-iat': { ...published, lambda: 0.5 },
   nano,
   'nano-iat': { ...nano, lambda: 1 },
-} as const satisfies Record<string, Partial<FinetuneOptions>>
+} as const satisfies Record<string, Partial<FineTuneOptions>>

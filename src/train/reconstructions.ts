@@ -1,9 +1,15 @@
-import type { PictureLoader } from '../data/pictureLoader.js'
+import type { ImageLoader } from '../data/imageLoader.js'
 import { RandomState } from '../engine/randomState.js'
 import type { Runtime } from '../engine/runtime.js'
 import { CHANNELS, patchCount } from '../model/config.js'
 import type { Fmae } from '../model/fmae.js'
-import type { ReconstructionSample } from '../report/reportInput.js'
+
+/** Original, what the encoder saw, and the reconstruction of one picture. */
+export interface ReconstructionSample<Image> {
+  readonly original: Image
+  readonly masked: Image
+  readonly reconstruction: Image
+}
 
 const STREAM = 0x3a5c0010
 /** The mean deviation of a standardised picture is 1: three of them span the grey scale. */
@@ -18,29 +24,29 @@ const MASK_GREY = 40
 export async function reconstruct(
   runtime: Runtime,
   model: Fmae,
-  loader: PictureLoader,
+  loader: ImageLoader,
   indices: ArrayLike<number>,
   seed: number,
 ): Promise<ReconstructionSample<Uint8Array>[]> {
   const { imageSize } = model.config
-  const pictures = await Promise.all(Array.from(indices, (index) => loader.load(index)))
-  const shape = [pictures.length, CHANNELS, imageSize, imageSize]
-  const images = runtime.tensor(concatenate(pictures), shape)
+  const inputs = await Promise.all(Array.from(indices, (index) => loader.load(index)))
+  const shape = [inputs.length, CHANNELS, imageSize, imageSize]
+  const images = runtime.tensor(concatenate(inputs), shape)
   const random = randomOf(runtime, seed)
   random.setStep(0)
   const outputs = runtime.scope(() => {
-    const noise = random.uniform([pictures.length, patchCount(model.config)])
+    const noise = random.uniform([inputs.length, patchCount(model.config)])
     const { pred, mask } = model.forward(images, noise)
     return [pred, mask]
   })
   const [pred, mask] = [await outputs[0].read(), await outputs[1].read()]
   for (const tensor of [images, ...outputs]) tensor.dispose()
   const patches = patchCount(model.config)
-  return pictures.map((picture, i) =>
+  return inputs.map((image, i) =>
     sample(
       model,
-      picture,
-      pred.subarray(i * (pred.length / pictures.length), (i + 1) * (pred.length / pictures.length)),
+      image,
+      pred.subarray(i * (pred.length / inputs.length), (i + 1) * (pred.length / inputs.length)),
       mask.subarray(i * patches, (i + 1) * patches),
     ),
   )
@@ -57,17 +63,17 @@ function randomOf(runtime: Runtime, seed: number): RandomState {
   return random
 }
 
-function concatenate(pictures: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(pictures.length * pictures[0].length)
-  pictures.forEach((picture, i) => {
-    all.set(picture, i * picture.length)
+function concatenate(inputs: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(inputs.length * inputs[0].length)
+  inputs.forEach((image, i) => {
+    all.set(image, i * image.length)
   })
   return all
 }
 
 function sample(
   { config }: Fmae,
-  picture: Float32Array,
+  image: Float32Array,
   pred: ArrayLike<number>,
   mask: ArrayLike<number>,
 ): ReconstructionSample<Uint8Array> {
@@ -78,13 +84,13 @@ function sample(
   const grid = size / patchSize
   for (let patch = 0; patch < grid * grid; patch++) {
     const pixels = patchPixels(patch, grid, size, patchSize)
-    const { mean, deviation } = patchStatistics(picture, pixels)
+    const { mean, deviation } = patchStatistics(image, pixels)
     pixels.forEach(({ from, to }, k) => {
       const predicted = pred[patch * pixels.length + k]
       const value = config.normPix ? predicted * deviation + mean : predicted
-      original[to] = grey(picture[from])
-      masked[to] = mask[patch] ? MASK_GREY : grey(picture[from])
-      reconstruction[to] = grey(mask[patch] ? value : picture[from])
+      original[to] = grey(image[from])
+      masked[to] = mask[patch] ? MASK_GREY : grey(image[from])
+      reconstruction[to] = grey(mask[patch] ? value : image[from])
     })
   }
   return { original, masked, reconstruction }
@@ -107,9 +113,9 @@ function patchPixels(
   })
 }
 
-function patchStatistics(picture: Float32Array, pixels: readonly { from: number }[]) {
-  const mean = pixels.reduce((sum, { from }) => sum + picture[from], 0) / pixels.length
-  const squares = pixels.reduce((sum, { from }) => sum + (picture[from] - mean) ** 2, 0)
+function patchStatistics(image: Float32Array, pixels: readonly { from: number }[]) {
+  const mean = pixels.reduce((sum, { from }) => sum + image[from], 0) / pixels.length
+  const squares = pixels.reduce((sum, { from }) => sum + (image[from] - mean) ** 2, 0)
   return { mean, deviation: Math.sqrt(squares / (pixels.length - 1) + 1e-6) }
 }
 

@@ -59,16 +59,16 @@ export function classifierRun(runtime: Runtime, config: ClassifierConfig, data: 
   const images = runtime.tensor(data.imgs, imageShape(data.imgs, config))
   const batch = images.shape[0]
   const targets = runtime.tensor(data.au, [batch, config.aus])
-  const people = config.lambda > 0 ? identityTensor(runtime, config, data.ids) : null
+  const subjects = config.lambda > 0 ? identityTensor(runtime, config, data.ids) : null
   const forward = () => {
     const { auLogits, idLogits } = model.forward(images)
     const outputs: Record<string, Tensor> = {
       au_logits: auLogits,
       au_loss: bceWithLogits(auLogits, targets),
     }
-    if (idLogits && people) {
+    if (idLogits && subjects) {
       outputs.id_logits = idLogits
-      outputs.id_loss = identityLoss(idLogits, people, config)
+      outputs.id_loss = identityLoss(idLogits, subjects, config)
     }
     const { au_loss: auLoss, id_loss: idLoss } = outputs
     return { loss: idLoss ? add(auLoss, idLoss) : auLoss, outputs }

@@ -1,4 +1,4 @@
-import { backward, record, withTape } from '../engine/autograd.js'
+import { backward, recordOp, withTape } from '../engine/autograd.js'
 import { ShapeError } from '../engine/errors.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { HostArray, Tensor } from '../engine/tensor.js'
@@ -106,7 +106,7 @@ function compute(runtime: Runtime, prepared: PreparedCase): { output: Tensor; gr
 /** A loss Σ y·dy at the end of `tape`: hands y the gradient dy. Its own value is not needed and not computed. */
 function weightedSum(runtime: Runtime, y: Tensor, dy: Tensor, tape: NonNullable<Runtime['tape']>): Tensor {
   runtime.tape = tape
-  const loss = record('weightedSum', runtime.zeros([1]), [y], () => [dy])
+  const loss = recordOp('weightedSum', runtime.zeros([1]), [y], () => [dy])
   runtime.tape = null
   return loss
 }

@@ -63,15 +63,15 @@ t.test('the least memory of a step, counted by hand for small models', async (t)
     4 * (4 * 15 + 7),
   )
   // 32 px, patch 8: 16 patches of 192 values, 4 seen. Width 16, 2 blocks of 2 heads; decoder width 8, 1 block of 2 heads.
-  const pictures = 3 * 32 * 32
+  const images = 3 * 32 * 32
   const encoder = 2 * 5 * (8 * 16 + 2 * 64 + 2 + 4)
   const decoder = 17 * (8 * 8 + 2 * 32 + 2 + 4)
   const norms = 5 * (2 * 16 + 2) + 16 * (2 * 8 + 2)
   const lossAndMasks = 16 * (192 + 3) + 4 + 16
-  t.equal(keptInPretraining(tinyFmae, 1), 4 * (pictures + encoder + decoder + norms + lossAndMasks))
+  t.equal(keptInPretraining(tinyFmae, 1), 4 * (images + encoder + decoder + norms + lossAndMasks))
   t.equal(keptInPretraining(tinyFmae, 3), 3 * keptInPretraining(tinyFmae, 1))
   // 3 AUs, 5 people, λ > 0.
-  const classifier = pictures + 2 * 17 * (8 * 16 + 2 * 64 + 2 + 4) + 2 * 16 + 2 + 2 * 3 + 2 * 5
+  const classifier = images + 2 * 17 * (8 * 16 + 2 * 64 + 2 + 4) + 2 * 16 + 2 + 2 * 3 + 2 * 5
   t.equal(keptInFineTuning(tinyClassifier, 1), 4 * classifier)
 })
 

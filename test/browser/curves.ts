@@ -1,13 +1,13 @@
 import { subjectsOf } from '../../src/data/folds.js'
+import { ImageLoader } from '../../src/data/imageLoader.js'
 import type { ImageDecoder, ImageSet } from '../../src/data/imageSet.js'
-import { PictureLoader } from '../../src/data/pictureLoader.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { presets } from '../../src/model/presets.js'
 import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { trainLoop } from '../../src/train/loop/trainLoop.js'
 import { fineTuneDefaults, pretrainDefaults } from '../../src/train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
+import { fineTuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
 import type { TrainingRun } from '../../src/train/trainingRun.js'
 
 // Two short trainings of the nano model on bundled faces, the same in Node and in a browser.
@@ -26,27 +26,27 @@ export interface Faces {
 /** FMAE: the loss of each step. */
 export async function pretrainingCurve(runtime: Runtime, faces: Faces): Promise<number[]> {
   const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...changes }
-  const run = new Pretraining(runtime, presets.nano, settings, loaderOf(faces), pictures(faces.set))
+  const run = new Pretraining(runtime, presets.nano, settings, loaderOf(faces), images(faces.set))
   return curve(run)
 }
 
 /** FMAE-IAT from scratch: the loss of each step, AUs and identity together. */
 export async function fineTuningCurve(runtime: Runtime, faces: Faces): Promise<number[]> {
-  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), ...changes }
+  const settings = { ...fineTuneDefaults(fineTuneRecipes['nano-iat']), ...changes }
   const [aus, subjects] = [faces.set.aus!, subjectsOf(faces.set)]
   const { lambda, idLoss, idHeadLayers, dropPath } = settings
   const heads = { aus: aus.length, subjects: subjects.length, lambda, idLoss, idHeadLayers, dropPath }
   const config = { ...presets.nano, ...heads }
-  return curve(new FineTuning(runtime, config, settings, loaderOf(faces), pictures(faces.set), aus, subjects))
+  return curve(new FineTuning(runtime, config, settings, loaderOf(faces), images(faces.set), aus, subjects))
 }
 
-function loaderOf({ set, decoder }: Faces): PictureLoader {
-  return new PictureLoader({ set, decoder, size: presets.nano.imageSize, standardisation: 'highpass' })
+function loaderOf({ set, decoder }: Faces): ImageLoader {
+  return new ImageLoader({ set, decoder, size: presets.nano.imageSize, standardisation: 'highpass' })
 }
 
 /** Labelled pictures for an epoch of STEPS_PER_EPOCH batches. */
-function pictures(set: ImageSet): number[] {
-  const labelled = Array.from({ length: set.length }, (_, i) => i).filter((i) => set.record(i).aus !== null)
+function images(set: ImageSet): number[] {
+  const labelled = Array.from({ length: set.length }, (_, i) => i).filter((i) => set.sample(i).aus !== null)
   return labelled.slice(0, BATCH * STEPS_PER_EPOCH)
 }
 

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Locator, Page } from 'playwright-core'
 import t from 'tap'
+import { imagesDigest } from '../../src/data/imagesDigest.js'
 import { openImageSet } from '../../src/data/openImageSet.node.js'
-import { picturesDigest } from '../../src/data/picturesDigest.js'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { launchChromium } from './chromium.js'
@@ -25,7 +25,7 @@ async function makeFaces(): Promise<string> {
   const counts = new Map<string, number>()
   const lines: string[] = []
   for (let index = 0; lines.length < PEOPLE * EACH; index++) {
-    const { subject, aus } = set.record(index)
+    const { subject, aus } = set.sample(index)
     const count = counts.get(subject!) ?? 0
     if (count === EACH || (count === 0 && counts.size === PEOPLE)) continue
     counts.set(subject!, count + 1)
@@ -158,18 +158,14 @@ t.test(
         const file = await readSafetensors(path)
         t.equal(readInfo(file, path).kind, kind)
         t.equal(file.metadata.step, String(await panel.step()))
-        t.match(file.metadata.pictures, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
+        t.match(file.metadata.images, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
         variants.add(file.metadata.variants)
       }
       t.equal(variants.size, 2, 'each run pins the kernels that it was settled on')
       const set = openImageSet(faces)
       const all = Array.from({ length: set.length }, (_, index) => index)
-      const { folder } = (await storedRun(page, 'ownPretrain'))!.settings as { folder: { pictures: string } }
-      t.equal(
-        folder.pictures,
-        await picturesDigest(set, all),
-        'Node tells the pictures apart by the same digest',
-      )
+      const { folder } = (await storedRun(page, 'ownPretrain'))!.settings as { folder: { images: string } }
+      t.equal(folder.images, await imagesDigest(set, all), 'Node tells the pictures apart by the same digest')
     })
 
     await t.test('after a reload both wait for that folder, and for no other', async (t) => {

@@ -54,8 +54,8 @@ async function cameraMissing(): Promise<string | false> {
 
 /** Motion JPEG, which is one picture after the other: what the browser takes for its camera. */
 async function filmOf(names: readonly string[]): Promise<string> {
-  const pictures = names.flatMap((name) => Array<Buffer>(15).fill(readFileSync(join(london, name))))
-  await writeFile(at('film.mjpeg'), Buffer.concat(pictures))
+  const images = names.flatMap((name) => Array<Buffer>(15).fill(readFileSync(join(london, name))))
+  await writeFile(at('film.mjpeg'), Buffer.concat(images))
   return at('film.mjpeg')
 }
 
@@ -195,16 +195,16 @@ t.test('a picture without a face', only, async (t) => {
   await openModel(act, classifier)
   const stripes = Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (i * 7) % 256)
   const raw = { width: SIDE, height: SIDE, channels: 3 } as const
-  const picture = await sharp(stripes, { raw }).png().toBuffer()
+  const image = await sharp(stripes, { raw }).png().toBuffer()
 
   await t.test('a face finder that cannot be fetched says so, and is fetched again', async (t) => {
     const models = '**/faceModels/facemesh.*'
     await act.page.context().route(models, (route) => route.abort())
-    await choosePhoto(act, 'stripes.png', picture)
+    await choosePhoto(act, 'stripes.png', image)
     const alert = await area.getByRole('alert').textContent()
     t.equal(alert, 'The face finder failed: its model facemesh could not be fetched.')
     await act.page.context().unroute(models)
-    await choosePhoto(act, 'stripes.png', picture)
+    await choosePhoto(act, 'stripes.png', image)
     await area.getByText('No face was found in this picture.').waitFor()
     t.notOk(await area.getByRole('alert').isVisible())
   })

@@ -52,13 +52,13 @@ async function trainedClassifier(runtime: Runtime): Promise<string> {
 }
 
 /** What Node says of a picture: pairs of AU and probability. */
-async function inNode(runtime: Runtime, file: string, picture: Uint8Array): Promise<[number, number][]> {
+async function inNode(runtime: Runtime, file: string, image: Uint8Array): Promise<[number, number][]> {
   const checkpoint = await readSafetensors(file)
   const info = readInfo(checkpoint, file)
   if (info.kind !== 'iat') throw new Error(`${file} is no classifier`)
   const size = info.config.imageSize
   const model = loadClassifier(runtime, info.config, checkpoint, file)
-  const input = standardise(await imageDecoder.decode(picture, size), size, info.standardise)
+  const input = standardise(await imageDecoder.decode(image, size), size, info.standardise)
   const logits = await model.forward(runtime.tensor(input, [1, 3, size, size])).auLogits.read()
   return info.aus.map((au, i) => [au, sigmoid(logits[i])])
 }
@@ -69,12 +69,12 @@ t.test('a page shows the action units of a picture', { skip }, async (t) => {
   const file = await trainedClassifier(runtime)
   const set = openImageSet('data/faces')
   const { page, errors } = await openExample('classify')
-  const picture = await sizedPicture(await set.bytes(3))
+  const image = await sizedImage(await set.bytes(3))
   await page.waitForFunction(() => document.querySelector('input')!.onchange)
-  await page.setInputFiles('input', { name: 'face.png', mimeType: 'image/png', buffer: picture })
+  await page.setInputFiles('input', { name: 'face.png', mimeType: 'image/png', buffer: image })
   await page.waitForFunction(() => document.querySelector('pre')!.textContent)
   const lines = (await page.textContent('pre'))!.split('\n')
-  const expected = await inNode(runtime, file, picture)
+  const expected = await inNode(runtime, file, image)
   t.equal(lines.length, expected.length)
   for (const [i, [au, probability]] of expected.entries()) {
     t.match(lines[i], new RegExp(`^AU ${au}: 0\\.\\d{4}$`))
@@ -85,7 +85,7 @@ t.test('a page shows the action units of a picture', { skip }, async (t) => {
 })
 
 /** The picture in the tiny model's size, so that no browser has to scale it. */
-async function sizedPicture(bytes: Uint8Array): Promise<Buffer> {
+async function sizedImage(bytes: Uint8Array): Promise<Buffer> {
   const { default: sharp } = await import('sharp')
   return sharp(bytes).resize(tinyClassifier.imageSize).png().toBuffer()
 }

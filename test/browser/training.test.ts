@@ -16,7 +16,7 @@ if (chromium.skip) t.test('decoding and training', { skip: chromium.skip }, asyn
 else {
   const { page, errors } = await openTestPage(chromium, 'training')
   const set = openImageSet('data/faces')
-  const samples = await pictures()
+  const samples = await images()
   const runtime = await openDevice()
   t.teardown(() => runtime.close())
   const faces = { set, decoder: imageDecoder }
@@ -77,7 +77,7 @@ else {
 
 type Test = Pick<typeof t, 'ok' | 'equal' | 'comment'>
 
-interface Picture {
+interface Image {
   readonly name: string
   readonly bytes: Buffer
   /** Largest difference of any pixel, of 255. */
@@ -85,7 +85,7 @@ interface Picture {
 }
 
 /** Pictures of many kinds, of the right size but for the last two. */
-async function pictures(): Promise<[Picture, ...Picture[]]> {
+async function images(): Promise<[Image, ...Image[]]> {
   const stream = new PhiloxStream(0, 0)
   const noise = (channels: 3 | 4) =>
     sharp(

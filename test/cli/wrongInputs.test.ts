@@ -190,8 +190,8 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'truncated gzip': () =>
     pretrain(write('cut.tar.gz', gzipSync(readFileSync(join(faces, 'faces.tar'))).subarray(0, 5000))),
   'corrupt JPEG': async () => {
-    const picture = (members['003.jpg'] as Uint8Array).slice(0, 300)
-    return pretrain(await changedFaces('corrupt', { '003.jpg': picture }))
+    const image = (members['003.jpg'] as Uint8Array).slice(0, 300)
+    return pretrain(await changedFaces('corrupt', { '003.jpg': image }))
   },
   '.jpg without .json': async () => pretrain(await changedFaces('unlabelled', { '003.json': undefined })),
   '.json without .jpg': async () => pretrain(await changedFaces('pictureless', { '003.jpg': undefined })),

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { BatchSource, sequentialBatches, type TrainingBatchOptions } from '../../src/data/batches.js'
+import { ImageLoader } from '../../src/data/imageLoader.js'
 import type { ImageDecoder, ImageSet } from '../../src/data/imageSet.js'
-import { PictureLoader } from '../../src/data/pictureLoader.js'
 
 const size = 8
 
@@ -12,7 +12,7 @@ function makeSet(length: number): ImageSet {
     length,
     aus: [1, 12],
     folds: null,
-    record: (index) => ({
+    sample: (index) => ({
       id: `${index}`,
       subject: `S${index % 3}`,
       aus: index % 2 ? [12] : [],
@@ -38,7 +38,7 @@ function makeLoader(length = 10, cacheBytes?: number) {
   const options = { set: makeSet(length), decoder, size, standardisation: 'imagenet' } as const
   return {
     decoder,
-    loader: new PictureLoader(cacheBytes === undefined ? options : { ...options, cacheBytes }),
+    loader: new ImageLoader(cacheBytes === undefined ? options : { ...options, cacheBytes }),
   }
 }
 
@@ -65,7 +65,7 @@ t.test(
   'an epoch visits every picture at most once, each epoch in another order, the same for one seed',
   async (t) => {
     const source = makeSource()
-    t.equal(source.stepsPerEpoch, 3)
+    t.equal(source.batchesPerEpoch, 3)
     const batches = await take(source, 6)
     t.same(source.state, { epoch: 2, position: 0 })
     const epochs = [0, 3].map((first) =>
@@ -94,17 +94,17 @@ t.test('a stopped run goes on with the same batches', async (t) => {
 })
 
 t.test('the change of a picture depends on epoch and picture, not on its place in a batch', async (t) => {
-  const pictures = async (batchSize: number) => {
+  const images = async (batchSize: number) => {
     const found = new Map<number, number[]>()
     const source = makeSource({ batchSize })
-    for (const { indices, images } of await take(source, source.stepsPerEpoch))
+    for (const { indices, images } of await take(source, source.batchesPerEpoch))
       indices.forEach((index, at) => {
         found.set(index, [...images.subarray(at * 192, (at + 1) * 192)])
       })
     return found
   }
-  const [small, large] = [await pictures(1), await pictures(5)]
-  for (const [index, picture] of large) t.same(small.get(index), picture)
+  const [small, large] = [await images(1), await images(5)]
+  for (const [index, image] of large) t.same(small.get(index), image)
 })
 
 t.test('targets follow the asked columns and classes', async (t) => {

@@ -18,7 +18,7 @@ function makeSet(subjects: readonly (string | null)[], aus: readonly number[] | 
     length: subjects.length,
     aus: aus && [1, 2],
     folds: null,
-    record: (index) => ({ id: `${index}`, subject: subjects[index], aus, split: index < 2 ? 'a' : 'b' }),
+    sample: (index) => ({ id: `${index}`, subject: subjects[index], aus, split: index < 2 ? 'a' : 'b' }),
     bytes: async () => new Uint8Array(0),
     describe: (index) => `people member ${index}`,
   }
@@ -33,15 +33,15 @@ t.test('folds of any people and any split by them share no person', async (t) =>
   fc.assert(
     fc.property(names, fc.integer({ min: 2, max: 4 }), fc.nat(9), (subjects, count, seed) => {
       const set = makeSet(subjects)
-      const people = subjectsOf(set)
-      fc.pre(people.length >= count && people.length >= 3)
-      const folds = makeFolds(people, count, seed)
-      t.same(folds.flatMap((fold) => fold.subjects).sort(), people)
+      const known = subjectsOf(set)
+      fc.pre(known.length >= count && known.length >= 3)
+      const folds = makeFolds(known, count, seed)
+      t.same(folds.flatMap((fold) => fold.subjects).sort(), known)
       t.ok(
         Math.max(...folds.map((f) => f.subjects.length)) - Math.min(...folds.map((f) => f.subjects.length)) <=
           1,
       )
-      t.same(makeFolds([...people].reverse(), count, seed), folds)
+      t.same(makeFolds([...known].reverse(), count, seed), folds)
       const split = splitByFold(set, folds, 'fold1', count > 2 ? 'fold2' : null)
       const all = [...split.train, ...split.validation, ...split.test]
       t.same(
@@ -53,7 +53,7 @@ t.test('folds of any people and any split by them share no person', async (t) =>
       )
       t.equal(
         owners.reduce((sum, part) => sum + part.size, 0),
-        people.length,
+        known.length,
       )
     }),
     { numRuns: 50 },

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { openImageSet } from '../../src/data/openImageSet.node.js'
-import { makePicture, makeSamples, makeTar } from './makeShard.js'
+import { makeImage, makeSamples, makeTar } from './makeShard.js'
 
 const labels = [
   { subject: 'S1', AUs: [1, 12], intensities: { '1': 0.7, '12': 0.4 }, yaw: 3 },
@@ -16,8 +16,8 @@ t.test('a single shard, plain or gzipped, gives labels and pictures', async (t) 
     const set = openImageSet(`${folder}/${file}`)
     t.equal(set.length, 2)
     t.same(set.aus, [1, 12])
-    t.same(set.record(0), { id: `${file}/000000`, subject: 'S1', aus: [1, 12], split: null })
-    t.same(set.record(1).aus, [])
+    t.same(set.sample(0), { id: `${file}/000000`, subject: 'S1', aus: [1, 12], split: null })
+    t.same(set.sample(1).aus, [])
     t.ok(Buffer.from(samples['000001.png']).equals(await set.bytes(1)))
     t.equal(set.describe(1), `${folder}/${file} member 000001.png`)
   }
@@ -43,12 +43,12 @@ t.test('a folder of shards follows its dataset.json and brings its folds', async
   const set = openImageSet(folder)
   t.match(set, { name: 'faces', length: 4, aus: [1, 2, 12], folds })
   t.same(
-    [0, 1, 2, 3].map((at) => set.record(at).split),
+    [0, 1, 2, 3].map((at) => set.sample(at).split),
     ['fold1', 'fold1', 'extra', 'extra'],
   )
-  t.equal(new Set([0, 1, 2, 3].map((at) => set.record(at).id)).size, 4)
+  t.equal(new Set([0, 1, 2, 3].map((at) => set.sample(at).id)).size, 4)
   t.equal(openImageSet(folder, { splits: ['extra'] }).length, 2)
-  t.equal(openImageSet(`${folder}/more.tar.gz`).record(0).split, 'extra')
+  t.equal(openImageSet(`${folder}/more.tar.gz`).sample(0).split, 'extra')
   t.throws(() => openImageSet(folder, { splits: ['extra', 'fold9'] }), {
     message: /no shard of split fold9; there are fold1, extra/,
   })
@@ -61,13 +61,13 @@ t.test('a shard of pictures alone has no labels', async (t) => {
   const folder = t.testdir({ 'a.tar': await makeTar(await makeSamples([null, null])) })
   const set = openImageSet(`${folder}/a.tar`)
   t.equal(set.aus, null)
-  t.same(set.record(1), { id: 'a.tar/000001', subject: null, aus: null, split: null })
+  t.same(set.sample(1), { id: 'a.tar/000001', subject: null, aus: null, split: null })
 })
 
 t.test('what is wrong with a shard is said with file and member', async (t) => {
   const good = await makeSamples(labels)
   const { '000001.json': _labels, ...unlabelled } = good
-  const { '000001.png': _picture, ...pictureless } = good
+  const { '000001.png': _image, ...imageless } = good
   const tar = await makeTar(good)
   const cases: Record<string, [Uint8Array, RegExp]> = {
     'json-missing.tar': [
@@ -75,7 +75,7 @@ t.test('what is wrong with a shard is said with file and member', async (t) => {
       /json-missing\.tar member 000001\.png: its labels are missing; expected 000001\.json/,
     ],
     'picture-missing.tar': [
-      await makeTar(pictureless),
+      await makeTar(imageless),
       /member 000001\.json: its picture is missing; expected 000001\.jpg/,
     ],
     'bad-json.tar': [
@@ -132,13 +132,13 @@ t.test('dataset.json and folds.json are checked', async (t) => {
 
 t.test('a folder of pictures is read with its subfolders, in order', async (t) => {
   const folder = t.testdir({
-    'b.PNG': await makePicture(1, 2, 3),
+    'b.PNG': await makeImage(1, 2, 3),
     'notes.txt': 'no picture',
     a: { '2.webp': 'x', '10.jpeg': 'y' },
   })
   const set = openImageSet(folder)
   t.same(
-    [0, 1, 2].map((at) => set.record(at).id),
+    [0, 1, 2].map((at) => set.sample(at).id),
     ['a/10.jpeg', 'a/2.webp', 'b.PNG'],
   )
   t.equal((await set.bytes(0)).length, 1)
@@ -148,16 +148,16 @@ t.test('a folder of pictures is read with its subfolders, in order', async (t) =
 })
 
 t.test('hidden files beside pictures and shards, and folders named like pictures, are no data', async (t) => {
-  const pictures = t.testdir({
+  const images = t.testdir({
     '1.jpg': 'x',
     '._1.jpg': 'x',
     '.thumbnails': { '1.jpg': 'x' },
     __MACOSX: { '1.jpg': 'x' },
     'album.jpg': { '2.png': 'y' },
   })
-  const set = openImageSet(pictures)
+  const set = openImageSet(images)
   t.same(
-    Array.from({ length: set.length }, (_, at) => set.record(at).id),
+    Array.from({ length: set.length }, (_, at) => set.sample(at).id),
     ['1.jpg', 'album.jpg/2.png'],
   )
   const tar = await makeTar(await makeSamples(labels))
@@ -182,12 +182,12 @@ t.test('a folder with labels.jsonl follows it, wherever its pictures start', asy
   const folder = t.testdir({
     'labels.jsonl': '{"img_path":"pictures/1.png","subject":"002","AUs":[6,12],"age":null}\r\n',
     'folds.json': '{"folds":[{"name":"fold0","subjects":["002"]}]}',
-    pictures: { '1.png': 'pixels' },
-    elsewhere: { pictures: { '1.png': 'others' } },
+    images: { '1.png': 'pixels' },
+    elsewhere: { images: { '1.png': 'others' } },
   })
   const set = openImageSet(folder)
   t.match(set, { length: 1, aus: [6, 12], folds: [{ name: 'fold0' }] })
-  t.match(set.record(0), { id: 'pictures/1.png', subject: '002', aus: [6, 12] })
+  t.match(set.sample(0), { id: 'pictures/1.png', subject: '002', aus: [6, 12] })
   t.equal(Buffer.from(await set.bytes(0)).toString(), 'pixels')
   const moved = openImageSet(`${folder}/labels.jsonl`, { root: `${folder}/elsewhere`, aus: [6, 12, 25] })
   t.equal(Buffer.from(await moved.bytes(0)).toString(), 'others')

@@ -12,7 +12,7 @@ export async function makeTar(members: Readonly<Record<string, Uint8Array | stri
 }
 
 /** A PNG of one colour. */
-export function makePicture(red: number, green: number, blue: number, size = 8): Promise<Buffer> {
+export function makeImage(red: number, green: number, blue: number, size = 8): Promise<Buffer> {
   const background = { r: red, g: green, b: blue }
   return sharp({ create: { width: size, height: size, channels: 3, background } })
     .png()
@@ -26,7 +26,7 @@ export async function makeSamples(
   const members: Record<string, Uint8Array | string> = {}
   for (const [at, label] of labels.entries()) {
     const key = String(at).padStart(6, '0')
-    members[`${key}.png`] = await makePicture(10 * at, 0, 0)
+    members[`${key}.png`] = await makeImage(10 * at, 0, 0)
     if (label) members[`${key}.json`] = JSON.stringify(label)
   }
   return members

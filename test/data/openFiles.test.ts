@@ -2,14 +2,14 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { basename, dirname, join } from 'node:path'
 import t from 'tap'
 import type { ImageSet } from '../../src/data/imageSet.js'
+import { imagesDigest } from '../../src/data/imagesDigest.js'
 import { openFiles, type PickedFile } from '../../src/data/openFiles.browser.js'
 import { openImageSet } from '../../src/data/openImageSet.node.js'
-import { picturesDigest } from '../../src/data/picturesDigest.js'
-import { makePicture, makeSamples, makeTar } from './makeShard.js'
+import { makeImage, makeSamples, makeTar } from './makeShard.js'
 
 // A page opens a folder's files as the command line opens the folder.
 
-const picture = await makePicture(200, 0, 0)
+const image = await makeImage(200, 0, 0)
 const line = (object: object) => `${JSON.stringify(object)}\n`
 const labels =
   line({ img_path: './anna/1.png', AUs: [12, 999], subject: 'anna' }) +
@@ -32,28 +32,28 @@ async function contents(set: ImageSet) {
     name: set.name,
     aus: set.aus,
     folds: set.folds,
-    records: all.map((index) => set.record(index)),
+    records: all.map((index) => set.sample(index)),
     bytes: await Promise.all(all.map(async (index) => [...(await set.bytes(index))])),
-    digest: await picturesDigest(set, all),
+    digest: await imagesDigest(set, all),
   }
 }
 
 t.test('labels, shards and plain pictures are the same set as in Node', async (t) => {
   const root = t.testdir({
     labelled: {
-      anna: { '1.png': picture },
-      ben: { '1.png': picture, '2.png': picture },
+      anna: { '1.png': image },
+      ben: { '1.png': image, '2.png': image },
       'labels.jsonl': labels,
       'folds.json': line({ folds: [{ name: 'a', subjects: ['anna'] }] }),
     },
     'labels further down': {
-      anna: { '1.png': picture, 'labels.jsonl': line({ img_path: '1.png', AUs: [12], subject: 'anna' }) },
-      ben: { '1.png': picture },
+      anna: { '1.png': image, 'labels.jsonl': line({ img_path: '1.png', AUs: [12], subject: 'anna' }) },
+      ben: { '1.png': image },
     },
     plain: {
-      b: { 'two.PNG': picture, '._two.PNG': 'no picture' },
+      b: { 'two.PNG': image, '._two.PNG': 'no picture' },
       __MACOSX: { 'one.png': 'no picture' },
-      'one.png': picture,
+      'one.png': image,
       'notes.txt': 'no picture',
     },
     shards: {
@@ -85,7 +85,7 @@ t.test('labels, shards and plain pictures are the same set as in Node', async (t
 t.test(
   'what belongs to the system beside pictures is passed over, and names may be composed otherwise',
   async (t) => {
-    const file = new File([new Uint8Array(picture)], 'x')
+    const file = new File([new Uint8Array(image)], 'x')
     const set = await openFiles([
       { path: 'faces/ame\u0301lie.png', file },
       { path: 'faces/._ame\u0301lie.png', file },
@@ -94,7 +94,7 @@ t.test(
       { path: 'faces/labels.jsonl', file: new File([line({ img_path: 'am\u00e9lie.png', AUs: [1] })], 'x') },
     ])
     t.equal(set.length, 1)
-    t.equal((await set.bytes(0)).length, picture.length)
+    t.equal((await set.bytes(0)).length, image.length)
     const plain = await openFiles([
       { path: '._1.png', file },
       { path: '1.png', file },
@@ -106,7 +106,7 @@ t.test(
 
 t.test('wrong files are named as in Node', async (t) => {
   const root = t.testdir({
-    good: { anna: { '1.png': picture }, 'labels.jsonl': line({ img_path: 'anna/1.png', AUs: [12] }) },
+    good: { anna: { '1.png': image }, 'labels.jsonl': line({ img_path: 'anna/1.png', AUs: [12] }) },
   })
   const folder = join(root, 'good')
   const wrong = async (content: string) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import {
   mapFeatures,
-  nearestOfSamePerson,
+  nearestOfSameSubject,
   type Point,
   turnedTo,
   withinUnitCircle,
@@ -81,15 +81,15 @@ t.test('features that changed little keep their places', async (t) => {
 })
 
 t.test('a map that grows out of another still follows its features', async (t) => {
-  const people = grouped.map((_, row) => row % 3)
+  const subjects = grouped.map((_, row) => row % 3)
   const shuffled = grouped.map((_, row) => grouped[(row * 7 + 3) % 60])
   const map = mapFeatures(shuffled, mapFeatures(grouped, null))
-  const mixed = people.map((_, row) => people[(row * 7 + 3) % 60])
-  t.ok(nearestOfSamePerson(map, mixed) > 0.95, `${nearestOfSamePerson(map, mixed)} lie in their group`)
+  const mixed = subjects.map((_, row) => subjects[(row * 7 + 3) % 60])
+  t.ok(nearestOfSameSubject(map, mixed) > 0.95, `${nearestOfSameSubject(map, mixed)} lie in their group`)
 })
 
 t.test('the nearest picture is that with the least distance, and not the picture itself', async (t) => {
   const features = [[0], [1], [1.5], [10], [11.9], [10.9]]
-  t.equal(nearestOfSamePerson(features, [0, 0, 0, 1, 1, 1]), 1)
-  t.equal(nearestOfSamePerson(features, [0, 1, 1, 0, 1, 0]), 4 / 6)
+  t.equal(nearestOfSameSubject(features, [0, 0, 0, 1, 1, 1]), 1)
+  t.equal(nearestOfSameSubject(features, [0, 1, 1, 0, 1, 0]), 4 / 6)
 })

@@ -5,8 +5,8 @@ import { FineTunePair } from '../../demo/worker/fineTunePair.js'
 import { FineTuneStore } from '../../demo/worker/fineTuneStore.js'
 import { imageDecoder } from '../../src/data/decodeImage.node.js'
 import { mainJobData } from '../../src/data/faces.js'
+import { ImageLoader } from '../../src/data/imageLoader.js'
 import { openImageSet } from '../../src/data/openImageSet.node.js'
-import { PictureLoader } from '../../src/data/pictureLoader.js'
 import { openDevice } from '../../src/engine/device.js'
 import { tinyClassifier } from '../train/noiseRuns.js'
 import { provideStorage } from './memoryStorage.js'
@@ -21,7 +21,7 @@ t.beforeEach(provideStorage)
 const set = openImageSet(fileURLToPath(new URL('../../data/faces', import.meta.url)))
 const faces: Faces = {
   data: mainJobData(set, 'fold3', 0),
-  loader: new PictureLoader({ set, decoder: imageDecoder, size: 64, standardisation: 'highpass' }),
+  loader: new ImageLoader({ set, decoder: imageDecoder, size: 64, standardisation: 'highpass' }),
 }
 const settings = { lambda: 1, batchSize: 16, epochs: 1, baseLearningRate: 0.01 }
 const config = { ...tinyClassifier, imageSize: 64, patchSize: 32 }

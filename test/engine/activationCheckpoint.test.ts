@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkpoint } from '../../src/engine/activationCheckpoint.js'
+import { activationCheckpoint } from '../../src/engine/activationCheckpoint.js'
 import { backward, withTape } from '../../src/engine/autograd.js'
 import { openDevice } from '../../src/engine/device.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
@@ -33,7 +33,7 @@ type Blocks = (x: Tensor, arena: ParameterArena, prefix: string) => Tensor
 const plain: Blocks = (x, arena, prefix) => block(x, arena, prefix, config, null)
 const checkpointed: Blocks = (x, arena, prefix) => {
   const own = arena.parameters.filter(({ name }) => name.startsWith(prefix))
-  return checkpoint(x, own, (input) => plain(input, arena, prefix))
+  return activationCheckpoint(x, own, (input) => plain(input, arena, prefix))
 }
 
 /** Loss, gradient of x, all parameter gradients, and the bytes that lived at the worst moment. */
@@ -42,7 +42,7 @@ async function gradients(blocks: Blocks, xNeedsGrad: boolean) {
   arena.initialise(specs, 3)
   const { x, targets } = inputs()
   x.requiresGrad = xNeedsGrad
-  const step = runtime.record(() => {
+  const step = runtime.capture(() => {
     const { result: loss, tape } = withTape(runtime, () => {
       let y = x
       for (let i = 0; i < 3; i++) y = blocks(y, arena, `blocks.${i}`)

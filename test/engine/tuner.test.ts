@@ -7,10 +7,10 @@ import { openDevice } from '../../src/engine/device.js'
 import { Profiler } from '../../src/engine/profiler.js'
 import type { Tensor } from '../../src/engine/tensor.js'
 import {
+  autotune,
   type KernelClass,
   type StoredChoices,
   type Tunable,
-  tune,
   VariantTable,
 } from '../../src/engine/tuner.js'
 import { openVariantStore } from '../../src/engine/variantStore.node.js'
@@ -87,7 +87,7 @@ function classesOf(doubling: Doubling, sizes: readonly number[]): KernelClass[] 
 }
 
 function settle(doubling: Doubling, stored: StoredChoices = {}, budgetMs = 60_000) {
-  return tune(runtime, classesOf(doubling, [30_000]), stored, budgetMs)
+  return autotune(runtime, classesOf(doubling, [30_000]), stored, budgetMs)
 }
 
 const name = 'double 15'

@@ -22,8 +22,8 @@ t.teardown(() => runtime.close())
 
 const BATCH = 2
 const random = new PhiloxStream(3, 0)
-const pictures = Float32Array.from({ length: BATCH * CHANNELS * 32 * 32 }, () => random.normal())
-const images = runtime.tensor(pictures, [BATCH, CHANNELS, 32, 32])
+const noise = Float32Array.from({ length: BATCH * CHANNELS * 32 * 32 }, () => random.normal())
+const images = runtime.tensor(noise, [BATCH, CHANNELS, 32, 32])
 
 /** Random weights, large enough that attention is far from even. */
 function sharpen(parameters: ParameterArena): void {
@@ -51,7 +51,7 @@ function beforeLastBlock(w: Weights, config: VitConfig): Array64 {
   const { patchSize, width, heads, depth, layerNormEps } = config
   const at = (name: string) => w.get(name)!
   const linear = linearReference('none')
-  const patches = patchifyReference(patchSize, 'chw').forward([array64(pictures, images.shape)])
+  const patches = patchifyReference(patchSize, 'chw').forward([array64(noise, images.shape)])
   const projection = reshaped(at('patch_embed.proj.weight'), [width, patches.shape[2]])
   const embedded = linear.forward([patches, projection, at('patch_embed.proj.bias')])
   const cls = addPositionReference(0).forward([at('cls_token'), at('pos_embed')])

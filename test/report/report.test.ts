@@ -15,11 +15,11 @@ import { writeReport } from '../../src/report/writeReport.node.js'
 import { exampleInput } from './reportExample.js'
 
 const raw = exampleInput()
-const picture = await pngDataUri(raw.reconstructions.samples[0].original, raw.reconstructions.size)
+const image = await pngDataUri(raw.reconstructions.samples[0].original, raw.reconstructions.size)
 const samples = raw.reconstructions.samples.map(() => ({
-  original: picture,
-  masked: picture,
-  reconstruction: picture,
+  original: image,
+  masked: image,
+  reconstruction: image,
 }))
 const input: ReportInput = { ...raw, reconstructions: { ...raw.reconstructions, samples } }
 const page = renderReport(input)
@@ -254,16 +254,16 @@ test('the embedding is deterministic, follows its seed, and keeps people togethe
 })
 
 test('20 people with the most pictures are embedded, 24 pictures each', (t) => {
-  const subjects = Array.from({ length: 25 }, (_, person) =>
-    Array<string>(person + 10).fill(`p${person}`),
+  const subjects = Array.from({ length: 25 }, (_, subject) =>
+    Array<string>(subject + 10).fill(`p${subject}`),
   ).flat()
   const chosen = chooseForEmbedding(subjects)
-  const people = new Map<string, number>()
-  for (const index of chosen) people.set(subjects[index], (people.get(subjects[index]) ?? 0) + 1)
-  t.equal(people.size, 20)
-  t.notOk(people.has('p4'))
-  t.equal(people.get('p5'), 15)
-  t.equal(people.get('p24'), 24)
+  const counted = new Map<string, number>()
+  for (const index of chosen) counted.set(subjects[index], (counted.get(subjects[index]) ?? 0) + 1)
+  t.equal(counted.size, 20)
+  t.notOk(counted.has('p4'))
+  t.equal(counted.get('p5'), 15)
+  t.equal(counted.get('p24'), 24)
   t.end()
 })
 

@@ -1,7 +1,7 @@
 import { PhiloxStream } from '../../src/engine/random.js'
 import { chooseForEmbedding, embed2d } from '../../src/report/embed2d.js'
 import type { Curve, EmbeddingPlot, ReportInput } from '../../src/report/reportInput.js'
-import type { FinetuneName, FinetuneReport } from '../../src/report/reportSchema.js'
+import type { FineTuneName, FineTuneReport } from '../../src/report/reportSchema.js'
 
 // Example input for the report: drawn by a seeded generator in the shape of a real run. Nothing here was measured.
 
@@ -93,11 +93,11 @@ export function exampleInput(seed = 0): ReportInput<Uint8Array> {
 
 function exampleRun(
   random: PhiloxStream,
-  name: FinetuneName,
+  name: FineTuneName,
   lambda: number,
   auc: number,
   aucSeen: number,
-): FinetuneReport {
+): FineTuneReport {
   const around = (centre: number, spread: number) =>
     Number(Math.min(0.99, Math.max(0, centre + spread * random.normal())).toFixed(4))
   const f1PerEpoch = Array.from({ length: 16 }, (_, epoch) =>
@@ -135,11 +135,11 @@ function decay(
 /** People as Gaussian clouds in 16 dimensions; `apart` is how far their centres lie from one another. */
 function exampleEmbedding(seed: number, stream: number, apart: number): EmbeddingPlot {
   const random = new PhiloxStream(seed, stream)
-  const people = Array.from({ length: 24 }, (_, person) => ({
-    name: String(person + 101),
+  const subjects = Array.from({ length: 24 }, (_, subject) => ({
+    name: String(subject + 101),
     centre: Array.from({ length: 16 }, () => apart * random.normal()),
   }))
-  const rows = people.flatMap(({ name, centre }) =>
+  const rows = subjects.flatMap(({ name, centre }) =>
     Array.from({ length: 30 }, () => ({ name, row: centre.map((value) => value + random.normal()) })),
   )
   const chosen = chooseForEmbedding(rows.map(({ name }) => name))

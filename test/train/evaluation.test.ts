@@ -14,13 +14,13 @@ t.test('a batch that no binding holds is evaluated in smaller ones', async (t) =
   const outputs = () => classify(runtime, model, loader, noiseIndices, 64)
   const whole = await outputs()
   const memory = runtime.memory as { maxBindingBytes: number }
-  const picture = 4 * largestClassifierActivation(tinyClassifier)
-  memory.maxBindingBytes = 5.5 * picture
+  const image = 4 * largestClassifierActivation(tinyClassifier)
+  memory.maxBindingBytes = 5.5 * image
   const cut = await outputs()
   for (const name of ['auLogits', 'features'] as const) {
     const apart = cut[name].map((value, i) => Math.abs(value - whole[name][i]))
     t.ok(Math.max(...apart) < 1e-5, name)
   }
-  memory.maxBindingBytes = picture / 2
+  memory.maxBindingBytes = image / 2
   await t.rejects(outputs(), { name: 'UserError', message: /one picture takes a tensor of .* --image-size/ })
 })

@@ -23,7 +23,7 @@ t.test('the largest tensor of a step is known from the model alone', async (t) =
     { run: fineTuning(), elements: largestClassifierActivation(classifier) },
   ]
   for (const { run, elements } of steps) {
-    const { plan } = runtime.record(run.microBatch)
+    const { plan } = runtime.capture(run.microBatch)
     t.equal(plan.buffers[0].bytes, 4 * batchSize * elements, run.kind)
   }
 })

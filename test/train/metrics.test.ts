@@ -15,7 +15,7 @@ import {
   type ProbeData,
   publishedIdentityProbe,
 } from '../../src/train/metrics/identityProbe.js'
-import { probePeople } from '../../src/train/metrics/probePeople.js'
+import { probeSubjects } from '../../src/train/metrics/probeSubjects.js'
 import { fitSoftmaxRegression } from '../../src/train/metrics/softmaxRegression.js'
 import { noiseSet } from './noiseImages.js'
 
@@ -80,11 +80,11 @@ t.test('losses are stable and in nats', async (t) => {
 })
 
 /** People as clouds in feature space; `spread` is the distance of their centres, in units of the noise. */
-function makePeople(spread: number, scale = 1): ProbeData {
-  const [classes, width, pictures] = [8, 6, 20]
+function makeSubjects(spread: number, scale = 1): ProbeData {
+  const [classes, width, images] = [8, 6, 20]
   const stream = new PhiloxStream(1, 1)
   const centres = Array.from({ length: classes * width }, () => spread * stream.normal())
-  const rows = Array.from({ length: classes * pictures }, (_, row) => row)
+  const rows = Array.from({ length: classes * images }, (_, row) => row)
   return {
     features: rows.flatMap((row) =>
       Array.from(
@@ -103,19 +103,19 @@ function makePeople(spread: number, scale = 1): ProbeData {
 t.test(
   'the converged probe tells apart who can be told apart, whatever the scale of the features',
   async (t) => {
-    t.equal(identityProbe(makePeople(10)), 1)
-    t.equal(identityProbe(makePeople(10, 1e-3)), 1)
-    t.ok(identityProbe(makePeople(0)) < 0.3)
-    const people = makePeople(1)
-    const pairs = { ...people, width: 1, features: Array.from(people.subjects, (subject) => subject % 2) }
+    t.equal(identityProbe(makeSubjects(10)), 1)
+    t.equal(identityProbe(makeSubjects(10, 1e-3)), 1)
+    t.ok(identityProbe(makeSubjects(0)) < 0.3)
+    const probe = makeSubjects(1)
+    const pairs = { ...probe, width: 1, features: Array.from(probe.subjects, (subject) => subject % 2) }
     t.equal(identityProbe(pairs), 0.25, 'two groups of four people')
   },
 )
 
 t.test('a constant feature does no harm', async (t) => {
-  const people = makePeople(10)
-  const features = Array.from(people.features, (value, at) => (at % people.width === 2 ? 7 : value))
-  t.equal(identityProbe({ ...people, features }), 1)
+  const probe = makeSubjects(10)
+  const features = Array.from(probe.features, (value, at) => (at % probe.width === 2 ? 7 : value))
+  t.equal(identityProbe({ ...probe, features }), 1)
 })
 
 t.test('softmax regression ends where its gradient vanishes', async (t) => {
@@ -140,46 +140,46 @@ t.test('softmax regression ends where its gradient vanishes', async (t) => {
 })
 
 t.test('the published probe stops far from convergence and repeats with its seed', async (t) => {
-  const found = publishedIdentityProbe(makePeople(10), 0)
-  t.ok(found > 0.4 && found < identityProbe(makePeople(10)))
-  t.equal(publishedIdentityProbe(makePeople(2), 3), publishedIdentityProbe(makePeople(2), 3))
+  const found = publishedIdentityProbe(makeSubjects(10), 0)
+  t.ok(found > 0.4 && found < identityProbe(makeSubjects(10)))
+  t.equal(publishedIdentityProbe(makeSubjects(2), 3), publishedIdentityProbe(makeSubjects(2), 3))
 })
 
 /** So many pictures of each person, in turn. */
-function picturesOf(counts: Readonly<Record<string, number>>) {
+function imagesOf(counts: Readonly<Record<string, number>>) {
   const subjects = Object.entries(counts)
     .flatMap(([name, count]) => Array.from({ length: count }, (_, at) => ({ name, at })))
     .sort((a, b) => a.at - b.at)
     .map(({ name }) => name)
-  const record = (i: number) => ({ ...noiseSet.record(i), subject: subjects[i] })
+  const record = (i: number) => ({ ...noiseSet.sample(i), subject: subjects[i] })
   return { set: { ...noiseSet, length: subjects.length, record }, subjects }
 }
 
 t.test(
   'a probe takes 100 pictures a person at most, 70 to fit and 30 to score, drawn by its seed',
   async (t) => {
-    const { set, subjects } = picturesOf({ ann: 250, bob: 20, cy: 101 })
-    const people = probePeople(set, 3)
+    const { set, subjects } = imagesOf({ ann: 250, bob: 20, cy: 101 })
+    const probe = probeSubjects(set, 3)
     const counts = (rows: readonly number[]) =>
-      people.subjects.map((name) => rows.filter((row) => subjects[people.indices[row]] === name).length)
+      probe.subjects.map((name) => rows.filter((row) => subjects[probe.indices[row]] === name).length)
     t.same(
-      [counts(people.train), counts(people.test)],
+      [counts(probe.train), counts(probe.test)],
       [
         [70, 14, 70],
         [30, 6, 30],
       ],
     )
-    t.equal(new Set(people.indices).size, 220)
-    t.same(probePeople(set, 3), people)
-    t.notSame(probePeople(set, 4).indices, people.indices)
-    const last = people.indices.filter((index) => subjects[index] === 'ann').at(-1)!
+    t.equal(new Set(probe.indices).size, 220)
+    t.same(probeSubjects(set, 3), probe)
+    t.notSame(probeSubjects(set, 4).indices, probe.indices)
+    const last = probe.indices.filter((index) => subjects[index] === 'ann').at(-1)!
     t.ok(last > 200, 'not the first hundred')
   },
 )
 
 t.test('where nobody has more than 100 pictures, a probe takes them all', async (t) => {
-  const { set, subjects } = picturesOf({ ann: 100, bob: 24 })
-  const { indices, train } = probePeople(set, 3)
+  const { set, subjects } = imagesOf({ ann: 100, bob: 24 })
+  const { indices, train } = probeSubjects(set, 3)
   const all = subjects.map((_, index) => index)
   t.same([...indices], all)
   t.same(train, [...splitPerSubject(set, all, 0.7, 3).first])

@@ -1,5 +1,5 @@
+import { ImageLoader } from '../../src/data/imageLoader.js'
 import type { ImageSet } from '../../src/data/imageSet.js'
-import { PictureLoader } from '../../src/data/pictureLoader.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import { CHANNELS } from '../../src/model/config.js'
 
@@ -12,19 +12,19 @@ export const noiseSet: ImageSet = {
   length: 12,
   aus: noiseAus,
   folds: null,
-  record: (i) => ({ id: String(i), subject: noiseSubjects[i % 5], aus: [noiseAus[i % 3]], split: null }),
+  sample: (i) => ({ id: String(i), subject: noiseSubjects[i % 5], aus: [noiseAus[i % 3]], split: null }),
   bytes: async (i) => Uint8Array.of(i),
   describe: (i) => `noise ${i}`,
 }
 
 export const noiseIndices = Array.from({ length: noiseSet.length }, (_, i) => i)
 
-export function noiseLoader(size: number): PictureLoader {
+export function noiseLoader(size: number): ImageLoader {
   const decoder = {
     decode: async ([seed]: Uint8Array) => {
       const stream = new PhiloxStream(seed, 0)
       return Uint8Array.from({ length: size * size * CHANNELS }, () => stream.integer(256))
     },
   }
-  return new PictureLoader({ set: noiseSet, decoder, size, standardisation: 'highpass' })
+  return new ImageLoader({ set: noiseSet, decoder, size, standardisation: 'highpass' })
 }

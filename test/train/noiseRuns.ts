@@ -4,12 +4,12 @@ import { presets } from '../../src/model/presets.js'
 import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import {
-  type FinetuneOptions,
+  type FineTuneOptions,
   fineTuneDefaults,
   type PretrainOptions,
   pretrainDefaults,
 } from '../../src/train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
+import { fineTuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
 import { noiseAus, noiseIndices, noiseLoader, noiseSubjects } from './noiseImages.js'
 
 const sizes = { imageSize: 32, patchSize: 8, width: 24, heads: 3, depth: 2, mlpRatio: 2 }
@@ -49,9 +49,9 @@ export function noisePretraining(
 export function noiseFineTuning(
   runtime: Runtime,
   config: ClassifierConfig,
-  changes: Partial<FinetuneOptions>,
+  changes: Partial<FineTuneOptions>,
 ): FineTuning {
-  const settings = { ...fineTuneDefaults(finetuneRecipes['nano-iat']), ...changes }
+  const settings = { ...fineTuneDefaults(fineTuneRecipes['nano-iat']), ...changes }
   const loader = noiseLoader(config.imageSize)
   return new FineTuning(runtime, config, settings, loader, noiseIndices, noiseAus, noiseSubjects)
 }

@@ -154,8 +154,8 @@ t.test(
   'a damaged test picture loses no epoch: with it mended, the run goes on to the same bits',
   async (t) => {
     const members = await tinyMembers()
-    const picture = members['003.jpg'] as Uint8Array
-    const data = await writeFaces(out('damaged'), { ...members, '003.jpg': picture.slice(0, 300) })
+    const image = members['003.jpg'] as Uint8Array
+    const data = await writeFaces(out('damaged'), { ...members, '003.jpg': image.slice(0, 300) })
     const args = [...finetune.with(2, data), '--out', out('mended')]
     const broken = await runProgram(args)
     t.equal(broken.code, 1)

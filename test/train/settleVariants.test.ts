@@ -7,7 +7,7 @@ import { openDevice } from '../../src/engine/device.js'
 import { VariantStoreError } from '../../src/engine/errors.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
 import type { Tensor } from '../../src/engine/tensor.js'
-import { type Choices, type Tunable, tune, type VariantStore } from '../../src/engine/tuner.js'
+import { autotune, type Choices, type Tunable, type VariantStore } from '../../src/engine/tuner.js'
 import { presets } from '../../src/model/presets.js'
 import { resumeFrom, saveCheckpoint } from '../../src/train/checkpoint/checkpointFile.node.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
@@ -90,7 +90,7 @@ const blurred = `blur ${config.width}`
 async function kernelsHash(variants: readonly string[]): Promise<string> {
   const blur = new Blur(variants)
   const classes = runtime.variants.askedBy(() => runtime.variants.choose(blur, config.width))
-  return (await tune(runtime, classes, {}, 0)).fresh[blurred].kernels
+  return (await autotune(runtime, classes, {}, 0)).fresh[blurred].kernels
 }
 
 /** A cache that holds one choice for the blur. */

@@ -25,14 +25,14 @@ export async function doctor(
   more: () => Promise<[name: string, value: string][]> = async () => [],
 ): Promise<number> {
   row('Node', `${process.version} ${process.platform}-${process.arch}`)
-  const problems = [await checkPictures(), await checkAdapter()].filter((problem) => problem !== null)
+  const problems = [await checkImages(), await checkAdapter()].filter((problem) => problem !== null)
   for (const [name, value] of await more()) row(name, value)
   if (problems.length === 0) console.log('\nAll is well.')
   for (const problem of problems) console.log(`\n${problem}`)
   return problems.length === 0 ? 0 : 1
 }
 
-async function checkPictures(): Promise<string | null> {
+async function checkImages(): Promise<string | null> {
   try {
     const { default: sharp } = await import('sharp')
     row('Pictures', `sharp ${sharp.versions.sharp ?? ''}`)

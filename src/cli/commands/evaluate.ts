@@ -11,7 +11,7 @@ import { classify } from '../../train/loop/evaluation.js'
 import { actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import type { EvaluateOptions } from '../../train/options.js'
 import { auTable } from './auTable.js'
-import { openAnnouncedDevice, openForTest, pictureLoader } from './session.js'
+import { imageLoader, openAnnouncedDevice, openForTest } from './session.js'
 
 /** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
@@ -24,11 +24,11 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
   }
   const { config, aus, standardise } = info
   const set = openForTest(options, aus)
-  const indices = await chosenPictures(set, options, info)
+  const indices = await chosenImages(set, options, info)
   const targets = auTargets(set, indices, aus)
   const runtime = await openAnnouncedDevice()
   const model = loadClassifier(runtime, config, file, options.checkpoint)
-  const loader = pictureLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)
+  const loader = imageLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)
   const { auLogits } = await classify(runtime, model, loader, indices, options.batchSize)
   const metrics = actionUnitMetrics(auLogits, targets, aus.length)
   console.log(`${indices.length} pictures of ${set.name}\n${auTable(aus, metrics)}`)
@@ -40,7 +40,7 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
 type ClassifierInfo = Extract<ReadInfo, { kind: 'iat' }>
 
 /** The pictures of `--test-fold`; folds that the data does not bring are made as the fine-tuning made them. */
-async function chosenPictures(
+async function chosenImages(
   set: ImageSet,
   options: EvaluateOptions,
   info: ClassifierInfo,
@@ -56,10 +56,10 @@ async function foldsAgain(
   { data, checkpoint }: EvaluateOptions,
   { config, folds: before, options: { folds, seed } }: ClassifierInfo,
 ): Promise<readonly Fold[]> {
-  const people = subjectsOf(set)
-  const again = makeFolds(people, Number(folds ?? 3), Number(seed ?? 0))
+  const subjects = subjectsOf(set)
+  const again = makeFolds(subjects, Number(folds ?? 3), Number(seed ?? 0))
   const now = await foldsDigest(set, again)
-  if (before !== undefined ? before !== now : config.subjects !== people.length)
+  if (before !== undefined ? before !== now : config.subjects !== subjects.length)
     throw new UserError(
       `${data}: cannot be dealt out to the folds of ${checkpoint} (${before ?? `${config.subjects} people`}; now ${now}); expected the people of the fine-tuning, or a folds.json`,
     )

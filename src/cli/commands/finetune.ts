@@ -10,8 +10,8 @@ import {
 } from '../../data/folds.js'
 import { foldsDigest } from '../../data/foldsDigest.js'
 import type { ImageSet } from '../../data/imageSet.js'
+import { imagesDigest } from '../../data/imagesDigest.js'
 import { openImageSet } from '../../data/openImageSet.node.js'
-import { picturesDigest } from '../../data/picturesDigest.js'
 import { UserError } from '../../errors.js'
 import type { ClassifierConfig } from '../../model/config.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
@@ -21,15 +21,15 @@ import { classify } from '../../train/loop/evaluation.js'
 import { FineTuning } from '../../train/loop/fineTuning.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import { vitConfig } from '../../train/modelConfig.js'
-import type { FinetuneOptions } from '../../train/options.js'
+import type { FineTuneOptions } from '../../train/options.js'
 import { auTable } from './auTable.js'
 import { parameterCount } from './pretrain.js'
 import {
   checkpointPath,
   fittedBatch,
+  imageLoader,
   openAnnouncedDevice,
   openLog,
-  pictureLoader,
   prepareOut,
   runManaged,
   StopSignal,
@@ -37,7 +37,7 @@ import {
 import { startFrom } from './startFrom.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
-export async function finetune(options: FinetuneOptions): Promise<number> {
+export async function finetune(options: FineTuneOptions): Promise<number> {
   const set = openImageSet(options.data, {
     root: options.root,
     subjectFrom: options.subjectFrom,
@@ -52,7 +52,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
   auTargets(set, parts.test, aus)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
-  const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
+  const loader = imageLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
   const batches = fittedBatch(options, largestClassifierActivation(config), runtime)
   const settings = { ...options, ...batches }
   const run = new FineTuning(runtime, config, settings, loader, parts.train, aus, subjects)
@@ -61,7 +61,7 @@ export async function finetune(options: FinetuneOptions): Promise<number> {
     options,
     aus,
     standardise: options.standardise,
-    pictures: await picturesDigest(set, parts.train),
+    images: await imagesDigest(set, parts.train),
     folds: await foldsDigest(set, parts.folds),
   }
   // A resumed run takes its weights from its own checkpoint.
@@ -117,16 +117,16 @@ interface Parts {
 }
 
 /** Subject-exclusive: no picture of a test person is trained on. */
-function chooseParts(set: ImageSet, options: FinetuneOptions): Parts {
-  const people = subjectsOf(set)
-  if (people.length === 0)
+function chooseParts(set: ImageSet, options: FineTuneOptions): Parts {
+  const known = subjectsOf(set)
+  if (known.length === 0)
     throw new UserError(
       `${options.data}: the labels name no people, who must be apart in training and test; expected "subject" in each label, or --subject-from for label files`,
     )
-  const folds = set.folds ?? makeFolds(people, options.folds, options.seed)
+  const folds = set.folds ?? makeFolds(known, options.folds, options.seed)
   const testFold = options.testFold ?? folds.at(-1)!.name
   const inFolds = new Set(folds.flatMap((fold) => fold.subjects))
-  const subjects = people.filter((subject) => inFolds.has(subject))
+  const subjects = known.filter((subject) => inFolds.has(subject))
   const used = trainingFolds(folds, testFold, options.trainOn)
   const { train, test } = splitByFold(set, used, testFold)
   if (options.seenFraction === 0) return { train, test, seen: new Uint32Array(0), testFold, folds, subjects }
@@ -150,12 +150,12 @@ function trainingFolds(
   return wanted ? folds.filter(({ name }) => name === testFold || wanted.includes(name)) : folds
 }
 
-function heads({ lambda, idLoss, idHeadLayers, dropPath }: FinetuneOptions, aus: number, subjects: number) {
+function heads({ lambda, idLoss, idHeadLayers, dropPath }: FineTuneOptions, aus: number, subjects: number) {
   return { aus, subjects, lambda, idLoss, idHeadLayers, dropPath }
 }
 
 function report(
-  options: FinetuneOptions,
+  options: FineTuneOptions,
   aus: readonly number[],
   { testFold }: Parts,
   unseen: ActionUnitMetrics,

@@ -1,5 +1,5 @@
+import { imagesDigest } from '../../data/imagesDigest.js'
 import { openImageSet } from '../../data/openImageSet.node.js'
-import { picturesDigest } from '../../data/picturesDigest.js'
 import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
@@ -8,8 +8,8 @@ import type { PretrainOptions } from '../../train/options.js'
 import {
   checkpointPath,
   fittedBatch,
+  imageLoader,
   openAnnouncedDevice,
-  pictureLoader,
   prepareOut,
   runManaged,
   StopSignal,
@@ -30,7 +30,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
   }
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
-  const loader = pictureLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
+  const loader = imageLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
   const indices = Array.from({ length: set.length }, (_, index) => index)
   const batches = fittedBatch(options, largestFmaeActivation(config), runtime)
   const run = new Pretraining(runtime, config, { ...options, ...batches }, loader, indices)
@@ -43,7 +43,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
       config,
       options,
       standardise: options.standardise,
-      pictures: await picturesDigest(set, indices),
+      images: await imagesDigest(set, indices),
     },
     out: options.out,
     label: 'pretrain',

@@ -3,10 +3,10 @@ import { readInfo } from '../../train/checkpoint/checkpoint.js'
 import { loadClassifier, loadEncoder } from '../../train/checkpoint/loadModel.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
-import { probeFeatures, probeFloors, probePeople } from '../../train/metrics/probePeople.js'
+import { probeFeatures, probeFloors, probeSubjects } from '../../train/metrics/probeSubjects.js'
 import type { ProbeOptions } from '../../train/options.js'
 import { writeJson } from './evaluate.js'
-import { openAnnouncedDevice, pictureLoader } from './session.js'
+import { imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `probe`: how well people can be told apart by frozen features. Returns the exit code. */
 export async function probe(options: ProbeOptions): Promise<number> {
@@ -14,17 +14,17 @@ export async function probe(options: ProbeOptions): Promise<number> {
   const info = readInfo(file, options.checkpoint)
   const { data, root, subjectFrom } = options
   const set = openImageSet(data, { splits: options.split, root, subjectFrom })
-  const people = probePeople(set, options.seed)
+  const subjects = probeSubjects(set, options.seed)
   const runtime = await openAnnouncedDevice()
   const model =
     info.kind === 'iat'
       ? loadClassifier(runtime, info.config, file, options.checkpoint)
       : loadEncoder(runtime, info.config, file, options.checkpoint)
-  const loader = pictureLoader(set, model.config.imageSize, info.standardise, options.cacheMegabytes)
-  const { features } = await classify(runtime, model, loader, people.indices, options.batchSize)
-  const accuracy = probeFeatures(set, people, features, model.config.width, options.seed)
-  const result = { ...accuracy, ...probeFloors(set, people) }
-  console.log(`${people.subjects.length} people, ${people.indices.length} pictures of ${set.name}`)
+  const loader = imageLoader(set, model.config.imageSize, info.standardise, options.cacheMegabytes)
+  const { features } = await classify(runtime, model, loader, subjects.indices, options.batchSize)
+  const accuracy = probeFeatures(set, subjects, features, model.config.width, options.seed)
+  const result = { ...accuracy, ...probeFloors(set, subjects) }
+  console.log(`${subjects.subjects.length} people, ${subjects.indices.length} pictures of ${set.name}`)
   for (const [name, value] of Object.entries(result)) {
     if (value !== null)
       console.log(`${probeTitles[name as keyof typeof probeTitles].padEnd(52)} ${value.toFixed(4)}`)

@@ -6,7 +6,7 @@ import { auTargets } from '../../data/folds.js'
 import { UserError } from '../../errors.js'
 import { summaryText } from '../../report/printSummary.js'
 import type { Curve, ReportInput, Timing } from '../../report/reportInput.js'
-import type { FinetuneName, FinetuneReport, Report } from '../../report/reportSchema.js'
+import type { FineTuneName, FineTuneReport, Report } from '../../report/reportSchema.js'
 import { findWarnings } from '../../report/verdicts.js'
 import { writeReport } from '../../report/writeReport.node.js'
 import { baseRateEntropy, binaryEntropy } from '../../train/metrics/actionUnitMetrics.js'
@@ -24,12 +24,12 @@ import {
   stageCheckpoint,
   stopIfRequested,
 } from '../quickstart/stages.node.js'
-import { makeFolder, openAnnouncedDevice, pictureLoader, StopSignal } from './session.js'
+import { imageLoader, makeFolder, openAnnouncedDevice, StopSignal } from './session.js'
 
 /** Options with the budget settled. */
 type Options = QuickstartOptions & { readonly budget: BudgetName }
 type Pretrained = Awaited<ReturnType<typeof pretrainStage>>
-type Tuned = Readonly<Record<FinetuneName, FineTuned>>
+type Tuned = Readonly<Record<FineTuneName, FineTuned>>
 
 /** Held-out pictures shown in the report. */
 const SHOWN = 8
@@ -42,7 +42,7 @@ export async function quickstart(given: QuickstartOptions): Promise<number> {
   const out = runFolder(options)
   makeFolder(out)
   const budget: Budget = budgets[options.budget]
-  const loader = pictureLoader(data.set, budget.model.imageSize, 'highpass', 1024)
+  const loader = imageLoader(data.set, budget.model.imageSize, 'highpass', 1024)
   const { seed, resume, tune, precision } = options
   const stop = new StopSignal()
   const job: MainJob = { runtime, budget, data, loader, seed, precision, out, resume, tune, stop }
@@ -88,13 +88,7 @@ async function runMainJob(job: MainJob, options: Options): Promise<void> {
   )
   const pretrained = await pretrainStage(job)
   clock.lap('FMAE pretraining')
-  const samples = await reconstruct(
-    job.runtime,
-    pretrained.run.model,
-    job.loader,
-    shownPictures(job),
-    job.seed,
-  )
+  const samples = await reconstruct(job.runtime, pretrained.run.model, job.loader, shownImages(job), job.seed)
   const encoder = stageCheckpoint(out, 'fmae-pretrain')
   const lambda = options.lambda ?? job.budget.lambda
   const tuned: Tuned = {
@@ -113,8 +107,8 @@ async function runMainJob(job: MainJob, options: Options): Promise<void> {
 }
 
 /** Pictures of different test people. */
-function shownPictures({ data }: MainJob): number[] {
-  const firsts = new Map(Array.from(data.unseen, (index) => [data.set.record(index).subject, index]))
+function shownImages({ data }: MainJob): number[] {
+  const firsts = new Map(Array.from(data.unseen, (index) => [data.set.sample(index).subject, index]))
   return [...firsts.values()].slice(0, SHOWN)
 }
 
@@ -134,7 +128,7 @@ function makeReport(
       preset: 'nano',
       parameters: run.parameters.parameters.reduce((sum, { size }) => sum + size, 0),
     },
-    data: { images: data.people.length, subjects: data.subjects.length, aus: data.aus.length },
+    data: { images: data.inFolds.length, subjects: data.subjects.length, aus: data.aus.length },
     pretrain: {
       epochs: budget.pretrain.epochs,
       steps: losses.length,
@@ -144,14 +138,14 @@ function makeReport(
       seconds: log.seconds,
     },
     finetune: Object.entries(tuned).map(([name, result]) =>
-      finetuneReport(name as FinetuneName, result, data.aus),
+      fineTuneReport(name as FineTuneName, result, data.aus),
     ),
     identityProbe: identity.probe,
     seconds,
   }
 }
 
-function finetuneReport(name: FinetuneName, result: FineTuned, aus: readonly number[]): FinetuneReport {
+function fineTuneReport(name: FineTuneName, result: FineTuned, aus: readonly number[]): FineTuneReport {
   const { unseen, seen, f1PerEpoch, lambda, log } = result
   const { f1At05, f1Best, threshold } = unseen
   const byAu = <T>(values: readonly T[]) => Object.fromEntries(aus.map((au, i) => [String(au), values[i]]))

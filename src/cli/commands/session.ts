@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StoredType } from '../../../kernels/stored.js'
 import { imageDecoder } from '../../data/decodeImage.node.js'
+import { ImageLoader } from '../../data/imageLoader.js'
 import type { ImageSet } from '../../data/imageSet.js'
 import { openImageSet } from '../../data/openImageSet.node.js'
-import { PictureLoader } from '../../data/pictureLoader.js'
 import type { Standardisation } from '../../data/standardise.js'
 import { openDevice } from '../../engine/device.js'
 import { halvesOverflow } from '../../engine/halfOverflow.js'
@@ -51,13 +51,13 @@ async function requireHalves(runtime: Runtime): Promise<void> {
     throw refuse('stores numbers that are too large for f16 as the largest one, which hides overflow')
 }
 
-export function pictureLoader(
+export function imageLoader(
   set: ImageSet,
   size: number,
   standardisation: Standardisation,
   cacheMegabytes: number,
-): PictureLoader {
-  return new PictureLoader({
+): ImageLoader {
+  return new ImageLoader({
     set,
     decoder: imageDecoder,
     size,
@@ -132,10 +132,10 @@ export class StopSignal {
 /** `fitBatch`, and a line where it changed something. */
 export function fittedBatch(
   settings: Pick<RunSettings, 'batchSize' | 'accumulation'>,
-  elementsPerPicture: number,
+  elementsPerImage: number,
   runtime: Runtime,
 ) {
-  const fitted = fitBatch(settings, elementsPerPicture, runtime)
+  const fitted = fitBatch(settings, elementsPerImage, runtime)
   const parts = settings.batchSize / fitted.batchSize
   if (parts > 1) {
     console.log(

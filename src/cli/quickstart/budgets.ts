@@ -1,6 +1,6 @@
 import type { FmaeConfig } from '../../model/config.js'
 import { presets } from '../../model/presets.js'
-import { finetuneRecipes, pretrainRecipes } from '../../train/recipes.js'
+import { fineTuneRecipes, pretrainRecipes } from '../../train/recipes.js'
 
 interface StageSettings {
   readonly batchSize: number
@@ -18,7 +18,7 @@ export interface Budget {
   readonly lambda: number
 }
 
-const { pretrain, finetune } = { pretrain: pretrainRecipes.nano, finetune: finetuneRecipes.nano }
+const { pretrain, finetune } = { pretrain: pretrainRecipes.nano, finetune: fineTuneRecipes.nano }
 
 /**
  * `tiny` only proves that everything runs. `short` takes minutes on two CPU cores with lavapipe, `long` two to three times as long.

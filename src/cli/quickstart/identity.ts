@@ -2,7 +2,7 @@ import { chooseForEmbedding, embed2d } from '../../report/embed2d.js'
 import type { EmbeddingPlot } from '../../report/reportInput.js'
 import type { Report } from '../../report/reportSchema.js'
 import { classify } from '../../train/loop/evaluation.js'
-import { probeFeatures, probeFloors, probePeople } from '../../train/metrics/probePeople.js'
+import { probeFeatures, probeFloors, probeSubjects } from '../../train/metrics/probeSubjects.js'
 import { type FineTuned, type MainJob, stopIfRequested } from './stages.node.js'
 
 const BATCH = 64
@@ -19,18 +19,18 @@ export async function analyseIdentity(
   fmaeIat: FineTuned,
 ): Promise<IdentityAnalysis> {
   const { runtime, loader, data, seed } = job
-  const people = probePeople(loader.set, seed, data.people)
+  const probed = probeSubjects(loader.set, seed, data.inFolds)
   const analyse = async ({ run }: FineTuned) => {
     await stopIfRequested(job)
-    const { features } = await classify(runtime, run.model, loader, people.indices, BATCH)
+    const { features } = await classify(runtime, run.model, loader, probed.indices, BATCH)
     const { width } = run.config
-    const accuracy = probeFeatures(loader.set, people, features, width, seed)
-    const rows = Array.from(people.indices, (_, row) => features.subarray(row * width, (row + 1) * width))
-    return { accuracy, embedding: embeddingOf(rows, subjectsOfRows(job, people.indices), seed) }
+    const accuracy = probeFeatures(loader.set, probed, features, width, seed)
+    const rows = Array.from(probed.indices, (_, row) => features.subarray(row * width, (row + 1) * width))
+    return { accuracy, embedding: embeddingOf(rows, subjectsOfRows(job, probed.indices), seed) }
   }
   const plain = await analyse(fmae)
   const adversarial = await analyse(fmaeIat)
-  const { labelsOnly, chance } = probeFloors(loader.set, people)
+  const { labelsOnly, chance } = probeFloors(loader.set, probed)
   return {
     probe: {
       fmae: plain.accuracy.converged,
@@ -45,7 +45,7 @@ export async function analyseIdentity(
 }
 
 function subjectsOfRows({ loader }: MainJob, indices: Uint32Array): string[] {
-  return Array.from(indices, (index) => loader.set.record(index).subject!)
+  return Array.from(indices, (index) => loader.set.sample(index).subject!)
 }
 
 function embeddingOf(

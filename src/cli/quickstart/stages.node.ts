@@ -4,11 +4,11 @@ import type { StoredType } from '../../../kernels/stored.js'
 import type { MainJobData } from '../../data/faces.js'
 import { auTargets } from '../../data/folds.js'
 import { foldsDigest } from '../../data/foldsDigest.js'
-import type { PictureLoader } from '../../data/pictureLoader.js'
-import { picturesDigest } from '../../data/picturesDigest.js'
+import type { ImageLoader } from '../../data/imageLoader.js'
+import { imagesDigest } from '../../data/imagesDigest.js'
 import type { Runtime } from '../../engine/runtime.js'
 import type { ClassifierConfig } from '../../model/config.js'
-import type { FinetuneName } from '../../report/reportSchema.js'
+import type { FineTuneName } from '../../report/reportSchema.js'
 import { resumeFrom } from '../../train/checkpoint/checkpointFile.node.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { loadMatching } from '../../train/checkpoint/trainingState.js'
@@ -18,7 +18,7 @@ import { Pretraining } from '../../train/loop/pretraining.js'
 import { settleVariants } from '../../train/loop/settleVariants.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import { fineTuneDefaults, pretrainDefaults } from '../../train/options.js'
-import { finetuneRecipes, pretrainRecipes } from '../../train/recipes.js'
+import { fineTuneRecipes, pretrainRecipes } from '../../train/recipes.js'
 import { checkpointPath, type ManagedRun, runManaged, type StopSignal } from '../commands/session.js'
 import { RunLog } from '../runLog.node.js'
 import type { Budget } from './budgets.js'
@@ -30,7 +30,7 @@ export interface MainJob {
   readonly runtime: Runtime
   readonly budget: Budget
   readonly data: MainJobData
-  readonly loader: PictureLoader
+  readonly loader: ImageLoader
   readonly seed: number
   readonly precision: StoredType
   readonly out: string
@@ -70,7 +70,7 @@ export async function pretrainStage(job: MainJob): Promise<{ run: Pretraining; l
     config: budget.model,
     options: settings,
     standardise: settings.standardise,
-    pictures: await picturesDigest(data.set, data.pretrain),
+    images: await imagesDigest(data.set, data.pretrain),
   }
   const log = await stage(job, { run, info, label: 'pretrain' })
   return { run, log }
@@ -88,12 +88,12 @@ export interface FineTuned {
 /** One of the three fine-tunings; `from` is the FMAE checkpoint, null for a start from scratch. */
 export async function fineTuneStage(
   job: MainJob,
-  name: FinetuneName,
+  name: FineTuneName,
   lambda: number,
   from: string | null,
 ): Promise<FineTuned> {
   const { runtime, budget, data, loader, seed, precision } = job
-  const defaults = fineTuneDefaults(finetuneRecipes.nano)
+  const defaults = fineTuneDefaults(fineTuneRecipes.nano)
   const settings = { ...defaults, ...budget.finetune, seed, lambda, precision }
   const config: ClassifierConfig = {
     ...budget.model,
@@ -114,7 +114,7 @@ export async function fineTuneStage(
     options: settings,
     aus: data.aus,
     standardise: settings.standardise,
-    pictures: await picturesDigest(data.set, data.train),
+    images: await imagesDigest(data.set, data.train),
     folds: await foldsDigest(data.set, data.set.folds!),
   }
   const evaluations = new RunLog(join(job.out, name, 'evaluation.jsonl'))

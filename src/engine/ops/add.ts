@@ -1,5 +1,5 @@
 import { addForward } from '../../../kernels/elementwise.js'
-import { record } from '../autograd.js'
+import { recordOp } from '../autograd.js'
 import type { Tensor } from '../tensor.js'
 import { requireSameShape } from './checks.js'
 
@@ -13,5 +13,5 @@ export function add(a: Tensor, b: Tensor): Tensor {
   const { runtime } = a
   const sum = runtime.empty(a.shape, a.dtype)
   runtime.dispatch(addForward(runtime.caps, sum.size, sum.stored), [a, b, sum])
-  return record('add', sum, [a, b], (dy) => [dy, dy])
+  return recordOp('add', sum, [a, b], (dy) => [dy, dy])
 }

@@ -1,5 +1,5 @@
 import { addPositionBackward, addPositionForward } from '../../../kernels/tokens.js'
-import { gradientTarget, needsGrad, record } from '../autograd.js'
+import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described } from './checks.js'
@@ -21,7 +21,7 @@ export function addPosition(x: Tensor, position: Tensor, firstRow: number): Tens
   const { runtime } = x
   const y = runtime.empty(x.shape, x.dtype)
   runtime.dispatch(addPositionForward(runtime.caps, sizes, firstRow, x.stored), [x, position, y])
-  return record('addPosition', y, [x, position], (dy) => {
+  return recordOp('addPosition', y, [x, position], (dy) => {
     if (!needsGrad(position)) return [dy, null]
     const dPosition = gradientTarget(position)
     runtime.dispatch(addPositionBackward(runtime.caps, sizes, P, firstRow, dy.stored), [dy, dPosition])

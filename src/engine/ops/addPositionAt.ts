@@ -1,5 +1,5 @@
 import { addPositionAt as addPositionAtKernel } from '../../../kernels/tokens.js'
-import { needsGrad, record } from '../autograd.js'
+import { needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described } from './checks.js'
@@ -36,5 +36,5 @@ export function addPositionAt(x: Tensor, position: Tensor, indices: Tensor, firs
   const y = runtime.empty(x.shape, x.dtype)
   const kernel = addPositionAtKernel(runtime.caps, sizes, firstRow, x.stored)
   runtime.dispatch(kernel, [x, position, indices, y])
-  return record('addPositionAt', y, [x], (dy) => [dy])
+  return recordOp('addPositionAt', y, [x], (dy) => [dy])
 }

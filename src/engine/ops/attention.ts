@@ -7,7 +7,7 @@ import {
 import { attentionBackwardKeys, attentionBackwardQueries } from '../../../kernels/attentionBackward.js'
 import { attentionForward } from '../../../kernels/attentionForward.js'
 import type { StoredType } from '../../../kernels/stored.js'
-import { gradientTarget, needsGrad, record } from '../autograd.js'
+import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import type { Tunable } from '../tuner.js'
@@ -52,7 +52,7 @@ export function attention(qkv: Tensor, heads: number): Tensor {
     backward(spec, variant, [qkv, out, logSumExp, dOut, dqkv])
     return [dqkv]
   }
-  return record('attention', out, [qkv], gradient, [logSumExp])
+  return recordOp('attention', out, [qkv], gradient, [logSumExp])
 }
 
 function forward(spec: AttentionSpec, variant: AttentionVariant, qkv: Tensor) {

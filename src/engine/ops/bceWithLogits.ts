@@ -4,7 +4,7 @@ import {
   bceWithLogitsForward,
   finishMean,
 } from '../../../kernels/loss.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 
@@ -22,7 +22,7 @@ export function bceWithLogits(logits: Tensor, targets: Tensor): Tensor {
   runtime.dispatch(bceWithLogitsForward(runtime.caps, logits.size), [logits, targets, partials])
   runtime.dispatch(finishMean(runtime.caps, partials.size, logits.size), [partials, loss])
   partials.dispose()
-  return record('bceWithLogits', loss, [logits], (dy) => {
+  return recordOp('bceWithLogits', loss, [logits], (dy) => {
     const dx = gradientTarget(logits)
     runtime.dispatch(bceWithLogitsBackward(runtime.caps, logits.size), [logits, targets, dy, dx])
     return [dx]

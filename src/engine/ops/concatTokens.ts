@@ -1,5 +1,5 @@
 import { concatRows, type Shape3, sliceRows } from '../../../kernels/tokens.js'
-import { gradientTarget, needsGrad, record } from '../autograd.js'
+import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { sumRows } from './biasGradient.js'
@@ -23,7 +23,7 @@ export function concatTokens(a: Tensor, b: Tensor, repeatB = 1): Tensor {
   const { runtime } = a
   const y = runtime.empty([B, T, D], a.dtype === 'f16' ? 'f16' : b.dtype)
   runtime.dispatch(concatRows(runtime.caps, B, aSizes, bSizes, repeatB, a.stored, b.stored), [a, b, y])
-  return record('concatTokens', y, [a, b], (dy) => [
+  return recordOp('concatTokens', y, [a, b], (dy) => [
     needsGrad(a) ? operandGradient(dy, [B, T, D], a, 0, 1) : null,
     needsGrad(b) ? operandGradient(dy, [B, T, D], b, T1, repeatB) : null,
   ])

@@ -1,5 +1,5 @@
 import { gatherRows as gatherKernel, scatterRows } from '../../../kernels/tokens.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described } from './checks.js'
@@ -21,7 +21,7 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   const { runtime } = x
   const y = runtime.empty([B, M, D], x.dtype)
   runtime.dispatch(gatherKernel(runtime.caps, B, N, M, D, x.stored), [x, indices, y])
-  return record('gatherRows', y, [x], (dy) => {
+  return recordOp('gatherRows', y, [x], (dy) => {
     const dx = gradientTarget(x)
     // A whole permutation fills every row.
     if (M < N) runtime.clear(dx)

@@ -1,5 +1,5 @@
 import { geluBackward, geluForward } from '../../../kernels/elementwise.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import type { Tensor } from '../tensor.js'
 import { requireElements } from './checks.js'
 
@@ -13,7 +13,7 @@ export function gelu(x: Tensor): Tensor {
   const { runtime } = x
   const y = runtime.empty(x.shape, x.dtype)
   runtime.dispatch(geluForward(runtime.caps, x.size, x.stored), [x, y])
-  return record('gelu', y, [x], (dy) => {
+  return recordOp('gelu', y, [x], (dy) => {
     const dx = gradientTarget(x)
     runtime.dispatch(geluBackward(runtime.caps, x.size, x.stored), [x, dy, dx])
     return [dx]

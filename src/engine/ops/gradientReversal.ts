@@ -1,5 +1,5 @@
 import { scaleForward } from '../../../kernels/elementwise.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import type { Tensor } from '../tensor.js'
 
 /**
@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor.js'
  * Ganin & Lempitsky 2015, "Unsupervised domain adaptation by backpropagation".
  */
 export function gradientReversal(x: Tensor, lambda: number): Tensor {
-  return record('gradientReversal', x.alias(), [x], (dy) => {
+  return recordOp('gradientReversal', x.alias(), [x], (dy) => {
     const dx = gradientTarget(x)
     x.runtime.dispatch(scaleForward(x.runtime.caps, x.size, -lambda, x.stored), [dy, dx])
     return [dx]

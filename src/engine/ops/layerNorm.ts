@@ -4,7 +4,7 @@ import {
   layerNormParameterGradients,
 } from '../../../kernels/layerNorm.js'
 import { rowsPerChunk } from '../../../kernels/reduce.js'
-import { gradientTarget, needsGrad, record } from '../autograd.js'
+import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { sumRows } from './biasGradient.js'
@@ -34,7 +34,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
     }
     return [dx, ...parameterGradients({ x, weight, bias, dy, mean, rstd })]
   }
-  record('layerNorm', y, [x, weight, bias], backward, [mean, rstd])
+  recordOp('layerNorm', y, [x, weight, bias], backward, [mean, rstd])
   if (!y.requiresGrad) for (const statistic of [mean, rstd]) statistic.dispose()
   return y
 }

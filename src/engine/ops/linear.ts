@@ -1,5 +1,5 @@
 import { geluBackward } from '../../../kernels/elementwise.js'
-import { gradientTarget, needsGrad, record } from '../autograd.js'
+import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import { Parameter, type Tensor } from '../tensor.js'
 import { biasGradient } from './biasGradient.js'
@@ -28,7 +28,7 @@ export function linear(
   const inputs = bias ? [x, weight, bias] : [x, weight]
   if (activation === 'none') {
     product('NT', sizes, x, storedWeight(x, weight), y, bias ? { kind: 'bias', bias } : undefined)
-    return record('linear', y, inputs, (dy) => linearGradients(sizes, dy, x, weight, bias))
+    return recordOp('linear', y, inputs, (dy) => linearGradients(sizes, dy, x, weight, bias))
   }
   if (!bias)
     throw new ShapeError('linear', 'the GELU is fused with the bias: give one, or apply gelu() after')
@@ -41,7 +41,7 @@ export function linear(
     dz.dispose()
     return gradients
   }
-  record('linear.gelu', y, inputs, backward, [z])
+  recordOp('linear.gelu', y, inputs, backward, [z])
   if (!y.requiresGrad) z.dispose()
   return y
 }
@@ -57,7 +57,7 @@ export function linearResidual(x: Tensor, weight: Tensor, bias: Tensor, residual
   const y = x.runtime.empty([...x.shape.slice(0, -1), sizes.n], x.dtype)
   requireSameShape('linearResidual', 'residual', residual, 'x·Wᵀ', y)
   product('NT', sizes, x, storedWeight(x, weight), y, { kind: 'residual', bias, residual })
-  return record('linearResidual', y, [x, weight, bias, residual], (dy) => [
+  return recordOp('linearResidual', y, [x, weight, bias, residual], (dy) => [
     ...linearGradients(sizes, dy, x, weight, bias),
     needsGrad(residual) ? dy : null,
   ])

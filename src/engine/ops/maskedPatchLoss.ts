@@ -4,7 +4,7 @@ import {
   maskedPatchLossForward,
   type TargetImages,
 } from '../../../kernels/maskedPatchLoss.js'
-import { record } from '../autograd.js'
+import { recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 
@@ -36,7 +36,7 @@ export function maskedPatchLoss(pred: Tensor, target: Tensor, mask: Tensor, norm
     runtime.dispatch(kernel, [pred, target, mask, stats, inverseMaskSum, dy])
     return [pred.alias()]
   }
-  return record('maskedPatchLoss', loss, [pred], backward, [stats, inverseMaskSum])
+  return recordOp('maskedPatchLoss', loss, [pred], backward, [stats, inverseMaskSum])
 }
 
 /** Where the patches of `pred` lie in a target of images; null for a target of patches, or one that does not fit. */

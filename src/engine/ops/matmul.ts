@@ -1,4 +1,4 @@
-import { gradientTarget, needsGrad, record } from '../autograd.js'
+import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import { elementCount, type Tensor } from '../tensor.js'
 import { described } from './checks.js'
@@ -30,7 +30,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   const { batch, m, n, k } = matmulSizes(a, b, transposeA, transposeB)
   const y = a.runtime.empty([...a.shape.slice(0, -2), m, n], a.dtype)
   product(transposeA ? 'TN' : transposeB ? 'NT' : 'NN', { batch, m, n, k }, a, b, y)
-  return record('matmul', y, [a, b], (dy) => {
+  return recordOp('matmul', y, [a, b], (dy) => {
     const da = needsGrad(a) ? gradientTarget(a) : null
     const db = needsGrad(b) ? gradientTarget(b) : null
     if (da && transposeA) product('NT', { batch, m: k, n: m, k: n }, b, dy, da)

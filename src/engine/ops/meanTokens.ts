@@ -1,5 +1,5 @@
 import { meanRowsBackward, meanRowsForward } from '../../../kernels/tokens.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, requireTokenRange } from './checks.js'
 
@@ -16,7 +16,7 @@ export function meanTokens(x: Tensor, start: number): Tensor {
   const { runtime } = x
   const y = runtime.empty([B, D])
   runtime.dispatch(meanRowsForward(runtime.caps, sizes, start, x.stored), [x, y])
-  return record('meanTokens', y, [x], (dy) => {
+  return recordOp('meanTokens', y, [x], (dy) => {
     const dx = gradientTarget(x)
     runtime.dispatch(meanRowsBackward(runtime.caps, sizes, start, x.stored), [dy, dx])
     return [dx]

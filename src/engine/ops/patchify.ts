@@ -5,7 +5,7 @@ import {
   unpatchify as unpatchifyKernel,
 } from '../../../kernels/patchify.js'
 import type { StoredType } from '../../../kernels/stored.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described, requireElements } from './checks.js'
@@ -38,7 +38,7 @@ export function patchify(
   const { runtime } = images
   const patches = runtime.empty(patchesShape(geometry), dtype)
   runtime.dispatch(patchifyKernel(runtime.caps, geometry, order, dtype), [images, patches])
-  return record('patchify', patches, [images], (dPatches) => {
+  return recordOp('patchify', patches, [images], (dPatches) => {
     const dImages = gradientTarget(images)
     runtime.dispatch(unpatchifyKernel(runtime.caps, geometry, order, dtype), [dPatches, dImages])
     return [dImages]
@@ -64,7 +64,7 @@ export function unpatchify(patches: Tensor, patchSize: number, order: PatchOrder
   const { runtime } = patches
   const images = runtime.empty([batch, channels, imageSize, imageSize])
   runtime.dispatch(unpatchifyKernel(runtime.caps, geometry, order, patches.stored), [patches, images])
-  return record('unpatchify', images, [patches], (dImages) => {
+  return recordOp('unpatchify', images, [patches], (dImages) => {
     const dPatches = gradientTarget(patches)
     runtime.dispatch(patchifyKernel(runtime.caps, geometry, order, patches.stored), [dImages, dPatches])
     return [dPatches]

@@ -1,5 +1,5 @@
 import { addForward, residualForward, scaleSamples } from '../../../kernels/elementwise.js'
-import { gradientTarget, needsGrad, record } from '../autograd.js'
+import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 import { described, requireSameShape } from './checks.js'
@@ -16,14 +16,14 @@ export function residual(x: Tensor, branch: Tensor, keep: Tensor | null): Tensor
   const y = runtime.empty(x.shape, x.dtype)
   if (!keep) {
     runtime.dispatch(addForward(runtime.caps, x.size, x.stored), [x, branch, y])
-    return record('residual', y, [x, branch], (dy) => [dy, dy])
+    return recordOp('residual', y, [x, branch], (dy) => [dy, dy])
   }
   const B = x.shape[0]
   if (keep.shape.length !== 1 || keep.size !== B) {
     throw new ShapeError('residual', `${described('x', x)}, ${described('keep', keep)}; wants [${B}]`)
   }
   runtime.dispatch(residualForward(runtime.caps, x.size, B, x.stored), [x, branch, keep, y])
-  return record('residual.dropPath', y, [x, branch], (dy) => {
+  return recordOp('residual.dropPath', y, [x, branch], (dy) => {
     if (!needsGrad(branch)) return [dy, null]
     const dBranch = gradientTarget(branch)
     runtime.dispatch(scaleSamples(runtime.caps, x.size, B, x.stored), [dy, keep, dBranch])

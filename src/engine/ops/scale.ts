@@ -1,5 +1,5 @@
 import { scaleForward } from '../../../kernels/elementwise.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import type { Tensor } from '../tensor.js'
 import { requireElements } from './checks.js'
 
@@ -16,7 +16,7 @@ export function scale(x: Tensor, factor: number): Tensor {
     runtime.dispatch(scaleForward(runtime.caps, x.size, factor, x.stored), [source, result])
     return result
   }
-  return record('scale', scaled(x, runtime.empty(x.shape, x.dtype)), [x], (dy) => [
+  return recordOp('scale', scaled(x, runtime.empty(x.shape, x.dtype)), [x], (dy) => [
     scaled(dy, gradientTarget(x)),
   ])
 }

@@ -1,5 +1,5 @@
 import { placeRows, sliceRows } from '../../../kernels/tokens.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, requireTokenRange } from './checks.js'
 
@@ -15,7 +15,7 @@ export function sliceTokens(x: Tensor, start: number, count: number): Tensor {
   const { runtime } = x
   const y = runtime.empty([B, count, D], x.dtype)
   runtime.dispatch(sliceRows(runtime.caps, sizes, start, count, x.stored), [x, y])
-  return record('sliceTokens', y, [x], (dy) => {
+  return recordOp('sliceTokens', y, [x], (dy) => {
     const dx = gradientTarget(x)
     runtime.dispatch(placeRows(runtime.caps, sizes, start, count, x.stored), [dy, dx])
     return [dx]

@@ -1,5 +1,5 @@
 import { finishMean, softmaxCrossEntropyBackward, softmaxCrossEntropyForward } from '../../../kernels/loss.js'
-import { gradientTarget, record } from '../autograd.js'
+import { gradientTarget, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 
@@ -29,7 +29,7 @@ export function softmaxCrossEntropy(logits: Tensor, labels: Tensor, smoothing = 
     runtime.dispatch(kernel, [logits, labels, stats, dy, dx])
     return [dx]
   }
-  return record('softmaxCrossEntropy', loss, [logits], backward, [stats])
+  return recordOp('softmaxCrossEntropy', loss, [logits], backward, [stats])
 }
 
 function check(logits: Tensor, labels: Tensor): void {

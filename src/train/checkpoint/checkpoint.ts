@@ -17,7 +17,7 @@ export interface CheckpointInfo {
   readonly aus?: readonly number[]
   readonly standardise: string
   /** What the training pictures were; going on with others is refused. */
-  readonly pictures?: string
+  readonly images?: string
   /** How the people were dealt out; classifiers only. */
   readonly folds?: string
 }
@@ -51,7 +51,7 @@ export async function encodeCheckpoint(
     random: JSON.stringify({ seed: run.random.seed, stream: run.random.stream }),
     variants: JSON.stringify(variants),
     ...(info.aus ? { aus: JSON.stringify(info.aus) } : {}),
-    ...(info.pictures ? { pictures: info.pictures } : {}),
+    ...(info.images ? { pictures: info.images } : {}),
     ...(info.folds ? { folds: info.folds } : {}),
   })
 }
@@ -80,7 +80,7 @@ export function restoreCheckpoint(
   run: TrainingRun,
   info: CheckpointInfo,
 ): Choices {
-  const { options, pictures, variants } = readInfo(checkpoint, file)
+  const { options, pictures: images, variants } = readInfo(checkpoint, file)
   const wanted: Record<string, unknown> = JSON.parse(JSON.stringify(info.options))
   for (const name of new Set([...Object.keys(wanted), ...Object.keys(options)])) {
     if (freeOptions.has(name)) continue
@@ -90,9 +90,9 @@ export function restoreCheckpoint(
       `--resume: ${file} was made with ${name} = ${before}; this run has ${now}. They must agree`,
     )
   }
-  if (pictures !== undefined && pictures !== info.pictures)
+  if (images !== undefined && images !== info.images)
     throw new UserError(
-      `--resume: ${file} was made with other pictures or labels (${pictures}; now ${info.pictures})`,
+      `--resume: ${file} was made with other pictures or labels (${images}; now ${info.images})`,
     )
   restoreRun(run, checkpoint, file)
   return variants

@@ -1,10 +1,10 @@
 import { sequentialBatches } from '../../data/batches.js'
-import type { PictureLoader } from '../../data/pictureLoader.js'
+import type { ImageLoader } from '../../data/imageLoader.js'
 import type { Runtime } from '../../engine/runtime.js'
 import type { AuClassifier } from '../../model/auClassifier.js'
 import { CHANNELS } from '../../model/config.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
-import { mostPictures } from './fitBatch.js'
+import { mostImages } from './fitBatch.js'
 
 export interface ClassifierOutputs {
   /** [N, aus], in the order of the indices. */
@@ -20,12 +20,12 @@ const BATCHES_PER_READ = 8
 export async function classify(
   runtime: Runtime,
   model: AuClassifier,
-  loader: PictureLoader,
+  loader: ImageLoader,
   indices: ArrayLike<number>,
   batchSize: number,
 ): Promise<ClassifierOutputs> {
   const { aus, width, imageSize } = model.config
-  const fitting = Math.min(batchSize, mostPictures(largestClassifierActivation(model.config), runtime))
+  const fitting = Math.min(batchSize, mostImages(largestClassifierActivation(model.config), runtime))
   const auLogits = new Float32Array(indices.length * aus)
   const features = new Float32Array(indices.length * width)
   let pending: Promise<void>[] = []

@@ -1,10 +1,10 @@
 import { type Batch, BatchSource } from '../../data/batches.js'
-import type { PictureLoader } from '../../data/pictureLoader.js'
+import type { ImageLoader } from '../../data/imageLoader.js'
 import { backward, withTape } from '../../engine/autograd.js'
 import { add } from '../../engine/ops/add.js'
 import { bceWithLogits } from '../../engine/ops/bceWithLogits.js'
 import { softmaxCrossEntropy } from '../../engine/ops/softmaxCrossEntropy.js'
-import { carve } from '../../engine/parameters.js'
+import { allocatePersistent } from '../../engine/parameters.js'
 import { PhiloxStream } from '../../engine/random.js'
 import { DropPath, RandomState } from '../../engine/randomState.js'
 import type { Runtime } from '../../engine/runtime.js'
@@ -14,7 +14,7 @@ import type { ClassifierConfig } from '../../model/config.js'
 import { AdamW } from '../optim/adamw.js'
 import { fineTuningRules } from '../optim/parameterGroups.js'
 import type { Schedule } from '../optim/schedule.js'
-import type { FinetuneOptions } from '../options.js'
+import type { FineTuneOptions } from '../options.js'
 import type { RunSettings, TrainingRun } from '../trainingRun.js'
 import { inputImages, scheduleOf } from './pretraining.js'
 
@@ -23,7 +23,7 @@ const DROP_PATH_STREAM = 0x3a5c0002
 const HEAD_STREAM = 0x3a5c0003
 
 type Settings = RunSettings &
-  Pick<FinetuneOptions, 'flip' | 'shift' | 'layerDecay' | 'idHeadInit' | 'idHeadLearningRateScale'>
+  Pick<FineTuneOptions, 'flip' | 'shift' | 'layerDecay' | 'idHeadInit' | 'idHeadLearningRateScale'>
 
 /** Fine-tuning for AUs, with IAT where λ > 0; ready for `trainLoop`. */
 export class FineTuning implements TrainingRun {
@@ -43,7 +43,7 @@ export class FineTuning implements TrainingRun {
     readonly runtime: Runtime,
     readonly config: ClassifierConfig,
     readonly settings: Settings,
-    loader: PictureLoader,
+    loader: ImageLoader,
     indices: ArrayLike<number>,
     aus: readonly number[],
     subjects: readonly string[],
@@ -58,7 +58,7 @@ export class FineTuning implements TrainingRun {
     this.schedule = scheduleOf(settings)
     this.lossNames = config.lambda > 0 ? ['loss', 'au', 'id'] : ['loss']
     this.#images = inputImages(runtime, batchSize, config.imageSize)
-    this.#targets = carve(runtime, [[batchSize, config.aus]]).parts[0]
+    this.#targets = allocatePersistent(runtime, [[batchSize, config.aus]]).parts[0]
     this.#identity = identityInput(runtime, config, batchSize)
     this.#dropPath = config.dropPath > 0 ? new DropPath(runtime, dropPathRates(config), batchSize) : null
     if (config.lambda > 0 && settings.idHeadInit === 'baseRate') this.#initialiseIdentityBias()
@@ -150,6 +150,6 @@ export function identityTargets(subjects: Uint32Array, { idLoss, subjects: count
 
 function identityInput(runtime: Runtime, { idLoss, subjects }: ClassifierConfig, batchSize: number): Tensor {
   const shape = idLoss === 'bce' ? [batchSize, subjects] : [batchSize]
-  const tensor = carve(runtime, [shape]).parts[0]
+  const tensor = allocatePersistent(runtime, [shape]).parts[0]
   return idLoss === 'bce' ? tensor : tensor.asType('u32')
 }

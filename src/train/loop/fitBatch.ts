@@ -12,11 +12,11 @@ type BatchSettings = Pick<RunSettings, 'batchSize' | 'accumulation'>
  */
 export function fitBatch(
   settings: BatchSettings,
-  elementsPerPicture: number,
+  elementsPerImage: number,
   runtime: Pick<Runtime, 'memory'>,
 ): BatchSettings {
   const { batchSize, accumulation } = settings
-  let part = Math.min(batchSize, mostPictures(elementsPerPicture, runtime))
+  let part = Math.min(batchSize, mostImages(elementsPerImage, runtime))
   while (batchSize % part !== 0) part--
   return { batchSize: part, accumulation: (accumulation * batchSize) / part }
 }
@@ -26,10 +26,10 @@ export function fitBatch(
  *
  * @throws UserError if not even one picture fits.
  */
-export function mostPictures(elementsPerPicture: number, { memory }: Pick<Runtime, 'memory'>): number {
-  const most = Math.floor(memory.maxBindingBytes / (4 * elementsPerPicture))
+export function mostImages(elementsPerImage: number, { memory }: Pick<Runtime, 'memory'>): number {
+  const most = Math.floor(memory.maxBindingBytes / (4 * elementsPerImage))
   if (most > 0) return most
-  const mib = (4 * elementsPerPicture) / 2 ** 20
+  const mib = (4 * elementsPerImage) / 2 ** 20
   throw new UserError(
     `one picture takes a tensor of ${mib.toFixed(0)} MiB, this adapter binds at most ${Math.floor(memory.maxBindingBytes / 2 ** 20)} MiB: train with a smaller --image-size`,
   )

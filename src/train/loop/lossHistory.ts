@@ -1,4 +1,4 @@
-import { carve } from '../../engine/parameters.js'
+import { allocatePersistent } from '../../engine/parameters.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { Tensor } from '../../engine/tensor.js'
 
@@ -16,7 +16,7 @@ export class LossHistory {
     readonly names: readonly string[],
     readonly capacity: number,
   ) {
-    this.#whole = carve(runtime, [[capacity * names.length]]).parts[0]
+    this.#whole = allocatePersistent(runtime, [[capacity * names.length]]).parts[0]
     const { storage } = this.#whole
     // Side by side: they are only copied to, so none needs a slot that can be bound.
     this.#cells = Array.from({ length: capacity * names.length }, (_, i) => {

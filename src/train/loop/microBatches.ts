@@ -1,4 +1,4 @@
-import type { RecordedStep } from '../../engine/recordedStep.js'
+import type { CapturedStep } from '../../engine/capturedStep.js'
 import { StepMemory } from '../../engine/stepMemory.js'
 import type { Tensor } from '../../engine/tensor.js'
 import type { TrainingRun } from '../trainingRun.js'
@@ -13,11 +13,11 @@ export interface Place {
 
 /**
  * Queues the forward pass, the backward pass and the update of one training run. All shapes are fixed, so the work is recorded
- * once (see recording.ts) and replayed; only with `--debug`, whose scans need the ops one by one, it runs op by op.
+ * once (see capture.ts) and replayed; only with `--debug`, whose scans need the ops one by one, it runs op by op.
  */
 export class MicroBatches {
   readonly memory: StepMemory
-  readonly #recorded = new Map<string, RecordedStep>()
+  readonly #recorded = new Map<string, CapturedStep>()
 
   constructor(
     readonly run: TrainingRun,
@@ -57,7 +57,7 @@ export class MicroBatches {
     for (const place of places(settings.accumulation)) {
       this.#recorded.set(
         key(place),
-        runtime.record(() => this.#work(place), this.memory),
+        runtime.capture(() => this.#work(place), this.memory),
       )
     }
     // A rehearsal is no step.

@@ -1,7 +1,7 @@
 import { type Batch, BatchSource } from '../../data/batches.js'
-import type { PictureLoader } from '../../data/pictureLoader.js'
+import type { ImageLoader } from '../../data/imageLoader.js'
 import { backward, withTape } from '../../engine/autograd.js'
-import { carve } from '../../engine/parameters.js'
+import { allocatePersistent } from '../../engine/parameters.js'
 import { RandomState } from '../../engine/randomState.js'
 import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
@@ -33,7 +33,7 @@ export class Pretraining implements TrainingRun {
     readonly runtime: Runtime,
     config: FmaeConfig,
     readonly settings: Settings,
-    loader: PictureLoader,
+    loader: ImageLoader,
     indices: ArrayLike<number>,
   ) {
     const { seed, batchSize, flip, shift } = settings
@@ -77,5 +77,5 @@ export function scheduleOf(settings: RunSettings): Schedule {
 
 /** The one input buffer that every batch of a run is written to. */
 export function inputImages(runtime: Runtime, batchSize: number, size: number): Tensor {
-  return carve(runtime, [[batchSize, CHANNELS, size, size]]).parts[0]
+  return allocatePersistent(runtime, [[batchSize, CHANNELS, size, size]]).parts[0]
 }

@@ -3,11 +3,11 @@ import { VariantStoreError } from '../../engine/errors.js'
 import type { Runtime } from '../../engine/runtime.js'
 import {
   adapterKey,
+  autotune,
   type Choices,
   type KernelClass,
   type StoredChoices,
   type Tuning,
-  tune,
   type VariantStore,
 } from '../../engine/tuner.js'
 import type { TrainingRun } from '../trainingRun.js'
@@ -87,7 +87,7 @@ async function tuned(
   }
   const { caps } = runtime
   const stored = (await orNull(store.load(adapterKey(caps)))) ?? {}
-  const tuning = await tune(runtime, classes, stored, caps.software ? SOFTWARE_BUDGET_MS : BUDGET_MS)
+  const tuning = await autotune(runtime, classes, stored, caps.software ? SOFTWARE_BUDGET_MS : BUDGET_MS)
   for (const warning of tuning.warnings) say(`Warning: ${warning}`)
   const saved = isEmpty(tuning.fresh) || (await orNull(store.save(adapterKey(caps), tuning.fresh))) !== null
   say(summary(tuning, (performance.now() - started) / 1000, saved ? store.place : null))

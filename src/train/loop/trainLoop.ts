@@ -40,10 +40,10 @@ export interface TrainLoopOptions {
 
 /** Optimiser steps in an epoch. */
 export function stepsPerEpoch(batches: BatchSource, accumulation: number): number {
-  const steps = Math.floor(batches.stepsPerEpoch / accumulation)
+  const steps = Math.floor(batches.batchesPerEpoch / accumulation)
   if (steps === 0) {
     throw new UserError(
-      `accumulation ${accumulation} is more than the ${batches.stepsPerEpoch} batches of an epoch: no step would be done`,
+      `accumulation ${accumulation} is more than the ${batches.batchesPerEpoch} batches of an epoch: no step would be done`,
     )
   }
   return steps

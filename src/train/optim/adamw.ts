@@ -8,7 +8,7 @@ import {
 import { castKernel } from '../../../kernels/cast.js'
 import { clipFactorKernel, squaredNormKernel, squaredNormPartials } from '../../../kernels/norm.js'
 import type { StoredType } from '../../../kernels/stored.js'
-import { type ArenaChunk, carve, type ParameterArena } from '../../engine/parameters.js'
+import { type ArenaChunk, allocatePersistent, type ParameterArena } from '../../engine/parameters.js'
 import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { LossScale } from './lossScale.js'
@@ -65,7 +65,7 @@ export class AdamW {
     this.lossScale = options.precision === 'f16' ? new LossScale(runtime) : null
     this.#states = arena.chunks.map((chunk) => this.#chunkState(chunk, table))
     this.#groups = persistent(runtime, table.values())
-    this.#scalars = carve(runtime, [[adamwScalarCount]]).parts[0]
+    this.#scalars = allocatePersistent(runtime, [[adamwScalarCount]]).parts[0]
     this.#clip = persistent(runtime, Float32Array.of(0, 1, 0))
   }
 
@@ -131,8 +131,8 @@ export class AdamW {
 
   #chunkState(chunk: ArenaChunk, table: GroupTable): ChunkState {
     const shapes = chunk.slots.map(({ parameter }) => parameter.shape)
-    const first = carve(this.runtime, shapes)
-    const second = carve(this.runtime, shapes)
+    const first = allocatePersistent(this.runtime, shapes)
+    const second = allocatePersistent(this.runtime, shapes)
     const groups = new Uint32Array(chunk.values.size / adamwBlock).fill(adamwSkippedGroup)
     chunk.slots.forEach(({ parameter, offset }, i) => {
       const blocks = Math.ceil(parameter.size / adamwBlock)
@@ -147,7 +147,7 @@ export class AdamW {
   /** An f16 copy of the chunk in the same layout; each parameter learns where its own lies. */
   #shadow({ slots }: ArenaChunk): Tensor {
     const shapes = slots.map(({ parameter }) => parameter.shape)
-    const { whole, parts } = carve(this.runtime, shapes, 'f16')
+    const { whole, parts } = allocatePersistent(this.runtime, shapes, 'f16')
     slots.forEach(({ parameter }, i) => {
       parameter.shadow = parts[i]
     })
@@ -179,7 +179,7 @@ class GroupTable {
 }
 
 function persistent(runtime: Runtime, data: Float32Array | Uint32Array): Tensor {
-  const tensor = carve(runtime, [[data.length]]).parts[0]
+  const tensor = allocatePersistent(runtime, [[data.length]]).parts[0]
   runtime.write(tensor, data)
   return data instanceof Uint32Array ? tensor.asType('u32') : tensor
 }

@@ -1,5 +1,5 @@
 import { lossScaleKernel, lossScaleStart } from '../../../kernels/lossScale.js'
-import { carve } from '../../engine/parameters.js'
+import { allocatePersistent } from '../../engine/parameters.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { Tensor } from '../../engine/tensor.js'
 
@@ -14,7 +14,7 @@ export class LossScale {
 
   constructor(readonly runtime: Runtime) {
     const start = lossScaleStart()
-    this.state = carve(runtime, [[start.length]]).parts[0]
+    this.state = allocatePersistent(runtime, [[start.length]]).parts[0]
     runtime.write(this.state, start)
     // Gradients that overflow are no fault now.
     if (runtime.sentinel) runtime.sentinel.forwardOnly = true

@@ -1,5 +1,5 @@
 /** True for the names of pictures. */
-export function isPicture(path: string): boolean {
+export function isImage(path: string): boolean {
   return /\.(jpe?g|png|webp)$/i.test(path)
 }
 

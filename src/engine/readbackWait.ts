@@ -15,7 +15,7 @@ const OVERSLEPT_CORRECTION = 0.6
  * time per dispatch of the wait before. A permanent tensor (the losses of training) keeps an expectation of its own,
  * so that an evaluation between two epochs does not spoil it.
  */
-export class Patience {
+export class ReadbackWait {
   readonly #millisecondsPerDispatch = new WeakMap<object, number>()
   /** When the work under way was handed over; null while the device has nothing to do. */
   #busySince: number | null = null

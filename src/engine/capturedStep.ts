@@ -1,6 +1,6 @@
 import type { Kernel } from '../../kernels/kernel.js'
+import type { Capture, Command } from './capture.js'
 import type { MemoryPlan } from './memoryPlan.js'
-import type { Command, Recording } from './recording.js'
 import type { Runtime } from './runtime.js'
 import type { StepMemory } from './stepMemory.js'
 import type { Tensor } from './tensor.js'
@@ -16,7 +16,7 @@ export type ReadyCommand =
   | Exclude<Command, { kind: 'dispatch' }>
 
 /** A step that was rehearsed (`runtime.record`) and can be run again and again. */
-export class RecordedStep {
+export class CapturedStep {
   readonly plan: MemoryPlan
   readonly #commands: readonly Command[]
   #ready: readonly ReadyCommand[] | null = null
@@ -24,12 +24,12 @@ export class RecordedStep {
   constructor(
     readonly runtime: Runtime,
     readonly memory: StepMemory,
-    recording: Recording,
+    capture: Capture,
     /** What the step returned: valid after each run until the next step in the same memory. */
     readonly results: readonly Tensor[],
   ) {
-    this.plan = recording.plan(results.map((tensor) => tensor.storage))
-    this.#commands = recording.commands
+    this.plan = capture.plan(results.map((tensor) => tensor.storage))
+    this.#commands = capture.commands
     memory.reserve(this.plan)
   }
 

@@ -4,10 +4,10 @@ import t from 'tap'
 import { copyAugmented, drawAugmentation } from '../../src/data/augment.js'
 import { imageDecoder } from '../../src/data/decodeImage.node.js'
 import { highpassWindow, standardise } from '../../src/data/standardise.js'
-import { makePicture } from './makeShard.js'
+import { makeImage } from './makeShard.js'
 
 t.test('decodes any colour model to RGB of the asked size', async (t) => {
-  const red = await makePicture(200, 10, 20, 16)
+  const red = await makeImage(200, 10, 20, 16)
   t.same([...(await imageDecoder.decode(red, 4)).slice(0, 6)], [200, 10, 20, 200, 10, 20])
   const grey = await sharp(red).greyscale().png().toBuffer()
   const pixels = await imageDecoder.decode(grey, 2)
@@ -92,10 +92,10 @@ t.test('a flat picture becomes zeros, and light changes nothing', async (t) => {
 })
 
 t.test('shift repeats the edge, the mirror turns left and right', async (t) => {
-  const picture = Float32Array.from({ length: 27 }, (_, at) => at)
+  const image = Float32Array.from({ length: 27 }, (_, at) => at)
   const apply = (mirrored: boolean, shiftX: number, shiftY: number) => {
     const out = new Float32Array(30).fill(-1)
-    copyAugmented(picture, 3, { mirrored, shiftX, shiftY }, out, 3)
+    copyAugmented(image, 3, { mirrored, shiftX, shiftY }, out, 3)
     return [...out.slice(3, 12)]
   }
   t.same(apply(false, 0, 0), [0, 1, 2, 3, 4, 5, 6, 7, 8])

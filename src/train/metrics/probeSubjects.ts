@@ -11,7 +11,7 @@ const MOST_PICTURES = 100
 const DRAW_STREAM = 0xda7a0006
 
 /** The pictures of a probe, at most 100 of each person, split within each. */
-export interface ProbePeople {
+export interface ProbeSubjects {
   readonly subjects: readonly string[]
   /** Pictures of the set. */
   readonly indices: Uint32Array
@@ -20,14 +20,14 @@ export interface ProbePeople {
   readonly test: readonly number[]
 }
 
-export function probePeople(set: ImageSet, seed: number, among?: ArrayLike<number>): ProbePeople {
+export function probeSubjects(set: ImageSet, seed: number, among?: ArrayLike<number>): ProbeSubjects {
   const all = among ?? Array.from({ length: set.length }, (_, index) => index)
-  const pictures = picturesOfPeople(set, all)
-  const subjects = [...pictures.keys()].filter((subject) => pictures.get(subject)!.length >= 2).sort()
+  const images = imagesOfSubjects(set, all)
+  const subjects = [...images.keys()].filter((subject) => images.get(subject)!.length >= 2).sort()
   if (subjects.length < 2)
     throw new UserError(`${set.name}: a probe wants two people with two pictures each, or more`)
   const stream = new PhiloxStream(seed, DRAW_STREAM)
-  const drawn = new Set(subjects.flatMap((subject) => drawPictures(pictures.get(subject)!, stream)))
+  const drawn = new Set(subjects.flatMap((subject) => drawImages(images.get(subject)!, stream)))
   const indices = Uint32Array.from(all).filter((index) => drawn.has(index))
   const first = new Set(splitPerSubject(set, indices, FIT_FRACTION, seed).first)
   const rows = Array.from(indices, (_, row) => row)
@@ -39,49 +39,49 @@ export function probePeople(set: ImageSet, seed: number, among?: ArrayLike<numbe
   }
 }
 
-function picturesOfPeople(set: ImageSet, among: ArrayLike<number>): Map<string, number[]> {
-  const people = new Map<string, number[]>()
+function imagesOfSubjects(set: ImageSet, among: ArrayLike<number>): Map<string, number[]> {
+  const subjects = new Map<string, number[]>()
   for (const index of Array.from(among)) {
-    const { subject } = set.record(index)
+    const { subject } = set.sample(index)
     if (subject === null) continue
-    const own = people.get(subject)
+    const own = subjects.get(subject)
     if (own) own.push(index)
-    else people.set(subject, [index])
+    else subjects.set(subject, [index])
   }
-  return people
+  return subjects
 }
 
 /** All of them where they are few enough: then nothing is drawn. */
-function drawPictures(own: number[], stream: PhiloxStream): readonly number[] {
+function drawImages(own: number[], stream: PhiloxStream): readonly number[] {
   return own.length > MOST_PICTURES ? stream.shuffle(own).slice(0, MOST_PICTURES) : own
 }
 
-/** Probe accuracy of features [N, width], rows as in `people.indices`. */
+/** Probe accuracy of features [N, width], rows as in `probe.indices`. */
 export function probeFeatures(
   set: ImageSet,
-  people: ProbePeople,
+  probe: ProbeSubjects,
   features: Float32Array,
   width: number,
   seed: number,
 ): { converged: number; published: number } {
-  const data = probeData(set, people, features, width)
+  const data = probeData(set, probe, features, width)
   return { converged: identityProbe(data), published: publishedIdentityProbe(data, seed) }
 }
 
 /** Identity from the true AU labels: what a perfect AU detector gives away; null for sets without labels. */
 export function probeFloors(
   set: ImageSet,
-  people: ProbePeople,
+  probe: ProbeSubjects,
 ): { labelsOnly: number | null; chance: number } {
-  const chance = 1 / people.subjects.length
-  const labelled = set.aus && people.indices.every((index) => set.record(index).aus !== null)
+  const chance = 1 / probe.subjects.length
+  const labelled = set.aus && probe.indices.every((index) => set.sample(index).aus !== null)
   if (!labelled || !set.aus) return { labelsOnly: null, chance }
-  const labels = auTargets(set, people.indices, set.aus)
-  return { labelsOnly: identityProbe(probeData(set, people, labels, set.aus.length)), chance }
+  const labels = auTargets(set, probe.indices, set.aus)
+  return { labelsOnly: identityProbe(probeData(set, probe, labels, set.aus.length)), chance }
 }
 
-function probeData(set: ImageSet, people: ProbePeople, features: Float32Array, width: number): ProbeData {
-  const { subjects, indices, train, test } = people
+function probeData(set: ImageSet, probe: ProbeSubjects, features: Float32Array, width: number): ProbeData {
+  const { subjects, indices, train, test } = probe
   const classes = subjectTargets(set, indices, subjects)
   return { features, width, subjects: classes, classes: subjects.length, train, test }
 }

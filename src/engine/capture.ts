@@ -17,7 +17,7 @@ export type Command =
   | { readonly kind: 'clear'; readonly target: Storage }
 
 /** What a step queues, in order. `runtime.record` fills it. */
-export class Recording {
+export class Capture {
   readonly commands: Command[] = []
   readonly #own = new Set<Storage>()
 

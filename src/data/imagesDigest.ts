@@ -5,7 +5,7 @@ import { shortSha256 } from './shortSha256.js'
 const BLOCK = 2 ** 28
 
 /** Tells the pictures of a run from others: their number, names, people and labels. Wants Web Crypto: Node, or a secure page. */
-export async function picturesDigest(set: ImageSet, indices: ArrayLike<number>): Promise<string> {
+export async function imagesDigest(set: ImageSet, indices: ArrayLike<number>): Promise<string> {
   const hashes: string[] = []
   for (const text of blocks(set, indices)) hashes.push(await shortSha256(text))
   // Of pictures that make one block, checkpoints hold its own hash.
@@ -17,7 +17,7 @@ export async function picturesDigest(set: ImageSet, indices: ArrayLike<number>):
 function* blocks(set: ImageSet, indices: ArrayLike<number>): Generator<string> {
   let text = ''
   for (let at = 0; at < indices.length; at++) {
-    const { id, subject, aus } = set.record(indices[at])
+    const { id, subject, aus } = set.sample(indices[at])
     text += JSON.stringify([id, subject, aus])
     if (text.length < BLOCK) continue
     yield text

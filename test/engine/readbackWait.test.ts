@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Patience } from '../../src/engine/patience.js'
+import { ReadbackWait } from '../../src/engine/readbackWait.js'
 
 // Sleeping before a read follows the time that work takes, not the time between two pieces of work.
 
@@ -13,7 +13,7 @@ async function timeOf(work: Promise<unknown>): Promise<number> {
 }
 
 t.test('a pause of the host is not taken for slow work', async (t) => {
-  const patience = new Patience()
+  const patience = new ReadbackWait()
   for (const dispatches of [10, 20]) {
     await sleep(300)
     patience.submitted()
@@ -25,7 +25,7 @@ t.test('a pause of the host is not taken for slow work', async (t) => {
 })
 
 t.test('work that follows without a gap is slept through', async (t) => {
-  const patience = new Patience()
+  const patience = new ReadbackWait()
   patience.submitted()
   await sleep(200)
   patience.done(10, 0, read, false)

@@ -5,7 +5,7 @@ import { LimitError } from '../../src/engine/errors.js'
 import { planMemory } from '../../src/engine/memoryPlan.js'
 import { add } from '../../src/engine/ops/add.js'
 import { scale } from '../../src/engine/ops/scale.js'
-import { carve } from '../../src/engine/parameters.js'
+import { allocatePersistent } from '../../src/engine/parameters.js'
 import { StepMemory } from '../../src/engine/stepMemory.js'
 
 const runtime = await openDevice()
@@ -41,10 +41,10 @@ t.test('tensors of one size take no more than the worst moment', async (t) => {
 })
 
 t.test('nothing runs while a step is recorded; each run takes what the input holds by then', async (t) => {
-  const x = carve(runtime, [[3]]).parts[0]
+  const x = allocatePersistent(runtime, [[3]]).parts[0]
   runtime.write(x, [1, 2, 3])
   const { dispatches } = runtime.counters
-  const step = runtime.record(() => {
+  const step = runtime.capture(() => {
     const doubled = scale(x, 2)
     return [add(doubled, add(doubled, x))]
   })
@@ -59,9 +59,9 @@ t.test('nothing runs while a step is recorded; each run takes what the input hol
 })
 
 t.test('copies and clears are part of a recorded step', async (t) => {
-  const total = carve(runtime, [[2]]).parts[0]
+  const total = allocatePersistent(runtime, [[2]]).parts[0]
   runtime.write(total, [5, 6])
-  const step = runtime.record(() => {
+  const step = runtime.capture(() => {
     const doubled = scale(total, 2)
     runtime.copy(doubled, total)
     return [add(doubled, runtime.zeros([2]))]
@@ -73,30 +73,30 @@ t.test('copies and clears are part of a recorded step', async (t) => {
 })
 
 t.test('steps that take turns use the same buffers', async (t) => {
-  const x = carve(runtime, [[64]]).parts[0]
+  const x = allocatePersistent(runtime, [[64]]).parts[0]
   const memory = new StepMemory(runtime)
-  const small = runtime.record(() => [scale(scale(x, 2), 3)], memory)
-  const large = runtime.record(() => [add(scale(x, 2), add(scale(x, 3), scale(x, 4)))], memory)
+  const small = runtime.capture(() => [scale(scale(x, 2), 3)], memory)
+  const large = runtime.capture(() => [add(scale(x, 2), add(scale(x, 3), scale(x, 4)))], memory)
   t.equal(memory.bytes, Math.max(small.plan.bytes, large.plan.bytes))
   const { bufferBytes } = runtime.memory.usage
   small.run()
   large.run()
   t.equal(runtime.memory.usage.bufferBytes, bufferBytes + memory.bytes)
-  t.throws(() => runtime.record(() => [scale(x, 2)], memory), /in use already/)
+  t.throws(() => runtime.capture(() => [scale(x, 2)], memory), /in use already/)
   memory.release()
   t.equal(runtime.memory.usage.bufferBytes, bufferBytes)
 })
 
 t.test('what cannot be replayed is refused', async (t) => {
-  const x = carve(runtime, [[2]]).parts[0]
-  t.throws(() => runtime.record(() => [runtime.tensor([1, 2], [2])]), /write: inside a recorded step/)
-  t.throws(() => runtime.record(() => [x]), /a result of the step was not made by any of its kernels/)
-  t.throws(() => runtime.record(() => runtime.record(() => []).results), /already being recorded/)
-  t.equal(runtime.recording, null, 'a failure inside leaves no recording behind')
+  const x = allocatePersistent(runtime, [[2]]).parts[0]
+  t.throws(() => runtime.capture(() => [runtime.tensor([1, 2], [2])]), /write: inside a recorded step/)
+  t.throws(() => runtime.capture(() => [x]), /a result of the step was not made by any of its kernels/)
+  t.throws(() => runtime.capture(() => runtime.capture(() => []).results), /already being recorded/)
+  t.equal(runtime.capturing, null, 'a failure inside leaves no recording behind')
   const freed = scale(x, 2)
   t.throws(
     () =>
-      runtime.record(() => {
+      runtime.capture(() => {
         const y = scale(x, 2)
         y.dispose()
         return [scale(y, 2)]
@@ -107,10 +107,10 @@ t.test('what cannot be replayed is refused', async (t) => {
 })
 
 t.test('a tensor beyond the binding limit is refused before any memory is taken', async (t) => {
-  const x = carve(runtime, [[1]]).parts[0]
+  const x = allocatePersistent(runtime, [[1]]).parts[0]
   const elements = runtime.memory.maxBindingBytes / 4 + 4
   const { bufferBytes } = runtime.memory.usage
-  const step = runtime.record(() => {
+  const step = runtime.capture(() => {
     const y = runtime.empty([elements])
     runtime.copy(x, y)
     return [y]

@@ -2,7 +2,7 @@ import { UserError } from '../errors.js'
 import type { ImageDecoder, ImageSet } from './imageSet.js'
 import { type Standardisation, standardise } from './standardise.js'
 
-export interface PictureLoaderOptions {
+export interface ImageLoaderOptions {
   readonly set: ImageSet
   readonly decoder: ImageDecoder
   /** Side of the network's input in pixels. */
@@ -16,13 +16,13 @@ export interface PictureLoaderOptions {
  * Pictures ready for the network, kept in memory up to a budget. What is in stays in: epochs visit every picture
  * once in random order, so throwing the oldest out would only make every visit a miss.
  */
-export class PictureLoader {
+export class ImageLoader {
   readonly set: ImageSet
   readonly size: number
   private readonly kept = new Map<number, Float32Array>()
   private readonly capacity: number
 
-  constructor(private readonly options: PictureLoaderOptions) {
+  constructor(private readonly options: ImageLoaderOptions) {
     this.set = options.set
     this.size = options.size
     this.capacity = Math.floor((options.cacheBytes ?? 2 ** 30) / (3 * options.size ** 2 * 4))
@@ -32,9 +32,9 @@ export class PictureLoader {
   async load(index: number): Promise<Float32Array> {
     const known = this.kept.get(index)
     if (known) return known
-    const picture = standardise(await this.decode(index), this.size, this.options.standardisation)
-    if (this.kept.size < this.capacity) this.kept.set(index, picture)
-    return picture
+    const image = standardise(await this.decode(index), this.size, this.options.standardisation)
+    if (this.kept.size < this.capacity) this.kept.set(index, image)
+    return image
   }
 
   /** The picture as people see it: RGB bytes, size·size·3. */
