@@ -83,7 +83,7 @@ export class FineTunePair {
       takeTurn: async () => {},
       data: async () => {
         const { data, loader } = await faces()
-        return { loader, train: data.train, aus: data.aus, subjects: data.subjects }
+        return { ...data, loader }
       },
       encoder: () => this.#encoder,
     }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type JobHooks, TrainingJob } from '../../demo/worker/trainingJob.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { pretrainDefaults } from '../../src/train/settings.js'
 import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
 
 const options = { batchSize: 2, epochs: 1000 }
@@ -14,7 +15,7 @@ export function noiseJob(runtime: Runtime, hooks: Partial<JobHooks<object>> = {}
     takeTurn: async () => {},
     make: async () => {
       const { made: run, release } = runtime.own(() => noisePretraining(runtime, tinyFmae, options))
-      return { run, info: { config: tinyFmae, options, standardise: 'highpass' }, release }
+      return { run, info: { config: tinyFmae, settings: pretrainDefaults(options) }, release }
     },
     show: async () => {},
     ...hooks,

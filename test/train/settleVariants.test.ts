@@ -13,8 +13,7 @@ import { resumeFrom, saveCheckpoint } from '../../src/train/checkpoint/checkpoin
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { settleVariants } from '../../src/train/loop/settleVariants.js'
 import { trainLoop } from '../../src/train/loop/trainLoop.js'
-import { pretrainDefaults } from '../../src/train/options.js'
-import { pretrainRecipes } from '../../src/train/recipes.js'
+import { pretrainDefaults } from '../../src/train/settings.js'
 import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { noiseIndices, noiseLoader } from './noiseImages.js'
 
@@ -69,7 +68,7 @@ class Blur implements Tunable<number> {
 
 /** Two epochs of three steps in which one bias alone learns, by a blurred gradient: nothing else here has variants. */
 function makeRun(variants: readonly string[]): TrainingRun {
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), batchSize: 4, epochs: 2 }
+  const settings = pretrainDefaults({ batchSize: 4, epochs: 2 })
   const run = new Pretraining(runtime, config, settings, noiseLoader(32), noiseIndices)
   const blur = new Blur(variants)
   const bias = run.parameters.get('patch_embed.proj.bias')
@@ -122,7 +121,7 @@ function settle(run: TrainingRun, store: VariantStore, pinned: Choices | null = 
 
 t.test('a resumed run computes the same bits although the cache has changed', async (t) => {
   const variants = ['plain', 'blurred']
-  const info = { config, options: {}, standardise: 'highpass' }
+  const info = { config, settings: pretrainDefaults() }
   const path = join(t.testdir(), 'checkpoint.safetensors')
   const whole = makeRun(variants)
   t.same(await settle(whole, await cacheOf('blurred')), ['Kernel variants: from the cache (the test).'])

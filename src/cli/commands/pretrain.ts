@@ -4,7 +4,9 @@ import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
 import { fmaeConfig } from '../../train/modelConfig.js'
-import type { PretrainOptions } from '../../train/options.js'
+import { pretrainSettings } from '../../train/settings.js'
+import type { PretrainOptions } from '../options.js'
+import { settingsOf } from '../schemaOptions.js'
 import {
   checkpointPath,
   fittedBatch,
@@ -41,8 +43,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     run,
     info: {
       config,
-      options,
-      standardise: options.standardise,
+      settings: settingsOf(pretrainSettings, options),
       images: await imagesDigest(set, indices),
     },
     out: options.out,
