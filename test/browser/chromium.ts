@@ -80,7 +80,7 @@ function contextsOf(browser: Browser) {
 function closeAtStandstill(page: Page): void {
   let shown = ''
   const look = async () => {
-    const text = (await page.evaluate(() => document.body.textContent)) ?? ''
+    const text = await page.evaluate(() => document.body.innerText.replaceAll(/\s+/g, ' '))
     if (text !== shown) moved()
     shown = text
   }
@@ -89,14 +89,14 @@ function closeAtStandstill(page: Page): void {
     const reason = standstill()
     if (reason) {
       clearInterval(timer)
-      await page.close({ reason: `${reason}; last seen: ${shown.replace(/\s+/g, ' ')}` })
+      await page.close({ reason: `${reason}; last seen: ${shown}` })
     } else if (!looking) {
       looking = true
       // A page that is loaded anew, or has crashed, has no text.
       await look().catch(() => {})
       looking = false
     }
-  }, 500)
+  }, 1000)
   page.on('close', () => clearInterval(timer))
   page.on('console', moved)
   page.on('requestfinished', moved)
