@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type JobHooks, TrainingJob } from '../../demo/worker/trainingJob.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { pretrainDefaults } from '../../src/train/settings.js'
+import { until } from '../movement.js'
 import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
 
 const options = { batchSize: 2, epochs: 1000 }
@@ -24,11 +24,11 @@ export function noiseJob(runtime: Runtime, hooks: Partial<JobHooks<object>> = {}
 
 /** Waits until so many steps are done. */
 export async function reaches(job: TrainingJob<object>, step: number): Promise<void> {
-  const end = performance.now() + 20_000
-  while (job.status.step < step) {
-    if (performance.now() > end) throw new Error(`step ${step} not reached, but ${job.status.step}`)
-    await sleep(10)
-  }
+  await until(
+    `step ${step}`,
+    () => job.status.step,
+    (done) => done >= step,
+  )
 }
 
 export function fileOf(parts: readonly Uint8Array[]): SafetensorsFile {
