@@ -2,6 +2,7 @@ import type { StoredType } from '../../kernels/stored.js'
 import { addPosition } from '../engine/ops/addPosition.js'
 import { linear } from '../engine/ops/linear.js'
 import { patchify } from '../engine/ops/patchify.js'
+import { reshape } from '../engine/ops/reshape.js'
 import type { Initialisation, ParameterArena, ParameterSpec } from '../engine/parameters.js'
 import type { Tensor } from '../engine/tensor.js'
 import { blockParameters } from './block.js'
@@ -54,7 +55,7 @@ export function inputPatches(images: Tensor, { patchSize }: VitConfig, dtype: St
 
 /** Linear embedding, without positions. patches: [B, M, 3·p·p] → [B, M, D]. */
 export function embedPatches(patches: Tensor, parameters: ParameterArena, config: VitConfig): Tensor {
-  const weight = parameters.get('patch_embed.proj.weight').reshape([config.width, patchValues(config)])
+  const weight = reshape(parameters.get('patch_embed.proj.weight'), [config.width, patchValues(config)])
   return linear(patches, weight, parameters.get('patch_embed.proj.bias'))
 }
 

@@ -1,6 +1,8 @@
 import t, { type Test } from 'tap'
-import { type MatmulSpec, matmulKernel, matmulSplits, matmulVariants } from '../../kernels/matmul.js'
+import { matmulPlan, matmulVariants } from '../../kernels/matmul.js'
+import type { MatmulSpec } from '../../kernels/matmulShared.js'
 import { backward, withTape } from '../../src/engine/autograd.js'
+import { captureStep } from '../../src/engine/capturedStep.js'
 import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { add } from '../../src/engine/ops/add.js'
@@ -40,7 +42,7 @@ t.test('the tuner measures a product with k in parts only if it runs so', async 
     const stored = { a: 'f32', b: 'f32', c: 'f32' } as const
     const spec: MatmulSpec = { batch: 1, m: 32, n: 32, k: 1024, layout: 'NN', epilogue, stored }
     const operands = productTunable.operands(spec).map(({ shape }) => gpu.empty(shape))
-    const { kernels } = gpu.capture(() => productTunable.run(spec, 'tiled32x32', operands))
+    const { kernels } = captureStep(gpu, () => productTunable.run(spec, 'tiled32x32', operands))
     return kernels.some(({ name }) => name.startsWith('columnSum'))
   }
   t.equal(addsParts('none'), true)
@@ -144,9 +146,11 @@ t.test('a long sum is cut into parts: the result is that of one part', async (t)
   } as const
   const [a, b] = [runtime.tensor(normal(k * m), [k, m]), runtime.tensor(normal(k * n), [k, n])]
   const [variant] = matmulVariants(runtime.caps, spec)
-  t.ok(matmulSplits(runtime.caps, spec, variant) > 1)
-  const inOne: Tensor = runtime.empty([m, n])
-  runtime.dispatch(matmulKernel(runtime.caps, { ...spec, splits: 1 }, variant), [a, b, inOne])
+  t.ok(matmulPlan(runtime.caps, spec, variant).splits > 1)
+  const whole = matmulPlan(runtime.caps, { ...spec, epilogue: 'accumulate' }, variant)
+  t.equal(whole.splits, 1, 'what is added to C is never cut')
+  const inOne: Tensor = runtime.zeros([m, n])
+  runtime.dispatch(whole.kernel, [a, b, inOne])
   const inParts = matmul(a, b, { transposeA: true })
   t.ok(relativeError(await inParts.read(), await inOne.read()) < 1e-5)
 })

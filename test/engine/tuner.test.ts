@@ -6,14 +6,9 @@ import { perValueKernel, readOnly, writable } from '../../kernels/perValue.js'
 import { openDevice } from '../../src/engine/device.js'
 import { Profiler } from '../../src/engine/profiler.js'
 import type { Tensor } from '../../src/engine/tensor.js'
-import {
-  autotune,
-  type KernelClass,
-  type StoredChoices,
-  type Tunable,
-  VariantTable,
-} from '../../src/engine/tuner.js'
+import { autotune, type StoredChoices } from '../../src/engine/tuner.js'
 import { openVariantStore } from '../../src/engine/variantStore.node.js'
+import { type KernelClass, type Tunable, VariantTable } from '../../src/engine/variants.js'
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())
@@ -50,7 +45,7 @@ function doubleKernel(size: number, variant: string, text: string): Kernel {
 }
 
 /** Doubling as a family with the named variants, the first being the fixed table's. */
-class Doubling implements Tunable<number> {
+class Doubling implements Tunable<number, Tensor> {
   readonly family = 'double'
   constructor(
     readonly variants: readonly string[],
@@ -80,7 +75,7 @@ class Doubling implements Tunable<number> {
   }
 }
 
-function classesOf(doubling: Doubling, sizes: readonly number[]): KernelClass[] {
+function classesOf(doubling: Doubling, sizes: readonly number[]): KernelClass<Tensor>[] {
   return runtime.variants.askedBy(() => {
     for (const size of sizes) runtime.variants.choose(doubling, size)
   })

@@ -6,8 +6,10 @@ import { backward, withTape } from '../../src/engine/autograd.js'
 import { openDevice } from '../../src/engine/device.js'
 import { VariantStoreError } from '../../src/engine/errors.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
+import { reshape } from '../../src/engine/ops/reshape.js'
 import type { Tensor } from '../../src/engine/tensor.js'
-import { autotune, type Choices, type Tunable, type VariantStore } from '../../src/engine/tuner.js'
+import { autotune, type VariantStore } from '../../src/engine/tuner.js'
+import type { Choices, Tunable } from '../../src/engine/variants.js'
 import { presets } from '../../src/model/presets.js'
 import { resumeFrom, saveCheckpoint } from '../../src/train/checkpoint/checkpointFile.node.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
@@ -28,7 +30,7 @@ const config = {
 }
 
 /** Work whose variants differ in the last bits, like kernels that add up in another order; here it is done to a gradient. */
-class Blur implements Tunable<number> {
+class Blur implements Tunable<number, Tensor> {
   readonly family = 'blur'
 
   constructor(readonly variants: readonly string[]) {}
@@ -74,7 +76,7 @@ function makeRun(variants: readonly string[]): TrainingRun {
   const blur = new Blur(variants)
   const bias = run.parameters.get('patch_embed.proj.bias')
   const targets = runtime.tensor(new Float32Array(bias.size).fill(1), [1, bias.size])
-  const lossOf = () => bceWithLogits(bias.reshape([1, bias.size]), targets)
+  const lossOf = () => bceWithLogits(reshape(bias, [1, bias.size]), targets)
   return Object.assign(run, {
     microBatch: () => {
       const { result, tape } = withTape(runtime, lossOf)
