@@ -38,6 +38,7 @@ function doubleKernel(size: number, variant: string, text: string): Kernel {
     variant: text,
     values: size,
     width: 1,
+    stored: 'f32',
     buffers: [readOnly('x'), writable('y')],
     statement: text,
     cost: { flops: size, bytes: 8 * size },

@@ -62,7 +62,7 @@ class Blur implements Tunable<number, Tensor> {
     const statement = `y[index] *= ${variant === 'plain' ? 1 : 1.0001};`
     const cost = { flops: y.size, bytes: 8 * y.size }
     const kernel: PerValueKernel = {
-      ...{ name: `blur.${variant}`, values: y.size, width: 1, buffers: [writable('y')] },
+      ...{ name: `blur.${variant}`, values: y.size, width: 1, stored: 'f32', buffers: [writable('y')] },
       ...{ statement, cost },
     }
     runtime.dispatch(perValueKernel(runtime.caps, kernel), [y])

@@ -5,7 +5,7 @@ import { gradientReversal } from '../../engine/ops/gradientReversal.js'
 import { layerNorm } from '../../engine/ops/layerNorm.js'
 import { residual } from '../../engine/ops/residual.js'
 import { scale } from '../../engine/ops/scale.js'
-import { constant, type OpCase, shapeText, variable } from '../opCase.js'
+import { constant, type OpCase, shapeText, single, variable } from '../opCase.js'
 import { attentionReference } from '../reference/attention.js'
 import {
   addReference,
@@ -59,7 +59,11 @@ export const layerNormCases: OpCase[] = norms.map(([shape, mean]) => {
   return {
     op: 'layerNorm',
     label: `${shapeText(shape)}${mean ? `, mean ${mean}` : ''}`,
-    inputs: [variable('x', shape, 1, mean), variable('weight', [width], 0.1, 1), variable('bias', [width])],
+    inputs: [
+      variable('x', shape, 1, mean),
+      single(variable('weight', [width], 0.1, 1)),
+      single(variable('bias', [width])),
+    ],
     run: (x, weight, bias) => layerNorm(x, weight, bias, 1e-6),
     reference: layerNormReference(1e-6),
   }
