@@ -86,6 +86,20 @@ export function scaleForward(caps: KernelCaps, size: number, factor: number, sto
   })
 }
 
+/** Gradient reversal: dx = −λ·dy. λ is data, so that it may change by step. Bindings: dy, lambda f32 [1], dx. */
+export function reverseGradient(caps: KernelCaps, size: number, stored: StoredType): Kernel {
+  const width = valueWidth(size)
+  return perValueKernel(caps, {
+    name: 'reverseGradient',
+    values: size / width,
+    width,
+    stored,
+    buffers: [readOnly('dy'), { ...readOnly('lambda'), type: 'f32' }, writable('dx')],
+    statement: 'dx[index] = Held(-lambda[0] * Value(dy[index]));',
+    cost: { flops: size, bytes: 2 * storedBytes(stored) * size },
+  })
+}
+
 /** Residual with drop path: y = x + keep[sample]·branch. Bindings: x, branch, keep [samples], y. */
 export function residualForward(caps: KernelCaps, size: number, samples: number, stored: StoredType): Kernel {
   const width = valueWidth(size / samples)

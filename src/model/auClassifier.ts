@@ -3,7 +3,7 @@ import { concatTokens } from '../engine/ops/concatTokens.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear } from '../engine/ops/linear.js'
 import { meanTokens } from '../engine/ops/meanTokens.js'
-import { ParameterArena, type ParameterSpec } from '../engine/parameters.js'
+import { allocatePersistent, ParameterArena, type ParameterSpec } from '../engine/parameters.js'
 import type { DropPath } from '../engine/randomState.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
@@ -53,6 +53,8 @@ export function dropPathRates({ depth, dropPath }: ClassifierConfig): number[] {
 /** ViT → mean of the patch tokens → `fc_norm` → linear AU head, and the identity head of IAT where λ > 0. */
 export class AuClassifier {
   readonly parameters: ParameterArena
+  /** Strength of the gradient reversal, [1]; null where there is no identity head. */
+  readonly #lambda: Tensor | null
 
   constructor(
     runtime: Runtime,
@@ -63,6 +65,20 @@ export class AuClassifier {
     const specs = classifierParameters(config)
     this.parameters = new ParameterArena(runtime, specs)
     this.parameters.initialise(specs, seed)
+    this.#lambda = config.lambda > 0 ? allocatePersistent(runtime, [[1]]).parts[0] : null
+    if (this.#lambda) this.setLambda(config.lambda)
+  }
+
+  /**
+   * Strength of the gradient reversal from now on, in captured steps too: `config.lambda` until it is set.
+   *
+   * @throws RangeError if λ is negative or not finite, or the model has no identity head.
+   */
+  setLambda(lambda: number): void {
+    if (!this.#lambda) throw new RangeError('setLambda: a model with lambda 0 has no identity head')
+    if (!(lambda >= 0 && Number.isFinite(lambda)))
+      throw new RangeError(`setLambda: lambda must be finite and at least 0, got ${lambda}`)
+    this.parameters.runtime.write(this.#lambda, [lambda])
   }
 
   /** images [B, 3, S, S]; `dropPath` only in training. */
@@ -72,7 +88,7 @@ export class AuClassifier {
     return {
       features,
       auLogits: linear(features, p.get('head.weight'), p.get('head.bias')),
-      idLogits: this.config.lambda > 0 ? identityHead(features, p, this.config) : null,
+      idLogits: this.#lambda && identityHead(features, this.#lambda, p, this.config),
     }
   }
 

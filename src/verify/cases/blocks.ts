@@ -106,10 +106,10 @@ export const scaleCases: OpCase[] = shapes.map((shape, i) => ({
 export const gradientReversalCases: OpCase[] = shapes.map((shape, i) => ({
   op: 'gradientReversal',
   label: `${shapeText(shape)}, λ ${i / 2}`,
-  inputs: [variable('x', shape)],
+  inputs: [variable('x', shape), constant('lambda', [1], () => Float32Array.of(i / 2))],
   // Its result is the same storage as x: a sum with nothing keeps the two apart.
-  run: (x) => scale(gradientReversal(x, i / 2), 1),
-  reference: gradientReversalReference(i / 2),
+  run: (x, lambda) => scale(gradientReversal(x, lambda), 1),
+  reference: gradientReversalReference,
 }))
 
 /** Drop path: every third sample dropped, the others scaled up. */
