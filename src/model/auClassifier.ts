@@ -1,5 +1,3 @@
-import { addPosition } from '../engine/ops/addPosition.js'
-import { concatTokens } from '../engine/ops/concatTokens.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear } from '../engine/ops/linear.js'
 import { meanTokens } from '../engine/ops/meanTokens.js'
@@ -7,19 +5,11 @@ import { allocatePersistent, ParameterArena, type ParameterSpec } from '../engin
 import type { DropPath } from '../engine/randomState.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
-import { blockFor } from './block.js'
 import { type ClassifierConfig, checkVitConfig } from './config.js'
-import { activationType, type Execution, plainExecution } from './execution.js'
+import { type Execution, plainExecution } from './execution.js'
 import { identityHead, identityHeadParameters } from './identityHead.js'
 import { defaultLinearParameters, normParameters } from './initialisation.js'
-import {
-  clsToken,
-  embedPatches,
-  encoderBlockParameters,
-  inputPatches,
-  patchEmbedParameters,
-  trainableTokenParameters,
-} from './vit.js'
+import { encode, encoderBlockParameters, patchEmbedParameters, trainableTokenParameters } from './vit.js'
 
 export interface ClassifierOutput {
   /** Features after `fc_norm`, [B, D]: what the heads, the probe and the map of features see. */
@@ -94,16 +84,8 @@ export class AuClassifier {
 
   #features(images: Tensor, dropPath: DropPath | null): Tensor {
     const p = this.parameters
-    const { config } = this
-    const dtype = activationType(images.runtime, this.execution)
-    const embedded = embedPatches(inputPatches(images, config, dtype), p, config)
-    let x = concatTokens(clsToken(p), addPosition(embedded, p.get('pos_embed'), 1))
-    const block = blockFor(this.execution)
-    for (let i = 0; i < config.depth; i++) {
-      const scales = dropPath && { attention: dropPath.scales[2 * i], mlp: dropPath.scales[2 * i + 1] }
-      x = block(x, p, `blocks.${i}`, config, scales)
-    }
     // The cls token ran through all blocks but is not pooled. The mean and all after it are f32.
-    return layerNorm(meanTokens(x, 1), p.get('fc_norm.weight'), p.get('fc_norm.bias'), config.layerNormEps)
+    const mean = meanTokens(encode(images, this, { dropPath }), 1)
+    return layerNorm(mean, p.get('fc_norm.weight'), p.get('fc_norm.bias'), this.config.layerNormEps)
   }
 }
