@@ -2,7 +2,7 @@ import type { Kernel } from '../../kernels/kernel.js'
 import type { Capabilities } from './capabilities.js'
 import type { Capture, Command, ReadyCommand } from './capture.js'
 import { DeviceError } from './errors.js'
-import { byteLength, type DType, type HostArray, toDevice } from './hostArrays.js'
+import { byteLength, type DType, type HostNumbers, toDevice } from './hostArrays.js'
 import { BufferPool, type PooledBuffer, type Storage } from './memory.js'
 import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
@@ -95,29 +95,30 @@ export class Runtime implements TensorRuntime {
     return tensor
   }
 
-  tensor(data: HostArray | readonly number[], shape: readonly number[], dtype: DType = 'f32'): Tensor {
+  /** @throws as `write`. */
+  tensor(data: HostNumbers, shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    const values = uploadable(data, shape, dtype)
     const tensor = this.empty(shape, dtype)
-    this.write(tensor, data)
+    this.#upload(tensor, values)
     return tensor
   }
 
-  /** Uploads `data`; work queued before it still sees the old values. */
-  write(tensor: Tensor, data: HostArray | readonly number[]): void {
-    if (data.length !== tensor.size) {
-      throw new DeviceError(`write: tensor [${tensor.shape}] wants ${tensor.size} values, got ${data.length}`)
-    }
+  /**
+   * Uploads `data`, of whatever kind of number; work queued before it still sees the old values.
+   *
+   * @throws TypeError or RangeError for values that the tensor cannot hold (see hostArrays.ts), DeviceError for another count of them.
+   */
+  write(tensor: Tensor, data: HostNumbers): void {
+    this.#upload(tensor, uploadable(data, tensor.shape, tensor.dtype))
+  }
+
+  #upload(tensor: Tensor, values: ReturnType<typeof toDevice>): void {
     if (this.capturing) throw new DeviceError('write: inside a captured step; write before it runs')
     this.flush()
     const { buffer, byteOffset } = this.#live(tensor)
-    const array = toDevice(data, tensor.dtype)
-    this.device.queue.writeBuffer(
-      buffer!,
-      byteOffset,
-      array.buffer as ArrayBuffer,
-      array.byteOffset,
-      array.byteLength,
-    )
-    this.counters.uploadedBytes += array.byteLength
+    const { queue } = this.device
+    queue.writeBuffer(buffer!, byteOffset, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength)
+    this.counters.uploadedBytes += values.byteLength
   }
 
   clear(tensor: Tensor): void {
@@ -336,4 +337,12 @@ export class Runtime implements TensorRuntime {
     this.#pass?.end()
     this.#pass = null
   }
+}
+
+function uploadable(data: HostNumbers, shape: readonly number[], dtype: DType) {
+  const values = toDevice(data, dtype)
+  const size = elementCount(shape)
+  if (data.length !== size)
+    throw new DeviceError(`write: tensor [${shape}] wants ${size} values, got ${data.length}`)
+  return values
 }

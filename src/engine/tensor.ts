@@ -37,11 +37,6 @@ export class Tensor {
     return new Tensor(this.runtime, this.storage, shape, this.dtype)
   }
 
-  /** The same bits read as another type; not on the tape. */
-  asType(dtype: DType): Tensor {
-    return new Tensor(this.runtime, this.storage, this.shape, dtype)
-  }
-
   /** Copies the values to the host. The copy is queued at once, so later writes do not disturb it. */
   async read(): Promise<HostArray> {
     const bytes = await this.runtime.readBytes(this)

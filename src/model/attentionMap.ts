@@ -2,15 +2,18 @@ import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear } from '../engine/ops/linear.js'
 import type { HostArray, Tensor } from '../engine/tensor.js'
 import { patchCount, type VitConfig } from './config.js'
-import { type Encoder, encode } from './vit.js'
+import { type Encoder, encode, requireImages } from './vit.js'
 
 /**
  * Where the encoder looks: the attention of the last block, mean over heads and over the patch tokens as queries (those are what the
  * classifier pools), the cls token's column left out and the rest divided by its sum. images [B, 3, S, S], not masked → [B, L] in row-major
  * order of the patches; every row adds up to 1.
+ *
+ * @throws ShapeError for images of another size than the model's.
  */
 export async function attentionMap(model: Encoder, images: Tensor): Promise<Float32Array> {
   const { config } = model
+  requireImages('attentionMap', images, config)
   const qkv = await readLastQkv(model, images)
   const L = patchCount(config)
   const values = (1 + L) * 3 * config.width

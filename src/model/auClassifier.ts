@@ -9,7 +9,13 @@ import { type ClassifierConfig, checkVitConfig } from './config.js'
 import { type Execution, plainExecution } from './execution.js'
 import { identityHead, identityHeadParameters } from './identityHead.js'
 import { defaultLinearParameters, normParameters } from './initialisation.js'
-import { encode, encoderBlockParameters, patchEmbedParameters, trainableTokenParameters } from './vit.js'
+import {
+  encode,
+  encoderBlockParameters,
+  patchEmbedParameters,
+  requireImages,
+  trainableTokenParameters,
+} from './vit.js'
 
 export interface ClassifierOutput {
   /** Features after `fc_norm`, [B, D]: what the heads, the probe and the map of features see. */
@@ -71,8 +77,13 @@ export class AuClassifier {
     this.parameters.runtime.write(this.#lambda, [lambda])
   }
 
-  /** images [B, 3, S, S]; `dropPath` only in training. */
+  /**
+   * images [B, 3, S, S]; `dropPath` only in training.
+   *
+   * @throws ShapeError for images of another size than the model's.
+   */
   forward(images: Tensor, dropPath: DropPath | null = null): ClassifierOutput {
+    requireImages('AuClassifier', images, this.config)
     const p = this.parameters
     const features = this.#features(images, dropPath)
     return {

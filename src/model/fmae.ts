@@ -1,4 +1,5 @@
 import { addPosition } from '../engine/ops/addPosition.js'
+import { requireSingle } from '../engine/ops/checks.js'
 import { concatTokens } from '../engine/ops/concatTokens.js'
 import { gatherRows } from '../engine/ops/gatherRows.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
@@ -13,7 +14,13 @@ import { type BlockConfig, blockFor, blockParameters } from './block.js'
 import { checkFmaeConfig, type FmaeConfig, keptPatches, patchCount, patchValues } from './config.js'
 import { type Execution, plainExecution } from './execution.js'
 import { linearParameters, normParameters } from './initialisation.js'
-import { encode, encoderBlockParameters, frozenPositions, patchEmbedParameters } from './vit.js'
+import {
+  encode,
+  encoderBlockParameters,
+  frozenPositions,
+  patchEmbedParameters,
+  requireImages,
+} from './vit.js'
 
 export interface FmaeOutput {
   /** Mean squared error over removed patches, [1]. */
@@ -65,8 +72,14 @@ export class Fmae {
     this.parameters.initialise(specs, seed)
   }
 
-  /** images [B, 3, S, S], noise [B, L] that decides which patches are removed. */
+  /**
+   * images [B, 3, S, S], noise [B, L] that decides which patches are removed.
+   *
+   * @throws ShapeError for images of another size than the model's, or noise of another shape.
+   */
   forward(images: Tensor, noise: Tensor): FmaeOutput {
+    requireImages('Fmae', images, this.config)
+    requireSingle('Fmae', 'noise', noise, [images.shape[0], patchCount(this.config)])
     const { mask, kept, restore } = randomMasking(noise, keptPatches(this.config))
     const pred = this.#decode(this.#encode(images, kept), restore)
     return { loss: maskedPatchLoss(pred, images, mask, this.config.normPix), pred, mask }

@@ -1,5 +1,7 @@
+import { ShapeError } from '../engine/errors.js'
 import { addPosition } from '../engine/ops/addPosition.js'
 import { addPositionAt } from '../engine/ops/addPositionAt.js'
+import { described, requireElements } from '../engine/ops/checks.js'
 import { concatTokens } from '../engine/ops/concatTokens.js'
 import { gatherRows } from '../engine/ops/gatherRows.js'
 import { linear } from '../engine/ops/linear.js'
@@ -56,6 +58,15 @@ export function trainableTokenParameters(config: VitConfig): ParameterSpec[] {
 function embedPatches(patches: Tensor, parameters: ParameterArena, config: VitConfig): Tensor {
   const weight = reshape(parameters.get('patch_embed.proj.weight'), [config.width, patchValues(config)])
   return linear(patches, weight, parameters.get('patch_embed.proj.bias'))
+}
+
+/** @throws ShapeError, in the name of `model`, unless `images` are f32 [B, 3, S, S] of the model's side S. */
+export function requireImages(model: string, images: Tensor, { imageSize }: VitConfig): void {
+  requireElements(model, 'images', images)
+  const wanted = [CHANNELS, imageSize, imageSize]
+  const [, ...each] = images.shape
+  if (images.dtype === 'f32' && each.join() === wanted.join()) return
+  throw new ShapeError(model, `${described('images', images)}, wants [batch, ${wanted.join(', ')}]`)
 }
 
 /** A model with a ViT in it. */

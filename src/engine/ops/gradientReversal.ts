@@ -1,8 +1,7 @@
 import { reverseGradient } from '../../../kernels/elementwise.js'
 import { gradientTarget, recordOp } from '../autograd.js'
-import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
-import { described } from './checks.js'
+import { requireSingle } from './checks.js'
 
 /**
  * Gradient reversal: hands x on, multiplies the gradient by −λ. x: any shape → same shape. lambda: f32 [1]; what it holds when
@@ -12,8 +11,7 @@ import { described } from './checks.js'
  * @throws ShapeError if lambda is not f32 [1].
  */
 export function gradientReversal(x: Tensor, lambda: Tensor): Tensor {
-  if (lambda.dtype !== 'f32' || lambda.shape.join() !== '1')
-    throw new ShapeError('gradientReversal', `${described('lambda', lambda)}, wants [1]`)
+  requireSingle('gradientReversal', 'lambda', lambda, [1])
   return recordOp('gradientReversal', x.alias(), [x], (dy) => {
     const dx = gradientTarget(x)
     x.runtime.dispatch(reverseGradient(x.runtime.caps, x.size, x.stored), [dy, lambda, dx])

@@ -132,5 +132,5 @@ export class FineTuning implements TrainingRun {
 function identityInput(runtime: Runtime, config: ClassifierConfig, batchSize: number): Tensor | null {
   if (config.lambda === 0) return null
   const { shape, dtype } = identityTargetType(config, batchSize)
-  return allocatePersistent(runtime, [shape]).parts[0].asType(dtype)
+  return allocatePersistent(runtime, [shape], dtype).parts[0]
 }
