@@ -1,5 +1,5 @@
 import { proxyMarker } from 'comlink'
-import type { Choices } from '../../src/engine/tuner.js'
+import type { Choices } from '../../src/engine/variants.js'
 import { describeError, UserError } from '../../src/errors.js'
 import {
   type CheckpointInfo,

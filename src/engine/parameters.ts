@@ -1,5 +1,5 @@
 import { LimitError } from './errors.js'
-import { byteLength, type DType } from './hostArrays.js'
+import { byteLength, type DType, type HostNumbers } from './hostArrays.js'
 import type { Storage } from './memory.js'
 import { PhiloxStream } from './random.js'
 import type { Runtime } from './runtime.js'
@@ -10,7 +10,7 @@ export type Initialisation =
   | { kind: 'constant'; value: number }
   | { kind: 'uniform'; bound: number }
   | { kind: 'normal' | 'truncatedNormal'; std: number }
-  | { kind: 'values'; values: Float32Array }
+  | { kind: 'values'; values: HostNumbers }
 
 export interface ParameterSpec {
   readonly name: string
@@ -166,7 +166,7 @@ export function streamOf(name: string): number {
   return hash >>> 0
 }
 
-function drawInitial({ name, shape, init }: ParameterSpec, seed: number): Float32Array {
+function drawInitial({ name, shape, init }: ParameterSpec, seed: number): HostNumbers {
   const values = new Float32Array(elementCount(shape))
   if (init.kind === 'values') return init.values
   if (init.kind === 'constant') return values.fill(init.value)

@@ -6,8 +6,10 @@ import { backward, withTape } from '../../src/engine/autograd.js'
 import { openDevice } from '../../src/engine/device.js'
 import { VariantStoreError } from '../../src/engine/errors.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
+import { reshape } from '../../src/engine/ops/reshape.js'
 import type { Tensor } from '../../src/engine/tensor.js'
-import { autotune, type Choices, type Tunable, type VariantStore } from '../../src/engine/tuner.js'
+import { autotune, type VariantStore } from '../../src/engine/tuner.js'
+import type { Choices, Tunable } from '../../src/engine/variants.js'
 import { presets } from '../../src/model/presets.js'
 import { resumeFrom, saveCheckpoint } from '../../src/train/checkpoint/checkpointFile.node.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
@@ -27,7 +29,7 @@ const config = {
 }
 
 /** Work whose variants differ in the last bits, like kernels that add up in another order; here it is done to a gradient. */
-class Blur implements Tunable<number> {
+class Blur implements Tunable<number, Tensor> {
   readonly family = 'blur'
 
   constructor(readonly variants: readonly string[]) {}
@@ -59,7 +61,7 @@ class Blur implements Tunable<number> {
     const statement = `y[index] *= ${variant === 'plain' ? 1 : 1.0001};`
     const cost = { flops: y.size, bytes: 8 * y.size }
     const kernel: PerValueKernel = {
-      ...{ name: `blur.${variant}`, values: y.size, width: 1, buffers: [writable('y')] },
+      ...{ name: `blur.${variant}`, values: y.size, width: 1, stored: 'f32', buffers: [writable('y')] },
       ...{ statement, cost },
     }
     runtime.dispatch(perValueKernel(runtime.caps, kernel), [y])
@@ -73,7 +75,7 @@ function makeRun(variants: readonly string[]): TrainingRun {
   const blur = new Blur(variants)
   const bias = run.parameters.get('patch_embed.proj.bias')
   const targets = runtime.tensor(new Float32Array(bias.size).fill(1), [1, bias.size])
-  const lossOf = () => bceWithLogits(bias.reshape([1, bias.size]), targets)
+  const lossOf = () => bceWithLogits(reshape(bias, [1, bias.size]), targets)
   return Object.assign(run, {
     microBatch: () => {
       const { result, tape } = withTape(runtime, lossOf)

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Choices } from '../../engine/tuner.js'
+import type { Choices } from '../../engine/variants.js'
 import { UserError } from '../../errors.js'
 import {
   type ClassifierConfig,

@@ -2,9 +2,6 @@ import { type Batch, BatchSource } from '../../data/batches.js'
 import type { ImageLoader } from '../../data/imageLoader.js'
 import { streams } from '../../data/streams.js'
 import { backward, withTape } from '../../engine/autograd.js'
-import { add } from '../../engine/ops/add.js'
-import { bceWithLogits } from '../../engine/ops/bceWithLogits.js'
-import { softmaxCrossEntropy } from '../../engine/ops/softmaxCrossEntropy.js'
 import { allocatePersistent } from '../../engine/parameters.js'
 import { PhiloxStream } from '../../engine/random.js'
 import { DropPath, RandomState } from '../../engine/randomState.js'
@@ -12,6 +9,7 @@ import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { AuClassifier, dropPathRates } from '../../model/auClassifier.js'
 import type { ClassifierConfig } from '../../model/config.js'
+import { type ClassifierTargets, iatLoss, identityTargets, identityTargetType } from '../../model/iatLoss.js'
 import { AdamW } from '../optim/adamw.js'
 import { fineTuningRules } from '../optim/parameterGroups.js'
 import type { Schedule } from '../optim/schedule.js'
@@ -32,8 +30,7 @@ export class FineTuning implements TrainingRun {
   readonly schedule: Schedule
   readonly lossNames: readonly string[]
   readonly #images: Tensor
-  readonly #targets: Tensor
-  readonly #identity: Tensor
+  readonly #targets: ClassifierTargets
   readonly #dropPath: DropPath | null
 
   constructor(
@@ -55,8 +52,10 @@ export class FineTuning implements TrainingRun {
     this.schedule = scheduleOf(settings)
     this.lossNames = config.lambda > 0 ? ['loss', 'au', 'id'] : ['loss']
     this.#images = inputImages(runtime, batchSize, config.imageSize)
-    this.#targets = allocatePersistent(runtime, [[batchSize, config.aus]]).parts[0]
-    this.#identity = identityInput(runtime, config, batchSize)
+    this.#targets = {
+      aus: allocatePersistent(runtime, [[batchSize, config.aus]]).parts[0],
+      subjects: identityInput(runtime, config, batchSize),
+    }
     this.#dropPath = config.dropPath > 0 ? new DropPath(runtime, dropPathRates(config), batchSize) : null
     if (config.lambda > 0 && settings.idHeadInit === 'baseRate') this.#initialiseIdentityBias()
   }
@@ -78,19 +77,16 @@ export class FineTuning implements TrainingRun {
   upload = ({ images, aus, subjects }: Batch): void => {
     const { runtime, config } = this
     runtime.write(this.#images, images)
-    runtime.write(this.#targets, aus)
-    if (config.lambda > 0) runtime.write(this.#identity, identityTargets(subjects, config))
+    runtime.write(this.#targets.aus, aus)
+    if (this.#targets.subjects) runtime.write(this.#targets.subjects, identityTargets(subjects, config))
   }
 
   microBatch = (): readonly Tensor[] => {
     const { runtime, model, config, optimizer } = this
     this.#dropPath?.draw(this.random)
     const { result: losses, tape } = withTape(runtime, () => {
-      const { auLogits, idLogits } = model.forward(this.#images, this.#dropPath)
-      const au = bceWithLogits(auLogits, this.#targets)
-      if (!idLogits) return [au]
-      const id = identityLoss(idLogits, this.#identity, config)
-      return [add(au, id), au, id]
+      const { loss, au, id } = iatLoss(model.forward(this.#images, this.#dropPath), this.#targets, config)
+      return id ? [loss, au, id] : [loss]
     })
     backward(losses[0], tape, losses, optimizer.lossScale?.scale)
     return losses
@@ -130,23 +126,8 @@ export class FineTuning implements TrainingRun {
   }
 }
 
-/** BCE over the one-hot subject (mean over batch and subjects), or softmax cross-entropy. */
-export function identityLoss(logits: Tensor, targets: Tensor, { idLoss }: ClassifierConfig): Tensor {
-  return idLoss === 'bce' ? bceWithLogits(logits, targets) : softmaxCrossEntropy(logits, targets)
-}
-
-/** Targets as `identityLoss` wants them: one-hot f32 [B, S] for BCE, classes u32 [B] for softmax. */
-export function identityTargets(subjects: Uint32Array, { idLoss, subjects: count }: ClassifierConfig) {
-  if (idLoss === 'softmax') return subjects
-  const oneHot = new Float32Array(subjects.length * count)
-  subjects.forEach((subject, row) => {
-    oneHot[row * count + subject] = 1
-  })
-  return oneHot
-}
-
-function identityInput(runtime: Runtime, { idLoss, subjects }: ClassifierConfig, batchSize: number): Tensor {
-  const shape = idLoss === 'bce' ? [batchSize, subjects] : [batchSize]
-  const tensor = allocatePersistent(runtime, [shape]).parts[0]
-  return idLoss === 'bce' ? tensor : tensor.asType('u32')
+function identityInput(runtime: Runtime, config: ClassifierConfig, batchSize: number): Tensor | null {
+  if (config.lambda === 0) return null
+  const { shape, dtype } = identityTargetType(config, batchSize)
+  return allocatePersistent(runtime, [shape], dtype).parts[0]
 }
