@@ -22,18 +22,12 @@ import { FineTuning } from '../../train/loop/fineTuning.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import { vitConfig } from '../../train/modelConfig.js'
 import type { FineTuneOptions } from '../../train/options.js'
+import { runManaged } from '../managedRun.js'
+import { checkpointPath, openLog, prepareOut } from '../runFolder.node.js'
+import { StopSignal } from '../stopSignal.js'
 import { auTable } from './auTable.js'
 import { parameterCount } from './pretrain.js'
-import {
-  checkpointPath,
-  fittedBatch,
-  imageLoader,
-  openAnnouncedDevice,
-  openLog,
-  prepareOut,
-  runManaged,
-  StopSignal,
-} from './session.js'
+import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 import { startFrom } from './startFrom.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
