@@ -11,20 +11,14 @@ import { makeFineTuning } from '../../train/makeFineTuning.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import { classifierConfig, vitConfig } from '../../train/modelConfig.js'
 import { fineTuneSettings } from '../../train/settings.js'
+import { runManaged } from '../managedRun.js'
 import type { FineTuneOptions } from '../options.js'
+import { checkpointPath, openLog, prepareOut } from '../runFolder.node.js'
 import { settingsOf } from '../schemaOptions.js'
+import { StopSignal } from '../stopSignal.js'
 import { auTable } from './auTable.js'
 import { parameterCount } from './pretrain.js'
-import {
-  checkpointPath,
-  fittedBatch,
-  imageLoader,
-  openAnnouncedDevice,
-  openLog,
-  prepareOut,
-  runManaged,
-  StopSignal,
-} from './session.js'
+import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FineTuneOptions): Promise<number> {

@@ -24,7 +24,9 @@ import {
   stageCheckpoint,
   stopIfRequested,
 } from '../quickstart/stages.node.js'
-import { imageLoader, makeFolder, openAnnouncedDevice, StopSignal } from './session.js'
+import { makeFolder } from '../runFolder.node.js'
+import { StopSignal } from '../stopSignal.js'
+import { imageLoader, openAnnouncedDevice } from './session.js'
 
 /** Options with the budget settled. */
 type Options = QuickstartOptions & { readonly budget: BudgetName }

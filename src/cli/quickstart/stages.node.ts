@@ -16,8 +16,10 @@ import { settleVariants } from '../../train/loop/settleVariants.js'
 import { makeFineTuning } from '../../train/makeFineTuning.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import { fineTuneDefaults, pretrainDefaults } from '../../train/settings.js'
-import { checkpointPath, type ManagedRun, runManaged, type StopSignal } from '../commands/session.js'
+import { type ManagedRun, runManaged } from '../managedRun.js'
+import { checkpointPath } from '../runFolder.node.js'
 import { RunLog } from '../runLog.node.js'
+import type { StopSignal } from '../stopSignal.js'
 import type { Budget } from './budgets.js'
 
 /** Pictures of an evaluation batch. */
