@@ -21,7 +21,7 @@ const EACH = 4
 /** Some of the bundled faces as a folder of pictures with labels. */
 async function makeFaces(): Promise<string> {
   const folder = join(scratch, 'my faces')
-  const set = openImageSet(fileURLToPath(new URL('../../data/faces/fold1-000.tar.gz', import.meta.url)))
+  const set = await openImageSet(fileURLToPath(new URL('../../data/faces/fold1-000.tar.gz', import.meta.url)))
   const counts = new Map<string, number>()
   const lines: string[] = []
   for (let index = 0; lines.length < PEOPLE * EACH; index++) {
@@ -162,7 +162,7 @@ t.test(
         variants.add(file.metadata.variants)
       }
       t.equal(variants.size, 2, 'each run pins the kernels that it was settled on')
-      const set = openImageSet(faces)
+      const set = await openImageSet(faces)
       const all = Array.from({ length: set.length }, (_, index) => index)
       const { folder } = (await storedRun(page, 'ownPretrain'))!.settings as { folder: { images: string } }
       t.equal(folder.images, await imagesDigest(set, all), 'Node tells the pictures apart by the same digest')

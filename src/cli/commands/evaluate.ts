@@ -11,7 +11,8 @@ import { classify } from '../../train/loop/evaluation.js'
 import { actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import type { EvaluateOptions } from '../../train/options.js'
 import { auTable } from './auTable.js'
-import { imageLoader, openAnnouncedDevice, openForTest } from './session.js'
+import { openForTest } from './openData.js'
+import { imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
@@ -23,7 +24,7 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
     )
   }
   const { config, aus, standardise } = info
-  const set = openForTest(options, aus)
+  const set = await openForTest(options, aus)
   const indices = await chosenImages(set, options, info)
   const targets = auTargets(set, indices, aus)
   const runtime = await openAnnouncedDevice()

@@ -11,7 +11,6 @@ import {
 import { foldsDigest } from '../../data/foldsDigest.js'
 import type { ImageSet } from '../../data/imageSet.js'
 import { imagesDigest } from '../../data/imagesDigest.js'
-import { openImageSet } from '../../data/openImageSet.node.js'
 import { UserError } from '../../errors.js'
 import type { ClassifierConfig } from '../../model/config.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
@@ -23,6 +22,7 @@ import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/a
 import { vitConfig } from '../../train/modelConfig.js'
 import type { FineTuneOptions } from '../../train/options.js'
 import { auTable } from './auTable.js'
+import { openData } from './openData.js'
 import { parameterCount } from './pretrain.js'
 import {
   checkpointPath,
@@ -38,10 +38,8 @@ import { startFrom } from './startFrom.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FineTuneOptions): Promise<number> {
-  const set = openImageSet(options.data, {
-    root: options.root,
-    subjectFrom: options.subjectFrom,
-  })
+  const { data, root, subjectFrom } = options
+  const set = await openData({ data, root, subjectFrom })
   const aus = options.aus ?? set.aus
   if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning needs a set with labels`)
   if (aus.length === 0) throw new UserError(`${options.data}: no label names an action unit; expected some`)

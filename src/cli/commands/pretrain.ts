@@ -1,10 +1,10 @@
 import { imagesDigest } from '../../data/imagesDigest.js'
-import { openImageSet } from '../../data/openImageSet.node.js'
 import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
 import { fmaeConfig } from '../../train/modelConfig.js'
 import type { PretrainOptions } from '../../train/options.js'
+import { openData } from './openData.js'
 import {
   checkpointPath,
   fittedBatch,
@@ -18,11 +18,8 @@ import {
 /** `pretrain`: FMAE on a folder of face pictures; writes checkpoint and log to `--out`. Returns the exit code. */
 export async function pretrain(options: PretrainOptions): Promise<number> {
   const config = fmaeConfig(options)
-  const set = openImageSet(options.data, {
-    splits: options.split,
-    root: options.root,
-    subjectFrom: options.subjectFrom,
-  })
+  const { data, split, root, subjectFrom } = options
+  const set = await openData({ data, split, root, subjectFrom })
   if (set.length < options.batchSize) {
     throw new UserError(
       `${options.data}: ${set.length} pictures do not fill one batch of ${options.batchSize}`,

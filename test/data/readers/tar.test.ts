@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { indexTar } from '../../src/data/tar.js'
-import { UserError } from '../../src/errors.js'
-import { makeTar } from './makeShard.js'
+import { indexTar } from '../../../src/data/readers/tar.js'
+import { UserError } from '../../../src/errors.js'
+import { makeTar } from '../makeShard.js'
 
 function source(bytes: Uint8Array) {
   return {
@@ -19,7 +19,7 @@ t.test('finds every file of any archive at its place, long and foreign names inc
   await fc.assert(
     fc.asyncProperty(members, async (members) => {
       const bytes = await makeTar(members)
-      const found = indexTar(source(bytes))
+      const found = indexTar(source(bytes)).members
       t.equal(found.length, Object.keys(members).length)
       for (const { name, offset, size } of found)
         t.ok(Buffer.from(members[name]).equals(bytes.subarray(offset, offset + size)), name)
@@ -31,7 +31,7 @@ t.test('finds every file of any archive at its place, long and foreign names inc
 t.test('archives joined by cat read whole', async (t) => {
   const joined = Buffer.concat([await makeTar({ 'a.jpg': 'first' }), await makeTar({ 'b.jpg': 'second' })])
   t.same(
-    indexTar(source(joined)).map(({ name, offset, size }) => [
+    indexTar(source(joined)).members.map(({ name, offset, size }) => [
       name,
       joined.toString('utf8', offset, offset + size),
     ]),
