@@ -62,10 +62,11 @@ export class DiskTree implements FileTree {
   find(path: string): FoundFile | NotFound {
     const inside = this.inside(path)
     if (inside === null && !this.allowOutside)
-      return { reason: `not below ${this.folder}; expected a path in it, or --allow-outside` }
+      return { reason: `not below ${this.folder}; expected a path in it, another --root, or --allow-outside` }
     try {
       const written = inside === null ? resolve(this.folder, path) : join(this.folder, inside)
-      return this.at(this.onDisk(written, inside ?? ''), inside ?? path, this.allowOutside)
+      const name = inside === null ? written : this.onDisk(written, inside)
+      return this.at(name, inside === null ? path : relative(this.folder, name), this.allowOutside)
     } catch (error) {
       return notFound(error)
     }
@@ -87,13 +88,12 @@ export class DiskTree implements FileTree {
     return root === undefined ? null : relative(root, path)
   }
 
-  private at(name: string | null, path: string, allowOutside: boolean): FoundFile | NotFound {
-    const link = name === null ? undefined : lstatSync(name, { bigint: true, throwIfNoEntry: false })
-    if (name === null || !link) return { reason: NO_SUCH_FILE }
+  private at(name: string, path: string, allowOutside: boolean): FoundFile | NotFound {
+    const link = lstatSync(name, { bigint: true })
     const real = link.isSymbolicLink()
       ? realpathSync(name)
       : join(this.realFolder(dirname(name)), basename(name))
-    if (!allowOutside && !isBelow(real, this.real))
+    if (!allowOutside && real !== this.real && !isBelow(real, this.real))
       return { reason: `a link out of ${this.folder}; --allow-outside follows it` }
     const status = link.isSymbolicLink() ? statSync(real, { bigint: true }) : link
     if (!status.isFile()) return { reason: 'not a regular file' }
@@ -109,12 +109,12 @@ export class DiskTree implements FileTree {
   }
 
   /** macOS takes names apart (é is e and ´), label files mostly do not: a name that is not there may be under its twin. */
-  private onDisk(written: string, inside: string): string | null {
+  private onDisk(written: string, inside: string): string {
     if (lstatSync(written, { throwIfNoEntry: false })) return written
     let folder = this.folder
     for (const part of inside.split('/')) {
       const name = this.namesIn(folder).get(part.normalize('NFC'))
-      if (name === undefined) return null
+      if (name === undefined) return written
       folder = join(folder, name)
     }
     return folder
@@ -129,7 +129,10 @@ export class DiskTree implements FileTree {
   }
 }
 
+/** Also for names that no file can have. */
+const noFile = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']
+
 function notFound(error: unknown): NotFound {
-  const isMissing = hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')
+  const isMissing = noFile.some((code) => hasCode(error, code))
   return { reason: isMissing ? NO_SUCH_FILE : (error as Error).message }
 }

@@ -349,7 +349,7 @@ t.test('a picture that cannot be read, and people who are not told, are named', 
   const { img_path } = JSON.parse(labels[20])
   t.match(
     await problem.textContent(),
-    new RegExp(`^broken/${img_path}: not a readable picture \\(.*\\); expected JPEG, PNG or WebP$`),
+    new RegExp(`^broken/${img_path}: not a readable image \\(.*\\); expected JPEG, PNG or WebP$`),
   )
   await pretrain.state('empty')
   t.same(errors, [])

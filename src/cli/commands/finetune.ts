@@ -11,6 +11,7 @@ import {
 import { foldsDigest } from '../../data/foldsDigest.js'
 import type { ImageSet } from '../../data/imageSet.js'
 import { imagesDigest } from '../../data/imagesDigest.js'
+import { constantAuNotes, foldNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
 import type { ClassifierConfig } from '../../model/config.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
@@ -47,7 +48,8 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   const { subjects } = parts
   const config: ClassifierConfig = { ...vitConfig(options), ...heads(options, aus.length, subjects.length) }
   // A test picture without labels shows now, not after an epoch.
-  auTargets(set, parts.test, aus)
+  const targets = auTargets(set, parts.test, aus)
+  for (const note of [...foldNotes(set, parts.folds), ...constantAuNotes(targets, aus)]) console.log(note)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
   const loader = imageLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)

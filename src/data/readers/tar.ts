@@ -111,12 +111,13 @@ function* paxRecords(bytes: Uint8Array, where: string): Generator<{ key: string;
   }
 }
 
-/** An empty value takes the key back. */
+/** An empty value says nothing: what the plain header has counts. */
 function parsePax(bytes: Uint8Array, where: string): Extension {
   let found: Extension = {}
   for (const { key, value } of paxRecords(bytes, where)) {
     if (key === 'path' || key === 'linkpath') found = { ...found, [key]: decoder.decode(value) }
-    else if (key === 'size') found = { ...found, size: paxSize(decoder.decode(value), where) }
+    else if (key === 'size' && value.length > 0)
+      found = { ...found, size: paxSize(decoder.decode(value), where) }
     else if (key === 'GNU.sparse.name') found = { ...found, path: decoder.decode(value), sparse: true }
     else if (key.startsWith('GNU.sparse.')) found = { ...found, sparse: true }
   }
