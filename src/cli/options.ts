@@ -25,6 +25,14 @@ const source = {
     z.string().min(1).optional(),
     'label files without "subject": how img_path names the subject: bp4d, bp4dplus, disfa, or a regular expression whose first group is the name',
   ),
+  badImages: inData(
+    z.enum(['stop', 'skip']).default('stop'),
+    'images that cannot be read: stop, or skip and list them',
+  ),
+  allowOutside: inData(
+    z.boolean().default(false),
+    'follow paths and links in labels that lead out of their folder',
+  ),
 }
 const cacheMegabytes = inRun(count.default(1024), 'memory for decoded images, in MB')
 const split = inData(names, 'WebDataset splits to use, separated by commas (default: all)')

@@ -1,12 +1,22 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import type { SafeTensor } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors, writeSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
+import { paxHeader, rawMember, rawTar } from '../data/makeShard.js'
 import { type RunOptions, root, runProgram } from './program.js'
 import { tinyEncoder, tinyFolds, tinyJpeg, tinyMembers, tinyModel, writeFaces } from './tinyFaces.js'
 
@@ -26,6 +36,8 @@ const folder = t.testdir()
 const path = (...parts: string[]) => join(folder, ...parts)
 const members = await tinyMembers()
 const faces = await writeFaces(path('faces'), members)
+// Labels that are wrong in another way name images that are there.
+for (const name of ['a.jpg', 'b.jpg']) writeFileSync(path(name), await tinyJpeg(1, []))
 const small = [...tinyModel, '--batch-size', '8', '--epochs', '1']
 const smallClassifier = [...tinyEncoder, '--batch-size', '6', '--epochs', '1']
 const fmae = path('fmae', 'checkpoint.safetensors')
@@ -55,6 +67,27 @@ function write(name: string, content: string | Uint8Array): string {
 function changedFaces(name: string, change: Record<string, string | Uint8Array | undefined>, folds?: object) {
   const changed = Object.entries({ ...members, ...change }).filter(([, content]) => content !== undefined)
   return writeFaces(path(name), Object.fromEntries(changed) as typeof members, folds)
+}
+
+/** The face set with another dataset.json. */
+function describedFaces(
+  name: string,
+  { shards, aus = [1, 2, 12] }: { shards: string[]; aus?: number[] },
+): string {
+  mkdirSync(path(name))
+  writeFileSync(path(name, 'faces.tar'), readFileSync(join(faces, 'faces.tar')))
+  const entries = shards.map((file) => ({ file }))
+  writeFileSync(path(name, 'dataset.json'), JSON.stringify({ name, aus, shards: entries }))
+  return path(name)
+}
+
+/** The beginning of a PNG of 16000×16000 pixels. */
+function largePngHeader(): Buffer {
+  const header = Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'latin1')
+  const sizes = Buffer.alloc(8)
+  sizes.writeUInt32BE(16000, 0)
+  sizes.writeUInt32BE(16000, 4)
+  return Buffer.concat([header, sizes])
 }
 
 async function changedCheckpoint(name: string, source: string, edit: Edit): Promise<string> {
@@ -193,24 +226,74 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     return { ...(await asNobody(pretrain(path('sealed')).args)), after }
   },
   'file of another kind': () => pretrain(write('notes.txt', 'hello')),
+  'folder with images of other formats only': () => {
+    mkdirSync(path('gifs'))
+    write('gifs/a.gif', 'GIF89a')
+    return pretrain(path('gifs'))
+  },
+  '`--data ""`': () => pretrain(''),
+  'pipe instead of a file': () => {
+    execFileSync('mkfifo', [path('pipe.tar')])
+    return pretrain(path('pipe.tar'))
+  },
   'truncated tar': () => pretrain(write('cut.tar', readFileSync(join(faces, 'faces.tar')).subarray(0, 5000))),
   'file that is no tar': () => pretrain(write('noise.tar', 'noise '.repeat(1000))),
+  'tar with a negative size': () =>
+    pretrain(write('negative.tar', rawTar(paxHeader({ size: '-1536' }), rawMember({}, 'x')))),
+  'tar with a damaged pax header': () =>
+    pretrain(write('pax.tar', rawTar(rawMember({ type: 'x' }, '99 path=a\n')))),
+  'tar with a sparse member': () => pretrain(write('sparse.tar', rawTar(rawMember({ type: 'S' })))),
+  'tar with a link out of it': () =>
+    pretrain(write('link.tar', rawTar(rawMember({ type: '2', linkName: '../a.jpg' })))),
+  'tar of names with more than one dot': () =>
+    pretrain(write('dots.tar', rawTar(rawMember({ name: 'a.b.jpg' }, 'x')))),
   'truncated gzip': () =>
     pretrain(write('cut.tar.gz', gzipSync(readFileSync(join(faces, 'faces.tar'))).subarray(0, 5000))),
   'corrupt JPEG': async () => {
     const image = (members['003.jpg'] as Uint8Array).slice(0, 300)
     return pretrain(await changedFaces('corrupt', { '003.jpg': image }))
   },
+  'SVG called .jpg': async () =>
+    pretrain(await changedFaces('svg', { '003.jpg': '<svg xmlns="http://www.w3.org/2000/svg"/>' })),
+  'image of too many pixels': async () =>
+    pretrain(await changedFaces('pixels', { '003.jpg': largePngHeader() })),
   '.jpg without .json': async () => pretrain(await changedFaces('unlabelled', { '003.json': undefined })),
   '.json without .jpg': async () => pretrain(await changedFaces('pictureless', { '003.jpg': undefined })),
   '.json that is not JSON': async () => pretrain(await changedFaces('notJson', { '003.json': '{AUs' })),
+  '.json nested 10,000 levels deep': async () =>
+    pretrain(await changedFaces('deep', { '003.json': '['.repeat(10_000) + ']'.repeat(10_000) })),
+  'one image under two subjects, by a link in a tar': async () => {
+    const linked = rawMember({ name: '024.jpg', type: '1', linkName: './003.jpg' })
+    const labels = rawMember({ name: '024.json' }, '{ "subject": "eve", "AUs": [] }')
+    const data = await changedFaces('linked', {})
+    const faces = readFileSync(join(data, 'faces.tar'))
+    writeFileSync(join(data, 'faces.tar'), Buffer.concat([faces, rawTar(linked, labels)]))
+    return finetune(data)
+  },
+  'shard listed twice': () => finetune(describedFaces('listed', { shards: ['faces.tar', './faces.tar'] })),
+  'shard outside of its folder': () => finetune(describedFaces('away', { shards: ['../faces/faces.tar'] })),
+  'AU declared twice': () => finetune(describedFaces('units', { shards: ['faces.tar'], aus: [1, 2, 1] })),
   'AU that the data set does not declare': async () =>
     finetune(await changedFaces('undeclared', { '003.json': '{ "subject": "dot", "AUs": [1, 999, 4] }' })),
   'bad line in a label file': () => pretrain(labels('bad.jsonl', { img_path: 'a.jpg' }, '{"img_path": ')),
   'label file: AU that FACS does not know': () =>
     finetune(labels('au.jsonl', { img_path: 'a.jpg', AUs: [999, 99] })),
-  'label file: missing picture': () =>
+  'label file: missing images': () =>
     pretrain(labels('lost.jsonl', ...Array(8).fill({ img_path: 'absent.jpg', AUs: [999] }))),
+  'label file: one image under two subjects': () => {
+    const entry = (img_path: string, subject: string) => ({ img_path, subject, AUs: [1] })
+    return finetune(
+      labels('two.jsonl', entry('a.jpg', 'ann'), entry('b.jpg', 'bob'), entry('x/../a.jpg', 'bob')),
+    )
+  },
+  'label file: one image with other AUs': () =>
+    finetune(labels('units.jsonl', { img_path: 'a.jpg', AUs: [1] }, { img_path: './a.jpg', AUs: [2, 1] })),
+  'label file: path out of its folder': () => finetune(labels('out.jsonl', { img_path: '../a.jpg' })),
+  'label file: absolute path': () => finetune(labels('absolute.jsonl', { img_path: '/data/a.jpg' })),
+  'label file: link out of its folder': () => {
+    symlinkSync(join(root, 'package.json'), path('out.jpg'))
+    return finetune(labels('linked.jsonl', { img_path: 'out.jpg' }))
+  },
   'label file: picture without a person': () =>
     finetune(labels('nobody.jsonl', { img_path: 'a.jpg', AUs: [1] })),
   'data without labels for finetune': async () => {
@@ -251,7 +334,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'batch larger than the data': () => pretrain(faces, '--batch-size', '25'),
   'accumulation larger than an epoch': () => pretrain(faces, '--accumulation', '4'),
   'one picture a person for probe': async () => {
-    const lone = Array.from({ length: 4 }, (_, at) => ({ img_path: `${at}.jpg`, subject: at }))
+    const lone = Array.from({ length: 4 }, (_, at) => ({ img_path: write(`${at}.jpg`, ''), subject: at }))
     return { args: ['probe', '--checkpoint', fmae, '--data', labels('lone.jsonl', ...lone)] }
   },
   'missing checkpoint': () => evaluate(path('absent.safetensors')),

@@ -159,7 +159,7 @@ t.test(
     const args = [...finetune.with(2, data), '--out', out('mended')]
     const broken = await runProgram(args)
     t.equal(broken.code, 1)
-    t.match(broken.stderr, /member 003\.jpg: not a readable picture/)
+    t.match(broken.stderr, /member 003\.jpg: not a readable image/)
     t.equal((await load('mended')).metadata.step, '4', 'the first epoch is saved')
     await writeFaces(data, members)
     const resumed = await runProgram([...args, '--resume'])

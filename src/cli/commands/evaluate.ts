@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { auTargets, type Fold, foldIndices, makeFolds, subjectsOf } from '../../data/folds.js'
 import { foldsDigest } from '../../data/foldsDigest.js'
 import type { ImageSet } from '../../data/imageSet.js'
+import { constantAuNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
 import { cannotWrite } from '../../train/checkpoint/atomicWrite.node.js'
 import { type ReadInfo, readInfo } from '../../train/checkpoint/checkpoint.js'
@@ -11,7 +12,8 @@ import { classify } from '../../train/loop/evaluation.js'
 import { actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import type { EvaluateOptions } from '../options.js'
 import { auTable } from './auTable.js'
-import { imageLoader, openAnnouncedDevice, openForTest } from './session.js'
+import { openForTest } from './openData.js'
+import { imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
@@ -23,9 +25,10 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
     )
   }
   const { config, aus, standardise } = info
-  const set = openForTest(options, aus)
+  const set = await openForTest(options, aus)
   const indices = await chosenImages(set, options, info)
   const targets = auTargets(set, indices, aus)
+  for (const note of constantAuNotes(targets, aus)) console.log(note)
   const runtime = await openAnnouncedDevice()
   const model = loadClassifier(runtime, config, file, options.checkpoint)
   const loader = imageLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)

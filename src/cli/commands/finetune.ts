@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { auTargets, chooseFolds, type FoldParts } from '../../data/folds.js'
-import { openImageSet } from '../../data/openImageSet.node.js'
+import { constantAuNotes, foldNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
 import { cannotWrite } from '../../train/checkpoint/atomicWrite.node.js'
@@ -17,15 +17,13 @@ import { checkpointPath, openLog, prepareOut } from '../runFolder.node.js'
 import { settingsOf } from '../schemaOptions.js'
 import { StopSignal } from '../stopSignal.js'
 import { auTable } from './auTable.js'
+import { openData } from './openData.js'
 import { parameterCount } from './pretrain.js'
 import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FineTuneOptions): Promise<number> {
-  const set = openImageSet(options.data, {
-    root: options.root,
-    subjectFrom: options.subjectFrom,
-  })
+  const set = await openData(options)
   const aus = options.aus ?? set.aus
   if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning needs a set with labels`)
   if (aus.length === 0) throw new UserError(`${options.data}: no label names an action unit; expected some`)
@@ -33,7 +31,8 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   const { train, test, testFold, subjects } = parts
   const encoder = vitConfig(options)
   // A test image without labels shows now, not after an epoch.
-  auTargets(set, test, aus)
+  const targets = auTargets(set, test, aus)
+  for (const note of [...foldNotes(set, parts.folds), ...constantAuNotes(targets, aus)]) console.log(note)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
   const loader = imageLoader(set, encoder.imageSize, options.standardise, options.cacheMegabytes)

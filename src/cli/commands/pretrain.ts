@@ -1,5 +1,4 @@
 import { imagesDigest } from '../../data/imagesDigest.js'
-import { openImageSet } from '../../data/openImageSet.node.js'
 import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
@@ -10,16 +9,13 @@ import type { PretrainOptions } from '../options.js'
 import { checkpointPath, prepareOut } from '../runFolder.node.js'
 import { settingsOf } from '../schemaOptions.js'
 import { StopSignal } from '../stopSignal.js'
+import { openData } from './openData.js'
 import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `pretrain`: FMAE on a folder of face pictures; writes checkpoint and log to `--out`. Returns the exit code. */
 export async function pretrain(options: PretrainOptions): Promise<number> {
   const config = fmaeConfig(options)
-  const set = openImageSet(options.data, {
-    splits: options.split,
-    root: options.root,
-    subjectFrom: options.subjectFrom,
-  })
+  const set = await openData(options)
   if (set.length < options.batchSize) {
     throw new UserError(
       `${options.data}: ${set.length} pictures do not fill one batch of ${options.batchSize}`,

@@ -38,7 +38,7 @@ const SHOWN = 8
 
 /** `quickstart`, the main job: FMAE, three fine-tunings, identity probe, report. Returns the exit code. */
 export async function quickstart(given: QuickstartOptions): Promise<number> {
-  const data = mainJobData(openBundledFaces(), given.testFold, given.seed)
+  const data = mainJobData(await openBundledFaces(), given.testFold, given.seed)
   const runtime = await openAnnouncedDevice(given)
   const options: Options = { ...given, budget: given.budget ?? defaultBudget(runtime.caps) }
   const out = runFolder(options)
