@@ -1,16 +1,16 @@
 import { type ComponentType, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { FineTune } from './acts/fineTune.js'
-import { OwnData } from './acts/ownData.js'
-import { Pretrain } from './acts/pretrain.js'
-import { TryIt } from './acts/tryIt.js'
 import { useHiddenPause } from './hiddenPause.js'
 import { useCommands } from './parts/commands.js'
 import { stayOnDrop } from './parts/drop.js'
 import { Badge, Notes, Unavailable } from './parts/notices.js'
-import { Tabs, useHashTab } from './parts/tabs.js'
+import { Tabs, useHashTab } from './parts/tabBar.js'
 import { ThemeSwitch } from './parts/theme.js'
-import { openStudio, type StudioLink, StudioProvider, useStudio } from './studioLink.js'
+import { FineTune } from './tabs/fineTune.js'
+import { OwnData } from './tabs/ownData.js'
+import { Pretrain } from './tabs/pretrain.js'
+import { TryIt } from './tabs/tryIt.js'
+import { openWorker, useWorker, type WorkerLink, WorkerProvider } from './workerLink.js'
 
 export interface Act {
   /** Part of the address after #. */
@@ -27,10 +27,10 @@ const acts: readonly Act[] = [
 ]
 
 function App() {
-  const [link, setLink] = useState<StudioLink | null>(null)
+  const [link, setLink] = useState<WorkerLink | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
   useEffect(() => {
-    openStudio().then(setLink, (error: Error) => setProblem(error.message))
+    openWorker().then(setLink, (error: Error) => setProblem(error.message))
   }, [])
   return (
     <>
@@ -49,9 +49,9 @@ function App() {
       {problem && <Unavailable reason={problem} />}
       {!link && !problem && <p class="opening">Looking for a device to compute on …</p>}
       {link && (
-        <StudioProvider value={link}>
+        <WorkerProvider value={link}>
           <Stage />
-        </StudioProvider>
+        </WorkerProvider>
       )}
     </>
   )
@@ -61,11 +61,11 @@ function App() {
 function Stage() {
   const [current, choose] = useHashTab(acts)
   const pause = useHiddenPause()
-  const { studio } = useStudio()
-  const { problem, run } = useCommands()
+  const { worker } = useWorker()
+  const { problem, send } = useCommands()
   // Once everything here listens.
   useEffect(() => {
-    run(() => studio.restore())
+    send(() => worker.restore())
   }, [])
   return (
     <>

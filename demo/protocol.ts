@@ -1,18 +1,18 @@
 import * as z from 'zod'
 import { vitShape } from '../src/train/checkpoint/vitShape.js'
 
-// What page and worker say to each other. The page calls methods of `Studio` (worker/studio.ts) through comlink; the worker tells of
+// What page and worker say to each other. The page calls methods of `PageWorker` (worker/worker.ts) through comlink; the worker tells of
 // its own accord by these events.
 
 /** The runs that the page keeps, each with a checkpoint of its own. */
-export const jobNames = ['pretrain', 'fineTunePlain', 'fineTuneIat', 'ownPretrain', 'ownFineTune'] as const
-export type JobName = (typeof jobNames)[number]
+export const runNames = ['pretrain', 'fineTunePlain', 'fineTuneIat', 'ownPretrain', 'ownFineTune'] as const
+export type RunName = (typeof runNames)[number]
 
 /** `empty`: nothing trained yet. */
-export type JobState = 'empty' | 'paused' | 'running' | 'finished'
+export type RunState = 'empty' | 'paused' | 'running' | 'finished'
 
-export interface JobStatus {
-  readonly state: JobState
+export interface RunStatus {
+  readonly state: RunState
   readonly step: number
   readonly totalSteps: number
   readonly epochs: number
@@ -38,50 +38,54 @@ export interface ReconstructionView {
   readonly reconstruction: Uint8Array
 }
 
-export type StudioEvent =
+export type WorkerEvent =
   /** Something to tell in one line: kernels tuned, storage missing. */
   | { readonly type: 'note'; readonly text: string }
   /** The bundled faces on their way, 0 … 1. */
   | { readonly type: 'loading'; readonly share: number }
-  | { readonly type: 'status'; readonly job: JobName; readonly status: JobStatus }
+  | { readonly type: 'status'; readonly run: RunName; readonly status: RunStatus }
   /** A run starts anew or was restored: its settings, and the curve so far. */
   | {
       readonly type: 'history'
-      readonly job: JobName
+      readonly run: RunName
       readonly settings: unknown
       readonly steps: readonly StepPoint[]
     }
   | {
       readonly type: 'steps'
-      readonly job: JobName
+      readonly run: RunName
       readonly steps: readonly StepPoint[]
       readonly speed: Speed
     }
   | {
       readonly type: 'reconstructions'
-      readonly job: JobName
+      readonly run: RunName
       readonly step: number
       readonly size: number
       readonly samples: readonly ReconstructionView[]
     }
-  /** The two classifiers of act 2, as one run: `step` is that which both have done. While they are examined, training waits. */
+  /** The two classifiers of act 2, as one run: `step` is that which both have done. While they are evaluated, training waits. */
   | {
       readonly type: 'fineTune'
-      readonly status: JobStatus
+      readonly status: RunStatus
       readonly plan: FineTunePlan | null
-      readonly examining: boolean
+      readonly evaluating: boolean
     }
-  /** What both classifiers know so far, at each step where they were examined. */
-  | { readonly type: 'exams'; readonly facts: ExamFacts; readonly exams: readonly FineTuneExam[] }
+  /** What both classifiers know so far, at each step where they were evaluated. */
+  | {
+      readonly type: 'pairEvaluations'
+      readonly facts: EvaluationFacts
+      readonly evaluations: readonly PairEvaluation[]
+    }
   | { readonly type: 'featureMaps'; readonly maps: FeatureMaps }
   /** How a classifier did so far, after each epoch. */
-  | { readonly type: 'evaluations'; readonly job: JobName; readonly evaluations: readonly Evaluation[] }
+  | { readonly type: 'evaluations'; readonly run: RunName; readonly evaluations: readonly Evaluation[] }
   /** The pictures of a visitor's folder on their way, 0 … 1. */
   | { readonly type: 'reading'; readonly share: number }
   /** Runs on a visitor's folder that go on when that folder is picked again: pictures are not kept. */
   | { readonly type: 'waiting'; readonly runs: readonly WaitingRun[] }
   /** A run ended by an error; what was saved before it is kept. */
-  | { readonly type: 'failed'; readonly job: JobName; readonly text: string }
+  | { readonly type: 'failed'; readonly run: RunName; readonly text: string }
   /** The device is gone: nothing runs until the page is loaded again. */
   | { readonly type: 'lost'; readonly text: string }
 
@@ -168,7 +172,7 @@ export type FineTunePlan = z.output<typeof fineTunePlanSchema>
 const scoresSchema = z.object({
   /** Mean F1 over the AUs, "present" from probability 0.5 on. */
   f1At05: share,
-  /** The same at the one threshold that makes it highest on the very pictures of the exam: optimistic. */
+  /** The same at the one threshold that makes it highest on the very pictures of the evaluation: optimistic. */
   f1Best: share,
   threshold: share,
   /** Mean area under the ROC curve over the AUs; null where no AU has both classes. */
@@ -179,12 +183,12 @@ const scoresSchema = z.object({
 /** What a classifier knows at one step. */
 export type ClassifierScores = z.output<typeof scoresSchema>
 
-const examSchema = z.object({ step: z.int().nonnegative(), plain: scoresSchema, iat: scoresSchema })
-/** Both classifiers, examined after the same step with the same pictures. */
-export type FineTuneExam = z.output<typeof examSchema>
+const pairEvaluationSchema = z.object({ step: z.int().nonnegative(), plain: scoresSchema, iat: scoresSchema })
+/** Both classifiers, evaluated after the same step with the same pictures. */
+export type PairEvaluation = z.output<typeof pairEvaluationSchema>
 
-/** What the exams are held with, the same pictures each time. */
-export interface ExamFacts {
+/** What the evaluations are held with, the same pictures each time. */
+export interface EvaluationFacts {
   /** Pictures of people never trained on: AU scores. */
   readonly unseenImages: number
   readonly unseenSubjects: number
@@ -217,7 +221,7 @@ export type FeatureMaps = z.output<typeof featureMapsSchema>
 
 export const storedPairSchema = z.object({
   plan: fineTunePlanSchema,
-  exams: z.array(examSchema),
+  evaluations: z.array(pairEvaluationSchema),
   maps: featureMapsSchema.nullable(),
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
@@ -233,7 +237,7 @@ export type FolderMark = z.output<typeof folderMarkSchema>
 
 /** A run that waits for its folder. */
 export interface WaitingRun {
-  readonly job: JobName
+  readonly run: RunName
   readonly step: number
   readonly folder: FolderMark
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import type { JobStatus } from '../protocol.js'
+import type { RunStatus } from '../protocol.js'
 
 interface SliderProps {
   readonly label: string
@@ -107,7 +107,7 @@ export function LearningRate({ value, min, max, change }: LearningRateProps) {
 }
 
 interface RunButtonsProps {
-  readonly status: JobStatus
+  readonly status: RunStatus
   /** While a command is on its way. */
   readonly busy: boolean
   readonly start: () => void

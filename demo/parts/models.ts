@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { JobName, JobState } from '../protocol.js'
-import { useStudio, useStudioEvents } from '../studioLink.js'
+import type { RunName, RunState } from '../protocol.js'
 import type { ModelId, ModelSummary } from '../worker/tryIt.js'
+import { useWorker, useWorkerEvents } from '../workerLink.js'
 
 export interface Models {
   readonly all: readonly ModelSummary[]
@@ -13,17 +13,17 @@ export interface Models {
 
 /** The models that pictures can be given to. A classifier comes before an encoder that knows no AUs. */
 export function useModels(): Models {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const [all, setAll] = useState<readonly ModelSummary[]>([])
   const [wanted, choose] = useState<ModelId | null>(null)
-  const refresh = async () => setAll(await studio.tryIt.models())
+  const refresh = async () => setAll(await worker.tryIt.models())
   useEffect(() => {
     refresh()
   }, [])
-  const states = useRef(new Map<JobName, JobState>())
-  useStudioEvents((event) => {
-    if (event.type !== 'status' || states.current.get(event.job) === event.status.state) return
-    states.current.set(event.job, event.status.state)
+  const states = useRef(new Map<RunName, RunState>())
+  useWorkerEvents((event) => {
+    if (event.type !== 'status' || states.current.get(event.run) === event.status.state) return
+    states.current.set(event.run, event.status.state)
     refresh()
   })
   const preferred = all.find(({ aus }) => aus.length > 0) ?? all[0]

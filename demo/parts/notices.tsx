@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { AdapterSummary } from '../protocol.js'
-import { useStudioEvents } from '../studioLink.js'
+import { useWorkerEvents } from '../workerLink.js'
 
 /** What computes, and an honest word where it is the CPU. */
 export function Badge({ description, software }: AdapterSummary) {
@@ -38,7 +38,7 @@ function withNote(all: readonly Note[], note: Note): readonly Note[] {
 /** Lines from the worker: what was tuned, what could not be saved, what failed. Each can be put away. */
 export function Notes() {
   const [notes, setNotes] = useState<readonly Note[]>([])
-  useStudioEvents((event) => {
+  useWorkerEvents((event) => {
     if (event.type !== 'note' && event.type !== 'failed' && event.type !== 'lost') return
     const text =
       event.type === 'lost' ? `The device was lost: ${event.text} Load the page again.` : event.text

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { useStudio } from '../studioLink.js'
+import { useWorker } from '../workerLink.js'
 import type { Models } from './models.js'
 import type { Viewing } from './viewing.js'
 
@@ -13,13 +13,13 @@ interface Question {
 
 /** Takes pictures and model files, told apart by their names. Asks before the visitor's own run is replaced. */
 export function useOpenFile(models: Models, viewing: Viewing) {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const [question, ask] = useState<Question | null>(null)
   const openModel = async (file: File, replace: boolean) => {
     ask(null)
     viewing.setProblem(null)
     try {
-      const opened = await studio.tryIt.open(file, replace)
+      const opened = await worker.tryIt.open(file, replace)
       await models.refresh()
       if (opened.model) return models.choose(opened.model)
       const answers = { replace: () => openModel(file, true), keep: () => ask(null) }

@@ -9,20 +9,20 @@ import {
   ownFineTunePlanSchema,
   ownFineTuneSettingsSchema,
 } from '../protocol.js'
-import { useStudio } from '../studioLink.js'
+import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
 import { Choice, LearningRate, Settings, Slider } from './controls.js'
-import type { JobView } from './jobState.js'
 import { LineChart } from './lineChart.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { Readings } from './pretraining.js'
+import type { RunView } from './runState.js'
 import { TrainingPanel } from './trainingPanel.js'
 
 interface Props {
-  readonly job: JobView
+  readonly run: RunView
   /** The pretraining on the same folder. */
-  readonly pretrain: JobView
-  readonly act1: JobView
+  readonly pretrain: RunView
+  readonly act1: RunView
   readonly folder: FolderSummary
   readonly commands: Commands
   /** While another folder is opened. */
@@ -49,17 +49,17 @@ export function OwnFineTune(props: Props) {
 }
 
 function Training(props: Props & { readonly train: number }) {
-  const { job, pretrain, act1, folder, commands, locked, train } = props
-  const { ownData } = useStudio().studio
+  const { run, pretrain, act1, folder, commands, locked, train } = props
+  const { ownData } = useWorker().worker
   const [settings, setSettings] = useState<OwnFineTuneSettings>(() => fitting(train))
   useEffect(() => {
-    const read = ownFineTuneSettingsSchema.safeParse(job.settings)
+    const read = ownFineTuneSettingsSchema.safeParse(run.settings)
     setSettings(read.success ? read.data : fitting(train))
-  }, [job.settings, train])
+  }, [run.settings, train])
   return (
     <>
       <TrainingPanel
-        job={job}
+        run={run}
         commands={commands}
         locked={locked}
         fileName="ownFineTune.safetensors"
@@ -68,16 +68,16 @@ function Training(props: Props & { readonly train: number }) {
         reset={() => ownData.fineTune.reset()}
         download={() => ownData.fineTune.download()}
       >
-        <Start plan={job.settings} pretrain={pretrain} act1={act1} />
-        <Form settings={settings} fixed={job.status.state !== 'empty'} change={setSettings} />
+        <Start plan={run.settings} pretrain={pretrain} act1={act1} />
+        <Form settings={settings} fixed={run.status.state !== 'empty'} change={setSettings} />
       </TrainingPanel>
       <div class="views">
         <div class="columns">
-          <Losses job={job} />
-          <Scores evaluations={job.evaluations} />
+          <Losses run={run} />
+          <Scores evaluations={run.evaluations} />
         </div>
-        <Units folder={folder} last={job.evaluations.at(-1)} />
-        <Readings job={job} />
+        <Units folder={folder} last={run.evaluations.at(-1)} />
+        <Readings run={run} />
       </div>
     </>
   )
@@ -147,7 +147,7 @@ function fitting(train: number): OwnFineTuneSettings {
   return { ...fineTuneDefaultSettings, lambda: 0, batchSize, epochs: fittingEpochs(train, batchSize) }
 }
 
-function Losses({ job: { steps } }: { readonly job: JobView }) {
+function Losses({ run: { steps } }: { readonly run: RunView }) {
   const data = useMemo(
     () => [
       steps.map(({ step }) => step),

@@ -5,15 +5,15 @@ import {
   pretrainDefaultSettings,
   pretrainSettingsSchema,
 } from '../protocol.js'
-import { useStudio } from '../studioLink.js'
+import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
-import type { JobView } from './jobState.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { PretrainCurve, PretrainForm, Readings, Reconstructions } from './pretraining.js'
+import type { RunView } from './runState.js'
 import { TrainingPanel } from './trainingPanel.js'
 
 interface Props {
-  readonly job: JobView
+  readonly run: RunView
   readonly folder: FolderSummary
   readonly commands: Commands
   /** While another folder is opened. */
@@ -21,15 +21,15 @@ interface Props {
 }
 
 /** Act 1 on a visitor's folder. */
-export function OwnPretrain({ job, folder, commands, locked }: Props) {
-  const { studio } = useStudio()
+export function OwnPretrain({ run, folder, commands, locked }: Props) {
+  const { worker } = useWorker()
   const [settings, setSettings] = useState(pretrainDefaultSettings)
-  const fixed = job.status.state !== 'empty'
+  const fixed = run.status.state !== 'empty'
   useEffect(() => {
-    const read = pretrainSettingsSchema.safeParse(job.settings)
+    const read = pretrainSettingsSchema.safeParse(run.settings)
     setSettings(read.success ? read.data : fitting(folder))
-  }, [job.settings, folder])
-  const { ownData } = studio
+  }, [run.settings, folder])
+  const { ownData } = worker
   return (
     <section class="act" aria-label="Pretrain on these">
       <div class="intro">
@@ -40,7 +40,7 @@ export function OwnPretrain({ job, folder, commands, locked }: Props) {
         </p>
       </div>
       <TrainingPanel
-        job={job}
+        run={run}
         commands={commands}
         locked={locked}
         fileName="ownPretrain.safetensors"
@@ -58,9 +58,9 @@ export function OwnPretrain({ job, folder, commands, locked }: Props) {
         />
       </TrainingPanel>
       <div class="views">
-        <Reconstructions title="Pictures it never trains on" job={job} />
-        <PretrainCurve job={job} />
-        <Readings job={job} />
+        <Reconstructions title="Pictures it never trains on" run={run} />
+        <PretrainCurve run={run} />
+        <Readings run={run} />
       </div>
     </section>
   )

@@ -1,9 +1,9 @@
 import { useMemo } from 'preact/hooks'
 import type { PretrainSettings } from '../protocol.js'
 import { Choice, Figure, LearningRate, Settings, Slider } from './controls.js'
-import type { JobView } from './jobState.js'
 import { LineChart } from './lineChart.js'
 import { Pixels } from './pixels.js'
+import type { RunView } from './runState.js'
 
 interface FormProps {
   readonly settings: PretrainSettings
@@ -70,12 +70,12 @@ const rows = [
   { key: 'reconstruction', title: 'Its guess' },
 ] as const
 
-interface JobProps {
-  readonly job: JobView
+interface RunProps {
+  readonly run: RunView
 }
 
 /** Pictures that are never trained on, masked and filled in. `title` says which. */
-export function Reconstructions({ title, job: { reconstructions } }: JobProps & { readonly title: string }) {
+export function Reconstructions({ title, run: { reconstructions } }: RunProps & { readonly title: string }) {
   return (
     <figure class="faces">
       <figcaption>
@@ -103,7 +103,7 @@ export function Reconstructions({ title, job: { reconstructions } }: JobProps & 
   )
 }
 
-export function PretrainCurve({ job: { steps } }: JobProps) {
+export function PretrainCurve({ run: { steps } }: RunProps) {
   const data = useMemo(
     () => [steps.map(({ step }) => step), steps.map(({ losses }) => losses.loss ?? null)],
     [steps],
@@ -120,7 +120,7 @@ export function PretrainCurve({ job: { steps } }: JobProps) {
 }
 
 /** Where a run stands, and how fast it is. */
-export function Readings({ job: { status, speed, steps } }: JobProps) {
+export function Readings({ run: { status, speed, steps } }: RunProps) {
   const loss = steps.at(-1)?.losses.loss
   return (
     <dl class="readings" data-state={status.state}>

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { FaceFinder, type FoundFace } from '../face/faceFinder.js'
 import { wholePixels } from '../face/squarePixels.js'
-import { type StudioLink, useStudio } from '../studioLink.js'
 import type { Look, ModelSummary } from '../worker/tryIt.js'
+import { useWorker, type WorkerLink } from '../workerLink.js'
 import { type Camera, openCamera } from './camera.js'
 
 /** Side of the crop while there is no model: that of the bundled faces. */
@@ -109,7 +109,7 @@ function useLooking(
   camera: Camera | null,
   fail: (text: string) => void,
 ): Pick<Viewing, 'view' | 'history' | 'busy'> {
-  const link = useStudio()
+  const link = useWorker()
   const finder = useRef(new FaceFinder()).current
   const [view, setView] = useState<Said<View> | null>(null)
   const [history, setHistory] = useState<Said<readonly Moment[]> | null>(null)
@@ -157,7 +157,7 @@ function useLooking(
 
 /** Finds the face, cuts it out, and gives it to the model: in workers, one after the other. */
 async function analyse(
-  { studio }: StudioLink,
+  { worker }: WorkerLink,
   finder: FaceFinder,
   { image, whole, ofCamera }: Wish,
   model: ModelSummary | null,
@@ -165,7 +165,7 @@ async function analyse(
   const size = model?.imageSize ?? DEFAULT_SIDE
   const face = whole ? null : await finder.find(image, size)
   const rgb = whole ? wholePixels(image, size) : face?.crop
-  const look = model && rgb ? await studio.tryIt.look(model.id, rgb) : null
+  const look = model && rgb ? await worker.tryIt.look(model.id, rgb) : null
   return { image, mirrored: ofCamera, whole, face, crop: rgb ? { rgb, size } : null, look }
 }
 

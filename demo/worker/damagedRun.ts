@@ -1,7 +1,7 @@
 import { describeError } from '../../src/errors.js'
-import type { JobName, StudioEvent } from '../protocol.js'
+import type { RunName, WorkerEvent } from '../protocol.js'
 
-const titles: Readonly<Record<JobName, string>> = {
+const titles: Readonly<Record<RunName, string>> = {
   pretrain: 'pretraining of act 1',
   fineTunePlain: 'fine-tuning of act 2 with λ = 0',
   fineTuneIat: 'fine-tuning of act 2 with λ > 0',
@@ -13,7 +13,7 @@ const titles: Readonly<Record<JobName, string>> = {
 export const AGAIN = 'To load the page again may help; to begin anew replaces it.'
 
 /** What storage holds of a run is of no use: the page says so, and a new run can be begun. */
-export function damagedRun(job: JobName, error: unknown): StudioEvent {
-  const text = `The saved ${titles[job]} cannot be taken up: ${describeError(error)} ${AGAIN}`
-  return { type: 'failed', job, text }
+export function damagedRun(run: RunName, error: unknown): WorkerEvent {
+  const text = `The saved ${titles[run]} cannot be taken up: ${describeError(error)} ${AGAIN}`
+  return { type: 'failed', run, text }
 }

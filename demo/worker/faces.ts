@@ -4,7 +4,7 @@ import { ImageLoader } from '../../src/data/imageLoader.js'
 import type { ImageSet } from '../../src/data/imageSet.js'
 import { fetchWebDataset } from '../../src/data/webDataset.browser.js'
 
-/** The bundled faces, dealt out as in the main job: people of fold 3 are never trained on. */
+/** The bundled faces, dealt out as in the main run: people of fold 3 are never trained on. */
 export interface Faces {
   readonly data: MainJobData
   readonly loader: ImageLoader

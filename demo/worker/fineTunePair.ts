@@ -9,16 +9,16 @@ import {
   type FineTunePlan,
   type FineTuneSettings,
   fineTunePlanSchema,
-  type JobState,
-  type JobStatus,
-  type StudioEvent,
+  type RunState,
+  type RunStatus,
+  type WorkerEvent,
 } from '../protocol.js'
 import { AGAIN } from './damagedRun.js'
 import type { Faces } from './faces.js'
-import { FineTuneExams } from './fineTuneExams.js'
-import { fineTuneJob } from './fineTuneJob.js'
+import { fineTuneRun } from './fineTuneRun.js'
 import { FineTuneStore } from './fineTuneStore.js'
-import type { TrainingJob } from './trainingJob.js'
+import { PairEvaluations } from './pairEvaluations.js'
+import type { TrainingJob } from './training.js'
 import type { ModelSource } from './tryIt.js'
 
 /** Where both classifiers start. */
@@ -29,7 +29,7 @@ export interface StartingEncoder {
 }
 
 interface Hooks {
-  readonly tell: (event: StudioEvent) => void
+  readonly tell: (event: WorkerEvent) => void
   /** Asks whatever else trains to stop: one training at a time. */
   readonly takeTurn: () => Promise<void>
   readonly faces: () => Promise<Faces>
@@ -39,14 +39,14 @@ interface Hooks {
 /** A turn of one classifier takes about so long, so that both curves grow together. */
 const TURN_MS = 3_000
 const STEPS_PER_TURN = { first: 5, least: 5, most: 50 }
-/** Training between two exams takes so many times as long as an exam did: exams get a quarter of the time at most. */
-const TRAINING_PER_EXAM = 3
-/** What an exam is taken to cost before there was one since the page was loaded. */
-const ASSUMED_EXAM_MS = 5_000
+/** Training between two evaluations takes so many times as long as an evaluation did: evaluations get a quarter of the time at most. */
+const TRAINING_PER_EVALUATION = 3
+/** What an evaluation is taken to cost before there was one since the page was loaded. */
+const ASSUMED_EVALUATION_MS = 5_000
 
 /**
  * Act 2: two classifiers of the same faces, from the same weights, in the same order. One of them has an identity head behind gradient
- * reversal. They take turns on the device, are examined together, and are kept in the browser's storage.
+ * reversal. They take turns on the device, are evaluated together, and are kept in the browser's storage.
  */
 export class FineTunePair {
   /** The page calls it where it is. */
@@ -56,19 +56,19 @@ export class FineTunePair {
   /** What makes, reads or replaces the two: between its awaits nothing else may. `pause` waits for the loop alone. */
   readonly #inTurn = oneAfterOther()
   readonly #store = new FineTuneStore()
-  readonly #exams: FineTuneExams
+  readonly #evaluations: PairEvaluations
   #plan: FineTunePlan | null = null
   /** While the two are made. */
   #encoder: SafetensorsFile | null = null
-  #state: JobState = 'empty'
+  #state: RunState = 'empty'
   #loop: Promise<void> | null = null
   #stopping = false
   /** Until they are paused; they may rest in between, for a file of one of them or with a hidden page. */
   #goesOn = false
   #hidden = false
-  #examining = false
+  #evaluating = false
   #stepsPerTurn = STEPS_PER_TURN.first
-  #examMs = ASSUMED_EXAM_MS
+  #evaluationMs = ASSUMED_EVALUATION_MS
   #trainedMs = 0
 
   constructor(
@@ -76,7 +76,7 @@ export class FineTunePair {
     readonly hooks: Hooks,
   ) {
     const { tell, faces } = hooks
-    this.#exams = new FineTuneExams(runtime, { tell, faces })
+    this.#evaluations = new PairEvaluations(runtime, { tell, faces })
     const each = {
       tell,
       // The two share one turn.
@@ -87,8 +87,8 @@ export class FineTunePair {
       },
       encoder: () => this.#encoder,
     }
-    this.plain = fineTuneJob('fineTunePlain', runtime, each, () => 0)
-    this.iat = fineTuneJob('fineTuneIat', runtime, each, ({ lambda }) => lambda)
+    this.plain = fineTuneRun('fineTunePlain', runtime, each, () => 0)
+    this.iat = fineTuneRun('fineTuneIat', runtime, each, ({ lambda }) => lambda)
   }
 
   /** Takes up what storage holds. Returns whether it was running when the page was left. */
@@ -100,15 +100,15 @@ export class FineTunePair {
     try {
       const saved = await this.#store.load()
       if (!saved) return false
-      for (const job of this.#jobs) {
-        await job.load((plan) => fineTunePlanSchema.parse(plan))
-        if (!job.run) throw new UserError(`nothing is saved of ${job.hooks.name}`)
+      for (const run of this.#runs) {
+        await run.load((plan) => fineTunePlanSchema.parse(plan))
+        if (!run.run) throw new UserError(`nothing is saved of ${run.hooks.name}`)
       }
       this.#plan = saved.plan
-      this.#exams.all = saved.exams.filter(({ step }) => step <= this.#step)
-      this.#exams.maps = saved.maps
+      this.#evaluations.all = saved.evaluations.filter(({ step }) => step <= this.#step)
+      this.#evaluations.maps = saved.maps
       this.#setState(this.#finished ? 'finished' : 'paused')
-      await this.#exams.tell()
+      await this.#evaluations.tell()
       return saved.running
     } catch (error) {
       // What is saved stays: the faces may only have been out of reach.
@@ -128,14 +128,14 @@ export class FineTunePair {
     return this.#inTurn(async () => this.#start())
   }
 
-  /** One step of each, and an exam. */
+  /** One step of each, and an evaluation. */
   step(settings: FineTuneSettings): Promise<void> {
     return this.#whenReady(settings, async () => {
       if (this.#state !== 'finished') await this.#run(1)
     })
   }
 
-  /** Stops after the step at hand, or half-way through an exam. */
+  /** Stops after the step at hand, or half-way through an evaluation. */
   async pause(): Promise<void> {
     const wentOn = this.#goesOn
     this.#goesOn = false
@@ -159,7 +159,7 @@ export class FineTunePair {
 
   async #stop(): Promise<void> {
     this.#stopping = true
-    for (const job of this.#jobs) await job.pause()
+    for (const run of this.#runs) await run.pause()
     await this.#loop
   }
 
@@ -175,16 +175,16 @@ export class FineTunePair {
 
   /** One of the two as a model to look through. */
   source(name: 'plain' | 'iat'): ModelSource {
-    const job = this[name]
-    return { run: job.run, info: job.info, download: () => this.#download(job) }
+    const run = this[name]
+    return { run: run.run, info: run.info, download: () => this.#download(run) }
   }
 
   /** Both wait for it: what one of them does alone would end their turns. */
-  #download(job: TrainingJob<FineTunePlan>): Promise<Uint8Array[]> {
+  #download(run: TrainingJob<FineTunePlan>): Promise<Uint8Array[]> {
     return this.#inTurn(async () => {
       await this.#stop()
       try {
-        return await job.download()
+        return await run.download()
       } finally {
         // Unless they were paused in the meantime.
         this.#goOn()
@@ -196,7 +196,7 @@ export class FineTunePair {
   reset(): Promise<void> {
     return this.#inTurn(async () => {
       await this.pause()
-      for (const job of this.#jobs) await job.reset()
+      for (const run of this.#runs) await run.reset()
       await this.#store.clear()
       this.#forget()
     })
@@ -204,7 +204,7 @@ export class FineTunePair {
 
   #forget(): void {
     this.#plan = null
-    this.#exams.clear()
+    this.#evaluations.clear()
     this.#stepsPerTurn = STEPS_PER_TURN.first
     this.#setState('empty')
   }
@@ -231,7 +231,7 @@ export class FineTunePair {
     })
     this.#encoder = pretrained?.file ?? null
     try {
-      for (const job of this.#jobs) await job.prepare(plan)
+      for (const run of this.#runs) await run.prepare(plan)
     } finally {
       this.#encoder = null
     }
@@ -251,15 +251,15 @@ export class FineTunePair {
     this.#setState('running')
     await this.#save()
     try {
-      // At the start, and at the end where the last exam was not finished.
-      if (this.#exams.lastStep === null || this.#step >= this.#total) await this.#examine()
+      // At the start, and at the end where the last evaluation was not finished.
+      if (this.#evaluations.lastStep === null || this.#step >= this.#total) await this.#evaluate()
       const end = Math.min(this.#total, this.#step + steps)
       while (!this.#stopping && this.#step < end) {
         const target = Math.min(end, this.#step + this.#stepsPerTurn)
         if (!(await this.#takeTurns(target))) break
         this.#tellStatus()
-        const due = this.#trainedMs >= TRAINING_PER_EXAM * this.#examMs
-        if (due || target === end) await this.#examine()
+        const due = this.#trainedMs >= TRAINING_PER_EVALUATION * this.#evaluationMs
+        if (due || target === end) await this.#evaluate()
       }
     } catch (error) {
       this.#goesOn = false
@@ -272,14 +272,14 @@ export class FineTunePair {
 
   /** Both train up to step `target`. False if they were stopped before, or one failed. */
   async #takeTurns(target: number): Promise<boolean> {
-    for (const job of this.#jobs) {
-      const missing = target - job.status.step
+    for (const run of this.#runs) {
+      const missing = target - run.status.step
       if (missing <= 0) continue
       if (this.#stopping) return false
       const started = performance.now()
-      await job.advance(missing, this.#plan!)
+      await run.advance(missing, this.#plan!)
       const milliseconds = performance.now() - started
-      if (job.status.step < target) return false
+      if (run.status.step < target) return false
       this.#trainedMs += milliseconds
       const fitting = Math.round((TURN_MS * missing) / milliseconds)
       this.#stepsPerTurn = Math.max(STEPS_PER_TURN.least, Math.min(STEPS_PER_TURN.most, fitting))
@@ -287,28 +287,28 @@ export class FineTunePair {
     return true
   }
 
-  async #examine(): Promise<void> {
-    this.#examining = true
+  async #evaluate(): Promise<void> {
+    this.#evaluating = true
     this.#tellStatus()
     const started = performance.now()
     const models = { plain: modelOf(this.plain), iat: modelOf(this.iat) }
     try {
-      if (!(await this.#exams.hold(this.#step, models, () => this.#stopping))) return
-      this.#examMs = performance.now() - started
+      if (!(await this.#evaluations.hold(this.#step, models, () => this.#stopping))) return
+      this.#evaluationMs = performance.now() - started
       this.#trainedMs = 0
       await this.#save()
     } finally {
-      this.#examining = false
+      this.#evaluating = false
       this.#tellStatus()
     }
   }
 
   async #save(): Promise<void> {
-    const { all: exams, maps } = this.#exams
-    await this.#store.save({ plan: this.#plan!, exams, maps, running: this.#goesOn })
+    const { all: evaluations, maps } = this.#evaluations
+    await this.#store.save({ plan: this.#plan!, evaluations, maps, running: this.#goesOn })
   }
 
-  get #jobs(): readonly TrainingJob<FineTunePlan>[] {
+  get #runs(): readonly TrainingJob<FineTunePlan>[] {
     return [this.plain, this.iat]
   }
 
@@ -323,25 +323,25 @@ export class FineTunePair {
 
   /** All steps are done, and the scores after the last one are there. */
   get #finished(): boolean {
-    return this.#step >= this.#total && this.#exams.lastStep === this.#step
+    return this.#step >= this.#total && this.#evaluations.lastStep === this.#step
   }
 
   #fail(text: string): void {
-    this.hooks.tell({ type: 'failed', job: 'fineTuneIat', text })
+    this.hooks.tell({ type: 'failed', run: 'fineTuneIat', text })
   }
 
-  #setState(state: JobState): void {
+  #setState(state: RunState): void {
     this.#state = state
     this.#tellStatus()
   }
 
   #tellStatus(): void {
     const { totalSteps, epochs } = this.plain.status
-    const status: JobStatus = { state: this.#state, step: this.#step, totalSteps, epochs }
-    this.hooks.tell({ type: 'fineTune', status, plan: this.#plan, examining: this.#examining })
+    const status: RunStatus = { state: this.#state, step: this.#step, totalSteps, epochs }
+    this.hooks.tell({ type: 'fineTune', status, plan: this.#plan, evaluating: this.#evaluating })
   }
 }
 
-function modelOf(job: TrainingJob<FineTunePlan>) {
-  return (job.run as FineTuning).model
+function modelOf(run: TrainingJob<FineTunePlan>) {
+  return (run.run as FineTuning).model
 }

@@ -3,7 +3,7 @@ import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { decodeSafetensors } from '../../src/train/checkpoint/safetensors.js'
 import type { PretrainSettings } from '../protocol.js'
 import type { StartingEncoder } from './fineTunePair.js'
-import type { TrainingJob } from './trainingJob.js'
+import type { TrainingJob } from './training.js'
 
 /** A pretraining run of this page. */
 export type Pretrained = Pick<TrainingJob<PretrainSettings>, 'run' | 'download'>

@@ -14,7 +14,7 @@ export function becomeOnlyTab(): Promise<void> {
       return new Promise<never>(() => {})
     }
     const signal = AbortSignal.timeout(LEAVING_MS)
-    navigator.locks.request('fmae-studio', { signal }, held).catch((error: DOMException) => {
+    navigator.locks.request('fmae-page', { signal }, held).catch((error: DOMException) => {
       // A browser that refuses locks gives the page no storage either: nothing is written twice.
       if (error.name === 'SecurityError') return resolve()
       const text =

@@ -20,18 +20,18 @@ import {
   ownFineTunePlanSchema,
   ownPretrainSettingsSchema,
   type PretrainSettings,
-  type StudioEvent,
   type WaitingRun,
+  type WorkerEvent,
 } from '../protocol.js'
 import { damagedRun } from './damagedRun.js'
-import { fineTuneJob } from './fineTuneJob.js'
+import { fineTuneRun } from './fineTuneRun.js'
 import { type Pretrained, startingEncoder } from './fineTuneStart.js'
 import { OwnFolder } from './ownFolder.js'
-import { pretrainJob } from './pretrainJob.js'
-import type { TrainingJob } from './trainingJob.js'
+import { pretrainRun } from './pretrainRun.js'
+import type { TrainingJob } from './training.js'
 
 interface Hooks {
-  readonly tell: (event: StudioEvent) => void
+  readonly tell: (event: WorkerEvent) => void
   /** Asks whatever else trains to stop. */
   readonly takeTurn: (name: 'ownPretrain' | 'ownFineTune') => Promise<void>
   /** Act 1, whose encoder a classifier starts from where there is no better one. */
@@ -61,13 +61,13 @@ export class OwnData {
     readonly hooks: Hooks,
   ) {
     const { tell, takeTurn } = hooks
-    this.pretrain = pretrainJob<OwnPretrainSettings>(
+    this.pretrain = pretrainRun<OwnPretrainSettings>(
       'ownPretrain',
       runtime,
       async () => (await this.#decodedFolder()).pretrainData(),
       { tell, takeTurn: () => takeTurn('ownPretrain') },
     )
-    this.fineTune = fineTuneJob<OwnFineTunePlan>(
+    this.fineTune = fineTuneRun<OwnFineTunePlan>(
       'ownFineTune',
       runtime,
       {
@@ -174,20 +174,20 @@ export class OwnData {
   /** Runs that are here, which storage need not hold: some browsers have none for pages. */
   #begun(): WaitingRun[] {
     return [this.pretrain, this.fineTune].flatMap(({ hooks, settings, status }) =>
-      settings ? [{ job: hooks.name, step: status.step, folder: settings.folder }] : [],
+      settings ? [{ run: hooks.name, step: status.step, folder: settings.folder }] : [],
     )
   }
 
   /** Runs that storage holds. */
   async #stored(): Promise<WaitingRun[]> {
     const runs: WaitingRun[] = []
-    for (const job of [this.pretrain, this.fineTune]) {
-      const { name } = job.hooks
+    for (const run of [this.pretrain, this.fineTune]) {
+      const { name } = run.hooks
       try {
-        const stored = await job.stored()
+        const stored = await run.stored()
         if (!stored) continue
         const { folder } = folderSchema.parse(stored.settings)
-        runs.push({ job: name, step: stored.steps.at(-1)?.step ?? 0, folder })
+        runs.push({ run: name, step: stored.steps.at(-1)?.step ?? 0, folder })
       } catch (error) {
         this.hooks.tell(damagedRun(name, error))
       }
@@ -197,15 +197,15 @@ export class OwnData {
 }
 
 /** Takes up what storage holds of a run, which goes on if it was running when the page was left. */
-async function goOn<S>(job: TrainingJob<S>, read: (settings: unknown) => S): Promise<void> {
-  if (!(await job.restore(read))) return
-  await job.hooks.takeTurn()
-  await job.resume()
+async function goOn<S>(run: TrainingJob<S>, read: (settings: unknown) => S): Promise<void> {
+  if (!(await run.restore(read))) return
+  await run.hooks.takeTurn()
+  await run.resume()
 }
 
-async function start<S>(job: TrainingJob<S>, settings: S, oneStep: boolean): Promise<void> {
-  if (oneStep) await job.advance(1, settings)
-  else await job.begin(settings)
+async function start<S>(run: TrainingJob<S>, settings: S, oneStep: boolean): Promise<void> {
+  if (oneStep) await run.advance(1, settings)
+  else await run.begin(settings)
 }
 
 function stepOf(run: TrainingRun, epoch: number): number {

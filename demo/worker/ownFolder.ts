@@ -16,8 +16,8 @@ import { PhiloxStream } from '../../src/engine/random.js'
 import { UserError } from '../../src/errors.js'
 import type { FolderMark, FolderSummary } from '../protocol.js'
 import { FACE_SIZE, onePerSubject } from './faces.js'
-import type { FineTuneData } from './fineTuneJob.js'
-import type { PretrainData } from './pretrainJob.js'
+import type { FineTuneData } from './fineTuneRun.js'
+import type { PretrainData } from './pretrainRun.js'
 
 const SEED = 0
 /** As many folds as the command line deals people out to. */

@@ -2,7 +2,7 @@ import { UserError } from '../../src/errors.js'
 import type { ReadInfo } from '../../src/train/checkpoint/checkpoint.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { type PretrainSettings, pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
-import { fmaeConfigOf, pretrainOptionsOf } from './pretrainJob.js'
+import { fmaeConfigOf, pretrainOptionsOf } from './pretrainRun.js'
 
 /**
  * The settings under which act 1 goes on from a masked autoencoder of the command line.

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { parseJson } from '../../src/data/schemas.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
-import { type JobName, type StudioEvent, storedHistorySchema } from '../protocol.js'
+import { type RunName, storedHistorySchema, type WorkerEvent } from '../protocol.js'
 
 export type StoredHistory = z.output<typeof storedHistorySchema>
 
@@ -76,7 +76,7 @@ export class RunStore {
 }
 
 /** The store of a run; null, and a line for the visitor, where the browser gives pages none. */
-export async function openStore(name: JobName, tell: (event: StudioEvent) => void): Promise<RunStore | null> {
+export async function openStore(name: RunName, tell: (event: WorkerEvent) => void): Promise<RunStore | null> {
   try {
     return await RunStore.open(name)
   } catch (error) {

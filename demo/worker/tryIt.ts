@@ -16,10 +16,10 @@ import { loadAll } from '../../src/train/checkpoint/trainingState.js'
 import { sigmoid } from '../../src/train/metrics/actionUnitMetrics.js'
 import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
-import type { JobName } from '../protocol.js'
+import type { RunName } from '../protocol.js'
 
 /** A run of the page, or the model of a file that was dropped. */
-export type ModelId = JobName | 'dropped'
+export type ModelId = RunName | 'dropped'
 
 /** What the page shows of a model that pictures can be given to. */
 export interface ModelSummary {
@@ -69,7 +69,7 @@ type FmaeInfo = Extract<ReadInfo, { kind: 'fmae' }>
 
 interface Hooks {
   /** The page's runs, in the order in which they are offered. */
-  readonly sources: () => ReadonlyMap<JobName, ModelSource>
+  readonly sources: () => ReadonlyMap<RunName, ModelSource>
   /** Goes on with act 1 from somebody's masked autoencoder. `name`: of the file. */
   readonly takePretrained: (file: SafetensorsFile, info: FmaeInfo, name: string) => Promise<void>
 }
@@ -172,7 +172,7 @@ export class TryIt {
   }
 }
 
-function modelOf(id: JobName, source: ModelSource | undefined): LoadedModel | null {
+function modelOf(id: RunName, source: ModelSource | undefined): LoadedModel | null {
   if (!source?.run || !source.info) return null
   const { run, info } = source
   const { model } = run as TrainingRun & { readonly model: AuClassifier | Fmae }

@@ -1,13 +1,13 @@
 import { expose, proxy } from 'comlink'
 import { describeError } from '../../src/errors.js'
-import type { StudioEvent } from '../protocol.js'
-import { Studio } from './studio.js'
+import type { WorkerEvent } from '../protocol.js'
+import { PageWorker } from './pageWorker.js'
 
-/** The worker's door: `open` answers with the studio itself, or with a sentence that says why this browser cannot compute. */
+/** The worker's door: `open` answers with the worker itself, or with a sentence that says why this browser cannot compute. */
 const door = {
-  async open(tell: (event: StudioEvent) => void) {
+  async open(tell: (event: WorkerEvent) => void) {
     try {
-      return proxy(await Studio.open(tell))
+      return proxy(await PageWorker.open(tell))
     } catch (error) {
       throw new Error(describeError(error))
     }

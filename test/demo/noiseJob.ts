@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type JobHooks, TrainingJob } from '../../demo/worker/trainingJob.js'
+import { type TrainingHooks, TrainingJob } from '../../demo/worker/training.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
@@ -7,7 +7,7 @@ import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
 const options = { batchSize: 2, epochs: 1000 }
 
 /** A training of the page on noise, whose steps take milliseconds; six of them are an epoch. */
-export function noiseJob(runtime: Runtime, hooks: Partial<JobHooks<object>> = {}): TrainingJob<object> {
+export function noiseJob(runtime: Runtime, hooks: Partial<TrainingHooks<object>> = {}): TrainingJob<object> {
   return new TrainingJob({
     name: 'pretrain',
     tell: () => {},
@@ -22,10 +22,10 @@ export function noiseJob(runtime: Runtime, hooks: Partial<JobHooks<object>> = {}
 }
 
 /** Waits until so many steps are done. */
-export async function reaches(job: TrainingJob<object>, step: number): Promise<void> {
+export async function reaches(run: TrainingJob<object>, step: number): Promise<void> {
   const end = performance.now() + 20_000
-  while (job.status.step < step) {
-    if (performance.now() > end) throw new Error(`step ${step} not reached, but ${job.status.step}`)
+  while (run.status.step < step) {
+    if (performance.now() > end) throw new Error(`step ${step} not reached, but ${run.status.step}`)
     await sleep(10)
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { RunStore } from '../../demo/worker/runStore.js'
-import type { TrainingJob } from '../../demo/worker/trainingJob.js'
+import type { TrainingJob } from '../../demo/worker/training.js'
 import { openDevice } from '../../src/engine/device.js'
 import { UserError } from '../../src/errors.js'
 import { provideStorage } from './memoryStorage.js'
@@ -18,31 +18,31 @@ const stored = async () => (await RunStore.open('pretrain')).load()
 const goesOnStored = async () => (await stored())!.history.running
 
 t.test('a run that is thrown away while its file is made: first the file, then its end', async (t) => {
-  const job = noiseJob(runtime)
-  await job.prepare(settings)
-  const [file] = await Promise.all([job.download(), job.reset()])
+  const run = noiseJob(runtime)
+  await run.prepare(settings)
+  const [file] = await Promise.all([run.download(), run.reset()])
   t.equal(fileOf(file).metadata.step, '0')
-  t.equal(job.run, null)
+  t.equal(run.run, null)
   await t.resolves(runtime.finish(), 'the device goes on')
-  await t.rejects(job.download(), UserError, 'there is nothing to read any more')
+  await t.rejects(run.download(), UserError, 'there is nothing to read any more')
 })
 
 t.test('files hold tensors of one step, though training is asked to go on meanwhile', async (t) => {
-  const job = noiseJob(runtime)
-  await job.begin(settings)
-  await reaches(job, 2)
-  const [first, second] = await Promise.all([job.download(), job.download(), job.begin(settings)])
+  const run = noiseJob(runtime)
+  await run.begin(settings)
+  await reaches(run, 2)
+  const [first, second] = await Promise.all([run.download(), run.download(), run.begin(settings)])
   const reference = noiseJob(runtime)
   for (const parts of [first, second]) {
     const { metadata, tensors } = fileOf(parts)
-    await job.pause()
+    await run.pause()
     await reference.advance(Number(metadata.step) - reference.status.step, settings)
     t.same(tensors, fileOf(await reference.download()).tensors, `step ${metadata.step}`)
   }
-  await job.begin(settings)
-  await reaches(job, job.status.step + 1)
+  await run.begin(settings)
+  await reaches(run, run.status.step + 1)
   t.pass('it goes on')
-  await job.reset()
+  await run.reset()
   await reference.reset()
 })
 
@@ -54,16 +54,16 @@ t.test('a checkpoint that is taken while a run is made replaces that run', async
   await other.reset()
   const { make } = other.hooks
   const milliseconds = [100, 0]
-  const job = noiseJob(runtime, {
+  const run = noiseJob(runtime, {
     make: async () => {
       await sleep(milliseconds.shift()!)
       return make(settings)
     },
   })
-  await Promise.all([job.prepare(settings), job.take(settings, file)])
-  t.match(job.status, { state: 'paused', step: 3 })
+  await Promise.all([run.prepare(settings), run.take(settings, file)])
+  t.match(run.status, { state: 'paused', step: 3 })
   t.equal((await stored())!.checkpoint.metadata.step, '3')
-  await job.reset()
+  await run.reset()
   t.equal(await memory(), before, 'both gave their memory back')
 })
 
@@ -74,12 +74,12 @@ async function memory(): Promise<number> {
 }
 
 t.test('a pause ends what the next ones wait for', async (t) => {
-  const job = noiseJob(runtime)
-  const steps = job.advance(1_000_000, settings)
-  await reaches(job, 2)
-  const [file] = await Promise.all([job.download(), job.pause(), steps])
-  t.equal(fileOf(file).metadata.step, String(job.status.step))
-  await job.reset()
+  const run = noiseJob(runtime)
+  const steps = run.advance(1_000_000, settings)
+  await reaches(run, 2)
+  const [file] = await Promise.all([run.download(), run.pause(), steps])
+  t.equal(fileOf(file).metadata.step, String(run.status.step))
+  await run.reset()
 })
 
 t.test('trainings that pause each other come to an end, whatever else is asked of them', async (t) => {
@@ -96,57 +96,57 @@ t.test('trainings that pause each other come to an end, whatever else is asked o
 })
 
 t.test('with a hidden page a run rests, and storage tells that it goes on', async (t) => {
-  const job = noiseJob(runtime)
-  await job.begin(settings)
-  await reaches(job, 2)
-  await job.rest()
-  const { step, state } = job.status
+  const run = noiseJob(runtime)
+  await run.begin(settings)
+  await reaches(run, 2)
+  await run.rest()
+  const { step, state } = run.status
   t.equal(state, 'paused')
   t.equal(await goesOnStored(), true)
-  await job.download()
-  t.equal(job.status.state, 'paused', 'a file does not wake it')
+  await run.download()
+  t.equal(run.status.state, 'paused', 'a file does not wake it')
   const reloaded = noiseJob(runtime)
   t.equal(await reloaded.load(() => settings), true)
   t.equal(reloaded.status.step, step)
-  job.wake()
-  await reaches(job, step + 1)
-  await job.rest()
-  await job.pause()
+  run.wake()
+  await reaches(run, step + 1)
+  await run.rest()
+  await run.pause()
   t.equal(await goesOnStored(), false, 'paused at rest')
-  job.wake()
-  await job.download()
-  t.equal(job.status.state, 'paused', 'a paused one is not woken')
-  await job.reset()
+  run.wake()
+  await run.download()
+  t.equal(run.status.state, 'paused', 'a paused one is not woken')
+  await run.reset()
   await reloaded.reset()
 })
 
 t.test('what is begun behind a hidden page waits', async (t) => {
-  const job = noiseJob(runtime)
-  await Promise.all([job.begin(settings), job.rest()])
-  t.match(job.status, { state: 'paused', step: 0 })
-  job.wake()
-  await reaches(job, 1)
-  t.equal(job.status.state, 'running')
-  await job.reset()
+  const run = noiseJob(runtime)
+  await Promise.all([run.begin(settings), run.rest()])
+  t.match(run.status, { state: 'paused', step: 0 })
+  run.wake()
+  await reaches(run, 1)
+  t.equal(run.status.state, 'running')
+  await run.reset()
 })
 
 t.test(
   'a run that fails does not go on by itself after a reload, from its last good checkpoint',
   async (t) => {
     const failed = new Promise<string>((resolve) => {
-      const job = noiseJob(runtime, {
+      const run = noiseJob(runtime, {
         tell: (event) => event.type === 'failed' && resolve(event.text),
         evaluate: async () => {
           throw new UserError('a broken picture')
         },
       })
-      job.begin(settings)
-      t.teardown(() => job.reset())
+      run.begin(settings)
+      t.teardown(() => run.reset())
     })
     t.equal(await failed, 'a broken picture')
-    const job = noiseJob(runtime)
-    t.equal(await job.load(() => settings), false)
-    t.ok(job.status.step >= 1 && job.status.step < 6, `saved at step ${job.status.step}, before it failed`)
-    await job.reset()
+    const run = noiseJob(runtime)
+    t.equal(await run.load(() => settings), false)
+    t.ok(run.status.step >= 1 && run.status.step < 6, `saved at step ${run.status.step}, before it failed`)
+    await run.reset()
   },
 )

@@ -1,9 +1,12 @@
 import { useMemo } from 'preact/hooks'
-import type { ClassifierScores, ExamFacts, FineTuneExam } from '../protocol.js'
+import type { ClassifierScores, EvaluationFacts, PairEvaluation } from '../protocol.js'
 import { LineChart } from './lineChart.js'
 
 interface Props {
-  readonly exams: { readonly facts: ExamFacts; readonly exams: readonly FineTuneExam[] } | null
+  readonly evaluations: {
+    readonly facts: EvaluationFacts
+    readonly evaluations: readonly PairEvaluation[]
+  } | null
   /** Name of the classifier with gradient reversal. */
   readonly lambda: string
 }
@@ -26,13 +29,13 @@ const rows: readonly Row[] = [
   { title: 'Person named by the identity probe', value: ({ probe }) => percent(probe) },
 ]
 
-/** The last exam of both, side by side. */
-export function ExamTable({ exams, lambda }: Props) {
-  const last = exams?.exams.at(-1)
-  if (!exams || !last) return null
-  const { facts } = exams
+/** The last evaluation of both, side by side. */
+export function EvaluationTable({ evaluations, lambda }: Props) {
+  const last = evaluations?.evaluations.at(-1)
+  if (!evaluations || !last) return null
+  const { facts } = evaluations
   return (
-    <section class="exam">
+    <section class="evaluation">
       <h3>What they know after step {last.step}</h3>
       <table aria-label={`Scores after step ${last.step}`}>
         <thead>
@@ -71,13 +74,13 @@ export function ExamTable({ exams, lambda }: Props) {
   )
 }
 
-/** All exams so far. */
-export function ExamCharts({ exams, lambda }: Props) {
+/** All evaluations so far. */
+export function EvaluationCharts({ evaluations, lambda }: Props) {
   const both = [
     { label: 'λ = 0', tone: '--tone-plain' },
     { label: lambda, tone: '--tone-iat' },
   ]
-  const data = useMemo(() => columnsOf(exams), [exams])
+  const data = useMemo(() => columnsOf(evaluations), [evaluations])
   return (
     <section>
       <div class="columns">
@@ -118,26 +121,26 @@ export function ExamCharts({ exams, lambda }: Props) {
           dots
         />
       </div>
-      {exams && (
+      {evaluations && (
         <p class="hint">
           F1 at 0.5 stays low while a network is hesitant, and calling every unit present already gives{' '}
-          {exams.facts.alwaysPresentF1.toFixed(2)}. The ranking shows first that something is learnt; guessing
-          gives 0.5.
+          {evaluations.facts.alwaysPresentF1.toFixed(2)}. The ranking shows first that something is learnt;
+          guessing gives 0.5.
         </p>
       )}
     </section>
   )
 }
 
-function columnsOf(told: Props['exams']) {
-  const exams = told?.exams ?? []
-  const steps = exams.map(({ step }) => step)
+function columnsOf(told: Props['evaluations']) {
+  const evaluations = told?.evaluations ?? []
+  const steps = evaluations.map(({ step }) => step)
   const both = (value: (scores: ClassifierScores) => number | null) => [
     steps,
-    exams.map(({ plain }) => value(plain)),
-    exams.map(({ iat }) => value(iat)),
+    evaluations.map(({ plain }) => value(plain)),
+    evaluations.map(({ iat }) => value(iat)),
   ]
-  const floor = (value: number | undefined) => exams.map(() => value ?? null)
+  const floor = (value: number | undefined) => evaluations.map(() => value ?? null)
   return {
     probe: [...both(({ probe }) => probe), floor(told?.facts.labelsOnly), floor(told?.facts.chance)],
     auc: both(({ auc }) => auc),

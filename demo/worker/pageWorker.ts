@@ -2,10 +2,10 @@ import { openDevice } from '../../src/engine/device.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import {
   type AdapterSummary,
-  type JobName,
   type PretrainSettings,
   pretrainSettingsSchema,
-  type StudioEvent,
+  type RunName,
+  type WorkerEvent,
 } from '../protocol.js'
 import { type Faces, fetchFaces, shownFaces } from './faces.js'
 import { FineTunePair } from './fineTunePair.js'
@@ -13,15 +13,15 @@ import { startingEncoder } from './fineTuneStart.js'
 import { becomeOnlyTab } from './onlyTab.js'
 import { OwnData } from './ownData.js'
 import { adopted, settingsOfFile } from './pretrainedFile.js'
-import { type PretrainData, pretrainJob } from './pretrainJob.js'
-import type { TrainingJob } from './trainingJob.js'
+import { type PretrainData, pretrainRun } from './pretrainRun.js'
+import type { TrainingJob } from './training.js'
 import { type ModelSource, TryIt } from './tryIt.js'
 
 /** People shown while a network learns. */
 const SHOWN = 6
 
 /** What is trained, or could be: one at a time has the device. */
-interface Trainee {
+interface LifeCycle {
   pause(): Promise<void>
   resume(): Promise<void>
   rest(): Promise<void>
@@ -30,14 +30,14 @@ interface Trainee {
 
 /**
  * Everything that computes for the page, in a worker: one device, the runs, the faces. The page calls its parts through comlink
- * (`studio.pretrain.begin(…)`), and hears of what happens by events.
+ * (`worker.pretrain.begin(…)`), and hears of what happens by events.
  */
-export class Studio {
+export class PageWorker {
   readonly pretrain: TrainingJob<PretrainSettings>
   readonly fineTune: FineTunePair
   readonly tryIt: TryIt
   readonly ownData: OwnData
-  readonly #trainees: ReadonlyMap<string, Trainee>
+  readonly #lifeCycles: ReadonlyMap<string, LifeCycle>
   #faces: Promise<Faces> | null = null
   /** A run is not begun, and none is paused, before it is known whether one is saved. */
   readonly #restored: Promise<void>
@@ -45,13 +45,13 @@ export class Studio {
 
   private constructor(
     readonly runtime: Runtime,
-    readonly tell: (event: StudioEvent) => void,
+    readonly tell: (event: WorkerEvent) => void,
   ) {
     const hooks = (name: string) => ({ tell, takeTurn: () => this.#takeTurn(name) })
     this.#restored = new Promise((resolve) => {
       this.#nowRestored = resolve
     })
-    this.pretrain = pretrainJob('pretrain', runtime, () => this.#pretrainData(), hooks('pretrain'))
+    this.pretrain = pretrainRun('pretrain', runtime, () => this.#pretrainData(), hooks('pretrain'))
     this.fineTune = new FineTunePair(runtime, {
       ...hooks('fineTune'),
       faces: () => this.faces(),
@@ -62,7 +62,7 @@ export class Studio {
       takeTurn: (name) => this.#takeTurn(name),
       act1: this.pretrain,
     })
-    this.#trainees = new Map<string, Trainee>([
+    this.#lifeCycles = new Map<string, LifeCycle>([
       ['pretrain', this.pretrain],
       ['fineTune', this.fineTune],
       ['ownPretrain', this.ownData.pretrain],
@@ -70,7 +70,7 @@ export class Studio {
     ])
     this.tryIt = new TryIt(runtime, {
       sources: () =>
-        new Map<JobName, ModelSource>([
+        new Map<RunName, ModelSource>([
           ['fineTuneIat', this.fineTune.source('iat')],
           ['fineTunePlain', this.fineTune.source('plain')],
           ['ownFineTune', this.ownData.fineTune],
@@ -87,7 +87,7 @@ export class Studio {
   }
 
   /** @throws NoAdapterError, DeviceError: this browser cannot compute; UserError: another tab does */
-  static async open(tell: (event: StudioEvent) => void): Promise<Studio> {
+  static async open(tell: (event: WorkerEvent) => void): Promise<PageWorker> {
     const runtime = await openDevice()
     try {
       await becomeOnlyTab()
@@ -95,7 +95,7 @@ export class Studio {
       runtime.close()
       throw error
     }
-    return new Studio(runtime, tell)
+    return new PageWorker(runtime, tell)
   }
 
   adapter(): AdapterSummary {
@@ -119,11 +119,11 @@ export class Studio {
   /** The page is hidden: nothing goes on until it is in sight again. */
   async restAll(): Promise<void> {
     await this.#restored
-    await Promise.all([...this.#trainees.values()].map((trainee) => trainee.rest()))
+    await Promise.all([...this.#lifeCycles.values()].map((lifeCycle) => lifeCycle.rest()))
   }
 
   wakeAll(): void {
-    for (const trainee of this.#trainees.values()) trainee.wake()
+    for (const lifeCycle of this.#lifeCycles.values()) lifeCycle.wake()
   }
 
   async #takeTurn(name: string): Promise<void> {
@@ -134,11 +134,11 @@ export class Studio {
   /** A run that storage held goes on. If that told so of two, the later one does. */
   async #goOn(name: string): Promise<void> {
     await this.#pauseOthers(name)
-    await this.#trainees.get(name)!.resume()
+    await this.#lifeCycles.get(name)!.resume()
   }
 
   async #pauseOthers(name: string): Promise<void> {
-    for (const [other, trainee] of this.#trainees) if (other !== name) await trainee.pause()
+    for (const [other, lifeCycle] of this.#lifeCycles) if (other !== name) await lifeCycle.pause()
   }
 
   faces(): Promise<Faces> {

@@ -1,21 +1,21 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
 import { RunButtons } from '../parts/controls.js'
-import { useJob } from '../parts/jobState.js'
 import { PretrainCurve, PretrainForm, Readings, Reconstructions } from '../parts/pretraining.js'
+import { useRun } from '../parts/runState.js'
 import { pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
-import { useStudio, useStudioEvents } from '../studioLink.js'
+import { useWorker, useWorkerEvents } from '../workerLink.js'
 
 /** Act 1: a masked autoencoder learns the bundled faces, live. */
 export function Pretrain() {
-  const { studio } = useStudio()
-  const job = useJob('pretrain')
+  const { worker } = useWorker()
+  const run = useRun('pretrain')
   const [settings, setSettings] = useState(pretrainDefaultSettings)
-  const { busy, problem, run } = useCommands()
+  const { busy, problem, send } = useCommands()
   useEffect(() => {
-    const read = pretrainSettingsSchema.safeParse(job.settings)
+    const read = pretrainSettingsSchema.safeParse(run.settings)
     if (read.success) setSettings(read.data)
-  }, [job.settings])
+  }, [run.settings])
   return (
     <div class="act">
       <div class="intro">
@@ -27,12 +27,12 @@ export function Pretrain() {
       </div>
       <div class="panel controls">
         <RunButtons
-          status={job.status}
+          status={run.status}
           busy={busy}
-          start={() => run(() => studio.pretrain.begin(settings))}
-          pause={() => run(() => studio.pretrain.pause())}
-          step={() => run(() => studio.pretrain.advance(1, settings))}
-          reset={() => run(() => studio.pretrain.reset())}
+          start={() => send(() => worker.pretrain.begin(settings))}
+          pause={() => send(() => worker.pretrain.pause())}
+          step={() => send(() => worker.pretrain.advance(1, settings))}
+          reset={() => send(() => worker.pretrain.reset())}
         />
         {problem && (
           <p class="problem" role="alert">
@@ -42,16 +42,16 @@ export function Pretrain() {
         <Loading />
         <PretrainForm
           settings={settings}
-          fixed={job.status.state !== 'empty'}
+          fixed={run.status.state !== 'empty'}
           batches={[16, 32, 64, 128]}
           epochs={[2, 4, 8, 16, 32]}
           change={setSettings}
         />
       </div>
       <div class="views">
-        <Reconstructions title="People it never trains on" job={job} />
-        <PretrainCurve job={job} />
-        <Readings job={job} />
+        <Reconstructions title="People it never trains on" run={run} />
+        <PretrainCurve run={run} />
+        <Readings run={run} />
       </div>
     </div>
   )
@@ -60,7 +60,7 @@ export function Pretrain() {
 /** The faces come from the page's own folder, the first time they are needed. */
 function Loading() {
   const [share, setShare] = useState<number | null>(null)
-  useStudioEvents((event) => {
+  useWorkerEvents((event) => {
     if (event.type === 'loading') setShare(event.share)
   })
   if (share === null || share === 1) return null

@@ -5,30 +5,30 @@ import { useDrop } from '../parts/drop.js'
 import { droppedFiles } from '../parts/droppedFiles.js'
 import { FolderButtons } from '../parts/folderPicker.js'
 import { FolderView } from '../parts/folderView.js'
-import { type JobView, useJob } from '../parts/jobState.js'
 import { OwnFineTune } from '../parts/ownFineTune.js'
 import { OwnPretrain } from '../parts/ownPretrain.js'
 import { Reading } from '../parts/reading.js'
+import { type RunView, useRun } from '../parts/runState.js'
 import type { FolderSummary, WaitingRun } from '../protocol.js'
-import { useStudio, useStudioEvents } from '../studioLink.js'
+import { useWorker, useWorkerEvents } from '../workerLink.js'
 
 /** Act 4: pretraining and fine-tuning on a folder of the visitor's. */
 export function OwnData() {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const [folder, setFolder] = useState<FolderSummary | null>(null)
   const [waiting, setWaiting] = useState<readonly WaitingRun[]>([])
-  const pretrain = useJob('ownPretrain')
-  const fineTune = useJob('ownFineTune')
-  const act1 = useJob('pretrain')
-  const { busy, problem, run } = useCommands()
+  const pretrain = useRun('ownPretrain')
+  const fineTune = useRun('ownFineTune')
+  const act1 = useRun('pretrain')
+  const { busy, problem, send } = useCommands()
   const [pretrainCommands, fineTuneCommands] = [useCommands(), useCommands()]
   // Pictures may be on their way to a training: the folder stays until they are there.
   const locked = busy || pretrainCommands.busy || fineTuneCommands.busy
-  useStudioEvents((event) => {
+  useWorkerEvents((event) => {
     if (event.type === 'waiting') setWaiting(event.runs)
   })
   const open = (files: Promise<readonly PickedFile[]>) =>
-    run(async () => setFolder(await studio.ownData.open(await files)))
+    send(async () => setFolder(await worker.ownData.open(await files)))
   const root = useRef<HTMLDivElement>(null)
   const over = useDrop(root, locked ? null : (data) => open(droppedFiles(data)))
   const kept = waiting.length > 0 || begun(pretrain) || begun(fineTune)
@@ -57,7 +57,7 @@ export function OwnData() {
               type="button"
               class="quiet"
               disabled={locked}
-              onClick={() => run(() => studio.ownData.forget())}
+              onClick={() => send(() => worker.ownData.forget())}
             >
               Throw the kept runs away
             </button>
@@ -65,10 +65,10 @@ export function OwnData() {
         </div>
         <div class="views">{folder ? <FolderView folder={folder} /> : <Format />}</div>
       </div>
-      {folder && <OwnPretrain job={pretrain} folder={folder} commands={pretrainCommands} locked={busy} />}
+      {folder && <OwnPretrain run={pretrain} folder={folder} commands={pretrainCommands} locked={busy} />}
       {folder && (
         <OwnFineTune
-          job={fineTune}
+          run={fineTune}
           pretrain={pretrain}
           act1={act1}
           folder={folder}
@@ -80,7 +80,7 @@ export function OwnData() {
   )
 }
 
-function begun({ status }: JobView): boolean {
+function begun({ status }: RunView): boolean {
   return status.state !== 'empty'
 }
 
@@ -91,9 +91,9 @@ function Waiting({ runs }: { readonly runs: readonly WaitingRun[] }) {
   if (runs.length === 0) return null
   return (
     <div class="waiting" role="status">
-      {runs.map(({ job, step, folder }) => (
-        <p key={job}>
-          The {titles[job as keyof typeof titles]} of “{folder.name}” waits at step {step}. Pictures are not
+      {runs.map(({ run, step, folder }) => (
+        <p key={run}>
+          The {titles[run as keyof typeof titles]} of “{folder.name}” waits at step {step}. Pictures are not
           kept: choose that folder again and it goes on.
         </p>
       ))}

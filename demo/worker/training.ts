@@ -11,33 +11,33 @@ import { settleVariants } from '../../src/train/loop/settleVariants.js'
 import { type StepRecord, stepsPerEpoch, trainLoop } from '../../src/train/loop/trainLoop.js'
 import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
-import type { Evaluation, JobName, JobState, JobStatus, StepPoint, StudioEvent } from '../protocol.js'
+import type { Evaluation, RunName, RunState, RunStatus, StepPoint, WorkerEvent } from '../protocol.js'
 import { damagedRun } from './damagedRun.js'
 import { openStore, type RunStore, type StoredHistory } from './runStore.js'
 
 /** What a run under the user's hand is made of. */
-export interface JobRun {
+export interface MadeRun {
   readonly run: TrainingRun
   readonly info: CheckpointInfo
   /** Gives the run's device memory back. */
   readonly release: () => void
 }
 
-/** A running job is saved this often, so that a reload loses little. */
+/** A running run is saved this often, so that a reload loses little. */
 const SAVE_EVERY_MS = 10_000
 /** Pictures and scores are drawn anew this often at most; they take time from training. */
 const VIEW_EVERY_MS = 2_000
 
-export interface JobHooks<Settings> {
-  readonly name: JobName
-  readonly tell: (event: StudioEvent) => void
+export interface TrainingHooks<Settings> {
+  readonly name: RunName
+  readonly tell: (event: WorkerEvent) => void
   /** Asks whatever else trains to stop: one training at a time. */
   readonly takeTurn: () => Promise<void>
   /** Makes a run from the start. */
-  readonly make: (settings: Settings) => Promise<JobRun>
+  readonly make: (settings: Settings) => Promise<MadeRun>
   /** Shows how far it is; training waits for it. */
   readonly show: (run: TrainingRun, step: number) => Promise<void>
-  /** Examines a classifier after each epoch; training waits for it. */
+  /** Evaluates a classifier after each epoch; training waits for it. */
   readonly evaluate?: (run: TrainingRun, epoch: number) => Promise<Evaluation>
 }
 
@@ -54,10 +54,10 @@ export class TrainingJob<Settings> {
   readonly [proxyMarker] = true
   /** What makes, reads or replaces the run: between its awaits nothing else may. `pause` waits for the loop alone. */
   readonly #inTurn = oneAfterOther()
-  #current: { made: JobRun; settings: Settings } | null = null
+  #current: { made: MadeRun; settings: Settings } | null = null
   #steps: StepPoint[] = []
   #evaluations: Evaluation[] = []
-  #state: JobState = 'empty'
+  #state: RunState = 'empty'
   #loop: Promise<void> | null = null
   #stopAt = 0
   /** Until it is paused; it may rest in between, for a file of it or with a hidden page. */
@@ -69,7 +69,7 @@ export class TrainingJob<Settings> {
   #lastSave = 0
   #lastView = 0
 
-  constructor(readonly hooks: JobHooks<Settings>) {}
+  constructor(readonly hooks: TrainingHooks<Settings>) {}
 
   get run(): TrainingRun | null {
     return this.#current?.made.run ?? null
@@ -258,7 +258,7 @@ export class TrainingJob<Settings> {
     const done = made.run.optimizer.stepCount
     this.#steps = past.steps.filter(({ step }) => step <= done)
     this.#evaluations = past.evaluations.filter(({ step }) => step <= done)
-    this.hooks.tell({ type: 'history', job: this.hooks.name, settings, steps: this.#steps })
+    this.hooks.tell({ type: 'history', run: this.hooks.name, settings, steps: this.#steps })
     this.#tellEvaluations()
     this.#setState(done >= this.#total ? 'finished' : 'paused')
   }
@@ -289,7 +289,7 @@ export class TrainingJob<Settings> {
     } catch (error) {
       this.#goesOn = false
       this.#setState('paused')
-      this.hooks.tell({ type: 'failed', job: this.hooks.name, text: describeError(error) })
+      this.hooks.tell({ type: 'failed', run: this.hooks.name, text: describeError(error) })
       // It would only fail again after a reload.
       await this.#endStored()
     }
@@ -302,7 +302,7 @@ export class TrainingJob<Settings> {
     const { batchSize, accumulation } = run.settings
     this.hooks.tell({
       type: 'steps',
-      job: this.hooks.name,
+      run: this.hooks.name,
       steps,
       speed: {
         imagesPerSecond,
@@ -310,7 +310,7 @@ export class TrainingJob<Settings> {
         deviceBytes: run.runtime.memory.usage.bufferBytes,
       },
     })
-    this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.status })
+    this.hooks.tell({ type: 'status', run: this.hooks.name, status: this.status })
     if (performance.now() - this.#lastView > VIEW_EVERY_MS) await this.#show()
     if (performance.now() - this.#lastSave > SAVE_EVERY_MS) await this.#save()
   }
@@ -322,7 +322,7 @@ export class TrainingJob<Settings> {
   }
 
   #tellEvaluations(): void {
-    this.hooks.tell({ type: 'evaluations', job: this.hooks.name, evaluations: this.#evaluations })
+    this.hooks.tell({ type: 'evaluations', run: this.hooks.name, evaluations: this.#evaluations })
   }
 
   async #show(): Promise<void> {
@@ -370,7 +370,7 @@ export class TrainingJob<Settings> {
     return stepsPerEpoch(run.batches, run.settings.accumulation) * run.schedule.epochs
   }
 
-  get status(): JobStatus {
+  get status(): RunStatus {
     const run = this.run
     if (!run) return { state: 'empty', step: 0, totalSteps: 0, epochs: 0 }
     return {
@@ -381,8 +381,8 @@ export class TrainingJob<Settings> {
     }
   }
 
-  #setState(state: JobState): void {
+  #setState(state: RunState): void {
     this.#state = state
-    this.hooks.tell({ type: 'status', job: this.hooks.name, status: this.status })
+    this.hooks.tell({ type: 'status', run: this.hooks.name, status: this.status })
   }
 }

@@ -5,7 +5,7 @@ import { classify } from '../../src/train/loop/evaluation.js'
 import { actionUnitMetrics, f1Scores } from '../../src/train/metrics/actionUnitMetrics.js'
 import { identityProbe } from '../../src/train/metrics/identityProbe.js'
 import { type ProbeSubjects, probeFloors, probeSubjects } from '../../src/train/metrics/probeSubjects.js'
-import type { ClassifierScores, ExamFacts } from '../protocol.js'
+import type { ClassifierScores, EvaluationFacts } from '../protocol.js'
 import type { Faces } from './faces.js'
 
 /** People in the identity probe: so many who are trained on, and so many who never are. All pictures of the latter score the AUs. */
@@ -17,16 +17,16 @@ const MAPPED = 6
 const SPLITS = [0, 1, 2]
 const BATCH = 64
 
-/** What an exam finds out about one classifier. */
-export interface ExamResult {
+/** What an evaluation finds out about one classifier. */
+export interface EvaluationResult {
   readonly scores: ClassifierScores
   /** Features of the pictures on the map. */
   readonly mapped: readonly Float32Array[]
 }
 
-/** The pictures with which both classifiers are examined, always the same. */
-export class Examiner {
-  readonly facts: ExamFacts
+/** The pictures with which both classifiers are evaluated, always the same. */
+export class Evaluator {
+  readonly facts: EvaluationFacts
   /** Person of each picture on the map; those who are trained on come first. */
   readonly mapSubjects: readonly number[]
   readonly mapKnown = MAPPED
@@ -66,7 +66,7 @@ export class Examiner {
     }
   }
 
-  async examine(runtime: Runtime, model: AuClassifier): Promise<ExamResult> {
+  async evaluate(runtime: Runtime, model: AuClassifier): Promise<EvaluationResult> {
     const { aus, width } = model.config
     const { auLogits, features } = await classify(runtime, model, this.faces.loader, this.#indices, BATCH)
     const mapped = this.#mapRows.map((row) => features.subarray(row * width, (row + 1) * width))

@@ -12,8 +12,8 @@ import { type Models, modelDetails, modelTitle, useModels } from '../parts/model
 import { Replace, useOpenFile } from '../parts/openFile.js'
 import { Photo } from '../parts/photo.js'
 import { type Moment, useViewing, type View, type Viewing } from '../parts/viewing.js'
-import { useStudio } from '../studioLink.js'
 import type { ModelId, ModelSummary } from '../worker/tryIt.js'
+import { useWorker } from '../workerLink.js'
 
 /** Act 3: one's own pictures, read by the networks of this page. */
 export function TryIt() {
@@ -85,11 +85,11 @@ function Controls({ models, viewing, open }: ControlsProps) {
 }
 
 function ModelChoice({ models, open }: { readonly models: Models; readonly open: (file: File) => void }) {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const { all, chosen, choose } = models
-  const { busy, problem, run } = useCommands()
+  const { busy, problem, send } = useCommands()
   const download = async ({ id }: ModelSummary) => {
-    saveFile(`${id}.safetensors`, await studio.tryIt.download(id))
+    saveFile(`${id}.safetensors`, await worker.tryIt.download(id))
   }
   return (
     <fieldset>
@@ -112,7 +112,7 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
       <div class="buttons stacked">
         <FileButton label="Open a model file" accept=".safetensors" choose={open} />
         {chosen && (
-          <button type="button" disabled={busy} onClick={() => run(() => download(chosen))}>
+          <button type="button" disabled={busy} onClick={() => send(() => download(chosen))}>
             Download this model
           </button>
         )}

@@ -6,8 +6,8 @@ import { loadMatching } from '../../src/train/checkpoint/trainingState.js'
 import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { type FineTuneOptions, fineTuneDefaults } from '../../src/train/options.js'
 import { fineTuneRecipes } from '../../src/train/recipes.js'
-import type { FineTunePlan, JobName } from '../protocol.js'
-import { type JobHooks, TrainingJob } from './trainingJob.js'
+import type { FineTunePlan, RunName } from '../protocol.js'
+import { type TrainingHooks, TrainingJob } from './training.js'
 
 /** Pictures to train a classifier on. */
 export interface FineTuneData {
@@ -23,15 +23,15 @@ export interface FineTuneData {
 /** What a run is made by: settings, and the sizes of its encoder. */
 type Plan = Omit<FineTunePlan, 'pretrainStep'>
 
-interface Hooks<P> extends Pick<JobHooks<P>, 'tell' | 'takeTurn' | 'evaluate'> {
+interface Hooks<P> extends Pick<TrainingHooks<P>, 'tell' | 'takeTurn' | 'evaluate'> {
   readonly data: () => Promise<FineTuneData>
   /** A checkpoint of FMAE whose encoder a run starts from that is made now; null for a start at random. */
   readonly encoder: () => SafetensorsFile | null
 }
 
 /** A classifier for AUs, with IAT where `lambdaOf` its plan is not 0. */
-export function fineTuneJob<P extends Plan>(
-  name: JobName,
+export function fineTuneRun<P extends Plan>(
+  name: RunName,
   runtime: Runtime,
   { data, encoder, ...hooks }: Hooks<P>,
   lambdaOf: (plan: P) => number,
@@ -56,7 +56,7 @@ export function fineTuneJob<P extends Plan>(
       const info = { config, options, aus, standardise, ...(images ? { images } : {}) }
       return { run, info, release }
     },
-    // Classifiers are examined, not shown.
+    // Classifiers are evaluated, not shown.
     show: async () => {},
   })
 }

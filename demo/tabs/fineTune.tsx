@@ -1,26 +1,26 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
 import { Choice, Figure, LearningRate, RunButtons, Settings, Slider } from '../parts/controls.js'
-import { ExamCharts, ExamTable } from '../parts/exams.js'
+import { EvaluationCharts, EvaluationTable } from '../parts/evaluations.js'
 import { FeatureMaps } from '../parts/featureMap.js'
 import { GradientReversalFigure } from '../parts/gradientReversalFigure.js'
-import { useJob } from '../parts/jobState.js'
 import { LineChart } from '../parts/lineChart.js'
 import { type PairView, usePair } from '../parts/pairState.js'
+import { useRun } from '../parts/runState.js'
 import {
   type FineTuneSettings,
   fineTuneDefaultSettings,
   fineTuneSettingsSchema,
   type StepPoint,
 } from '../protocol.js'
-import { useStudio } from '../studioLink.js'
+import { useWorker } from '../workerLink.js'
 
 /** Act 2: the encoder learns action units twice, with and without identity adversarial training. */
 export function FineTune() {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const pair = usePair()
   const [settings, setSettings] = useState(fineTuneDefaultSettings)
-  const { busy, problem, run } = useCommands()
+  const { busy, problem, send } = useCommands()
   useEffect(() => {
     if (pair.plan) setSettings(fineTuneSettingsSchema.parse(pair.plan))
   }, [pair.plan])
@@ -39,10 +39,10 @@ export function FineTune() {
         <RunButtons
           status={pair.status}
           busy={busy}
-          start={() => run(() => studio.fineTune.begin(settings))}
-          pause={() => run(() => studio.fineTune.pause())}
-          step={() => run(() => studio.fineTune.step(settings))}
-          reset={() => run(() => studio.fineTune.reset())}
+          start={() => send(() => worker.fineTune.begin(settings))}
+          pause={() => send(() => worker.fineTune.pause())}
+          step={() => send(() => worker.fineTune.step(settings))}
+          reset={() => send(() => worker.fineTune.reset())}
         />
         {problem && (
           <p class="problem" role="alert">
@@ -57,26 +57,27 @@ export function FineTune() {
       </div>
       <div class="views">
         <Maps pair={pair} lambda={lambda} />
-        <ExamTable exams={pair.exams} lambda={lambda} />
+        <EvaluationTable evaluations={pair.evaluations} lambda={lambda} />
         <Readings pair={pair} />
       </div>
       <div class="views more">
         <GradientReversalFigure lambda={settings.lambda} />
-        <ExamCharts exams={pair.exams} lambda={lambda} />
+        <EvaluationCharts evaluations={pair.evaluations} lambda={lambda} />
         <LossCharts pair={pair} lambda={lambda} />
       </div>
     </div>
   )
 }
 
-function doing({ status, examining, exams }: PairView): string {
-  if (examining) return exams ? 'Examining both; training waits.' : 'Examining both before the first step.'
+function doing({ status, evaluating, evaluations }: PairView): string {
+  if (evaluating)
+    return evaluations ? 'Evaluating both; training waits.' : 'Evaluating both before the first step.'
   return status.state === 'running' ? 'Training both, in turns.' : ''
 }
 
 /** What the two start from. */
 function Start({ pair: { plan } }: { readonly pair: PairView }) {
-  const { status } = useJob('pretrain')
+  const { status } = useRun('pretrain')
   const step = plan ? plan.pretrainStep : status.step || null
   const from = step === null ? 'random weights' : `the encoder of act 1 after step ${step}`
   if (plan) return <p class="hint">Both started from {from}.</p>

@@ -6,8 +6,8 @@ import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { pretrainDefaults } from '../../src/train/options.js'
 import { pretrainRecipes } from '../../src/train/recipes.js'
 import { reconstruct } from '../../src/train/reconstructions.js'
-import type { JobName, PretrainSettings } from '../protocol.js'
-import { type JobHooks, TrainingJob } from './trainingJob.js'
+import type { PretrainSettings, RunName } from '../protocol.js'
+import { type TrainingHooks, TrainingJob } from './training.js'
 
 /** Pictures to pretrain on, and pictures of other people to show what was learnt. */
 export interface PretrainData {
@@ -19,11 +19,11 @@ export interface PretrainData {
 }
 
 /** FMAE pretraining in the page. */
-export function pretrainJob<Settings extends PretrainSettings>(
-  name: JobName,
+export function pretrainRun<Settings extends PretrainSettings>(
+  name: RunName,
   runtime: Runtime,
   data: () => Promise<PretrainData>,
-  { tell, takeTurn }: Pick<JobHooks<Settings>, 'tell' | 'takeTurn'>,
+  { tell, takeTurn }: Pick<TrainingHooks<Settings>, 'tell' | 'takeTurn'>,
 ): TrainingJob<Settings> {
   return new TrainingJob<Settings>({
     name,
@@ -43,7 +43,7 @@ export function pretrainJob<Settings extends PretrainSettings>(
       const { loader, shown } = await data()
       const { model } = run as Pretraining
       const samples = await reconstruct(runtime, model, loader, shown, 0)
-      tell({ type: 'reconstructions', job: name, step, size: model.config.imageSize, samples })
+      tell({ type: 'reconstructions', run: name, step, size: model.config.imageSize, samples })
     },
   })
 }
