@@ -85,7 +85,7 @@ export type WorkerEvent =
   /** Runs on a visitor's folder that go on when that folder is picked again: pictures are not kept. */
   | { readonly type: 'waiting'; readonly runs: readonly WaitingRun[] }
   /** A run ended by an error; what was saved before it is kept. */
-  | { readonly type: 'failed'; readonly run: RunName; readonly text: string }
+  | { readonly type: 'failed'; readonly text: string }
   /** The device is gone: nothing runs until the page is loaded again. */
   | { readonly type: 'lost'; readonly text: string }
 
@@ -142,6 +142,7 @@ export const storedHistorySchema = z.object({
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
 })
+export type StoredHistory = z.output<typeof storedHistorySchema>
 
 /** What can be set for fine-tuning, checked again when it comes back from storage. */
 export const fineTuneSettingsSchema = z.object({
@@ -226,6 +227,7 @@ export const storedPairSchema = z.object({
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
 })
+export type StoredPair = z.output<typeof storedPairSchema>
 
 /** Which folder a run was made with: its pictures are not kept, so it must be picked again. */
 const folderMarkSchema = z.object({

@@ -62,11 +62,10 @@ function Training(props: Props & { readonly train: number }) {
         run={run}
         commands={commands}
         locked={locked}
-        fileName="ownFineTune.safetensors"
+        name="ownFineTune"
         start={(oneStep) => ownData.startFineTune(settings, oneStep)}
         pause={() => ownData.fineTune.pause()}
         reset={() => ownData.fineTune.reset()}
-        download={() => ownData.fineTune.download()}
       >
         <Start plan={run.settings} pretrain={pretrain} act1={act1} />
         <Form settings={settings} fixed={run.status.state !== 'empty'} change={setSettings} />

@@ -43,11 +43,10 @@ export function OwnPretrain({ run, folder, commands, locked }: Props) {
         run={run}
         commands={commands}
         locked={locked}
-        fileName="ownPretrain.safetensors"
+        name="ownPretrain"
         start={(oneStep) => ownData.startPretrain(settings, oneStep)}
         pause={() => ownData.pretrain.pause()}
         reset={() => ownData.pretrain.reset()}
-        download={() => ownData.pretrain.download()}
       >
         <PretrainForm
           settings={settings}

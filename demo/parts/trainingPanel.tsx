@@ -1,7 +1,9 @@
 import type { ComponentChildren } from 'preact'
+import type { RunName } from '../protocol.js'
+import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
 import { RunButtons } from './controls.js'
-import { saveFile } from './download.js'
+import { saveModel } from './download.js'
 import { Reading } from './reading.js'
 import type { RunView } from './runState.js'
 
@@ -10,21 +12,20 @@ interface Props {
   readonly commands: Commands
   /** While another folder is opened. */
   readonly locked: boolean
-  /** Of the file that is downloaded. */
-  readonly fileName: string
+  readonly name: RunName
   /** Begins or goes on, with one step or with all of them. */
   readonly start: (oneStep: boolean) => Promise<void>
   readonly pause: () => Promise<void>
   readonly reset: () => Promise<void>
-  readonly download: () => Promise<readonly Uint8Array[]>
   /** The settings. */
   readonly children: ComponentChildren
 }
 
 /** The buttons of a training on a visitor's folder, what went wrong, and its settings. */
 export function TrainingPanel(props: Props) {
-  const { run, commands, locked, fileName, start, pause, reset, download, children } = props
+  const { run, commands, locked, name, start, pause, reset, children } = props
   const { busy, problem, send } = commands
+  const { worker } = useWorker()
   return (
     <div class="panel controls">
       <RunButtons
@@ -47,7 +48,7 @@ export function TrainingPanel(props: Props) {
           type="button"
           class="quiet"
           disabled={busy || locked}
-          onClick={() => send(async () => saveFile(fileName, await download()))}
+          onClick={() => send(() => saveModel(worker, name))}
         >
           Download (.safetensors)
         </button>

@@ -41,7 +41,7 @@ export function FineTune() {
           busy={busy}
           start={() => send(() => worker.fineTune.begin(settings))}
           pause={() => send(() => worker.fineTune.pause())}
-          step={() => send(() => worker.fineTune.step(settings))}
+          step={() => send(() => worker.fineTune.advance(1, settings))}
           reset={() => send(() => worker.fineTune.reset())}
         />
         {problem && (

@@ -4,7 +4,7 @@ import type { Point } from '../face/align.js'
 import { Attention } from '../parts/attention.js'
 import { AuBars } from '../parts/auBars.js'
 import { useCommands } from '../parts/commands.js'
-import { saveFile } from '../parts/download.js'
+import { saveModel } from '../parts/download.js'
 import { inSight, useDrop, usePaste } from '../parts/drop.js'
 import { FileButton } from '../parts/fileButton.js'
 import { LineChart } from '../parts/lineChart.js'
@@ -88,9 +88,6 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
   const { worker } = useWorker()
   const { all, chosen, choose } = models
   const { busy, problem, send } = useCommands()
-  const download = async ({ id }: ModelSummary) => {
-    saveFile(`${id}.safetensors`, await worker.tryIt.download(id))
-  }
   return (
     <fieldset>
       <legend>Model</legend>
@@ -112,7 +109,7 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
       <div class="buttons stacked">
         <FileButton label="Open a model file" accept=".safetensors" choose={open} />
         {chosen && (
-          <button type="button" disabled={busy} onClick={() => send(() => download(chosen))}>
+          <button type="button" disabled={busy} onClick={() => send(() => saveModel(worker, chosen.id))}>
             Download this model
           </button>
         )}

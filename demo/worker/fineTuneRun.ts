@@ -7,7 +7,7 @@ import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { type FineTuneOptions, fineTuneDefaults } from '../../src/train/options.js'
 import { fineTuneRecipes } from '../../src/train/recipes.js'
 import type { FineTunePlan, RunName } from '../protocol.js'
-import { type TrainingHooks, TrainingJob } from './training.js'
+import { Training, type TrainingHooks } from './training.js'
 
 /** Pictures to train a classifier on. */
 export interface FineTuneData {
@@ -23,7 +23,7 @@ export interface FineTuneData {
 /** What a run is made by: settings, and the sizes of its encoder. */
 type Plan = Omit<FineTunePlan, 'pretrainStep'>
 
-interface Hooks<P> extends Pick<TrainingHooks<P>, 'tell' | 'takeTurn' | 'evaluate'> {
+interface Hooks<P> extends Pick<TrainingHooks<P>, 'tell' | 'readSettings' | 'evaluate'> {
   readonly data: () => Promise<FineTuneData>
   /** A checkpoint of FMAE whose encoder a run starts from that is made now; null for a start at random. */
   readonly encoder: () => SafetensorsFile | null
@@ -35,8 +35,8 @@ export function fineTuneRun<P extends Plan>(
   runtime: Runtime,
   { data, encoder, ...hooks }: Hooks<P>,
   lambdaOf: (plan: P) => number,
-): TrainingJob<P> {
-  return new TrainingJob<P>({
+): Training<P> {
+  return new Training<P>({
     ...hooks,
     name,
     make: async (plan) => {

@@ -25,17 +25,18 @@ import {
 } from '../protocol.js'
 import { damagedRun } from './damagedRun.js'
 import { fineTuneRun } from './fineTuneRun.js'
-import { type Pretrained, startingEncoder } from './fineTuneStart.js'
+import { startingEncoder } from './fineTuneStart.js'
+import { LifeCycle } from './lifeCycle.js'
 import { OwnFolder } from './ownFolder.js'
 import { pretrainRun } from './pretrainRun.js'
-import type { TrainingJob } from './training.js'
+import type { ModelSource, Run } from './training.js'
 
 interface Hooks {
   readonly tell: (event: WorkerEvent) => void
   /** Asks whatever else trains to stop. */
   readonly takeTurn: (name: 'ownPretrain' | 'ownFineTune') => Promise<void>
-  /** Act 1, whose encoder a classifier starts from where there is no better one. */
-  readonly act1: Pretrained
+  /** Of the bundled faces: its encoder is what a classifier starts from where there is no better one. */
+  readonly pretrained: () => ModelSource
 }
 
 const folderSchema = ownPretrainSettingsSchema.pick({ folder: true })
@@ -48,8 +49,8 @@ const EVALUATION_BATCH = 64
 export class OwnData {
   /** The page calls it where it is. */
   readonly [proxyMarker] = true
-  readonly pretrain: TrainingJob<OwnPretrainSettings>
-  readonly fineTune: TrainingJob<OwnFineTunePlan>
+  readonly pretrain: Run<OwnPretrainSettings>
+  readonly fineTune: Run<OwnFineTunePlan>
   #folder: OwnFolder | null = null
   /** While a classifier is made. */
   #encoder: SafetensorsFile | null = null
@@ -61,24 +62,38 @@ export class OwnData {
     readonly hooks: Hooks,
   ) {
     const { tell, takeTurn } = hooks
-    this.pretrain = pretrainRun<OwnPretrainSettings>(
+    const pretraining = pretrainRun<OwnPretrainSettings>(
       'ownPretrain',
       runtime,
       async () => (await this.#decodedFolder()).pretrainData(),
-      { tell, takeTurn: () => takeTurn('ownPretrain') },
+      { tell, readSettings: (settings) => ownPretrainSettingsSchema.parse(settings) },
     )
-    this.fineTune = fineTuneRun<OwnFineTunePlan>(
+    this.pretrain = new LifeCycle(pretraining, { tell, takeTurn: () => takeTurn('ownPretrain') })
+    const fineTuning = fineTuneRun<OwnFineTunePlan>(
       'ownFineTune',
       runtime,
       {
         tell,
-        takeTurn: () => takeTurn('ownFineTune'),
+        readSettings: (plan) => ownFineTunePlanSchema.parse(plan),
         data: async () => (await this.#decodedFolder()).classifierData(),
         encoder: () => this.#encoder,
         evaluate: (run, epoch) => this.#evaluate(run as FineTuning, epoch),
       },
       ({ lambda }) => lambda,
     )
+    this.fineTune = new LifeCycle(fineTuning, { tell, takeTurn: () => takeTurn('ownFineTune') })
+  }
+
+  get #runs() {
+    return [this.pretrain, this.fineTune] as const
+  }
+
+  pretrained(): ModelSource {
+    return this.pretrain.training.source(this.pretrain)
+  }
+
+  fineTuned(): ModelSource {
+    return this.fineTune.training.source(this.fineTune)
   }
 
   /** Tells which runs storage holds; they go on when their folder is opened. */
@@ -98,20 +113,23 @@ export class OwnData {
     const folder = await OwnFolder.open(files)
     const summary = await folder.summary()
     refuseOther(folder.mark, [...this.#begun(), ...(await this.#stored())])
-    await this.pretrain.pause()
-    await this.fineTune.pause()
+    // Those that train now go on with the folder as it is read now, though it may be the same.
+    const running = this.#runs.filter(({ goesOn }) => goesOn)
+    for (const run of this.#runs) await run.pause()
     this.#folder = folder
     this.hooks.tell({ type: 'waiting', runs: [] })
-    await goOn(this.pretrain, (settings) => ownPretrainSettingsSchema.parse(settings))
-    await goOn(this.fineTune, (plan) => ownFineTunePlanSchema.parse(plan))
+    for (const run of this.#runs) {
+      if (!(await run.restore()) && !running.includes(run)) continue
+      await run.hooks.takeTurn()
+      await run.resume()
+    }
     return summary
   }
 
   /** Throws the runs away, so that another folder can be opened. */
   forget(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.pretrain.reset()
-      await this.fineTune.reset()
+      for (const run of this.#runs) await run.reset()
       this.hooks.tell({ type: 'waiting', runs: [] })
     })
   }
@@ -125,7 +143,7 @@ export class OwnData {
   startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
     return this.#inTurn(async () => {
       try {
-        await start(this.fineTune, this.fineTune.settings ?? (await this.#plan(settings)), oneStep)
+        await start(this.fineTune, this.fineTune.training.settings ?? (await this.#plan(settings)), oneStep)
       } finally {
         this.#encoder = null
       }
@@ -137,7 +155,7 @@ export class OwnData {
     const { mark } = this.#opened()
     const from = this.#bestStart()
     const { config, pretrained } = await startingEncoder(
-      from === 'pretrain' ? this.hooks.act1 : this.pretrain,
+      from === 'pretrain' ? this.hooks.pretrained() : this.pretrained(),
     )
     this.#encoder = pretrained?.file ?? null
     const { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps } = config
@@ -146,9 +164,9 @@ export class OwnData {
   }
 
   #bestStart(): OwnFineTunePlan['from'] {
-    const trained = ({ run }: Pretrained) => (run?.optimizer.stepCount ?? 0) > 0
-    if (trained(this.pretrain)) return 'ownPretrain'
-    return trained(this.hooks.act1) ? 'pretrain' : 'scratch'
+    const trained = ({ run }: ModelSource) => (run?.optimizer.stepCount ?? 0) > 0
+    if (trained(this.pretrained())) return 'ownPretrain'
+    return trained(this.hooks.pretrained()) ? 'pretrain' : 'scratch'
   }
 
   #opened(): OwnFolder {
@@ -173,7 +191,7 @@ export class OwnData {
 
   /** Runs that are here, which storage need not hold: some browsers have none for pages. */
   #begun(): WaitingRun[] {
-    return [this.pretrain, this.fineTune].flatMap(({ hooks, settings, status }) =>
+    return this.#runs.flatMap(({ status, training: { hooks, settings } }) =>
       settings ? [{ run: hooks.name, step: status.step, folder: settings.folder }] : [],
     )
   }
@@ -181,29 +199,21 @@ export class OwnData {
   /** Runs that storage holds. */
   async #stored(): Promise<WaitingRun[]> {
     const runs: WaitingRun[] = []
-    for (const run of [this.pretrain, this.fineTune]) {
-      const { name } = run.hooks
+    for (const { training } of this.#runs) {
       try {
-        const stored = await run.stored()
+        const stored = await training.stored()
         if (!stored) continue
         const { folder } = folderSchema.parse(stored.settings)
-        runs.push({ run: name, step: stored.steps.at(-1)?.step ?? 0, folder })
+        runs.push({ run: training.hooks.name, step: stored.steps.at(-1)?.step ?? 0, folder })
       } catch (error) {
-        this.hooks.tell(damagedRun(name, error))
+        this.hooks.tell(damagedRun(training.title, error))
       }
     }
     return runs
   }
 }
 
-/** Takes up what storage holds of a run, which goes on if it was running when the page was left. */
-async function goOn<S>(run: TrainingJob<S>, read: (settings: unknown) => S): Promise<void> {
-  if (!(await run.restore(read))) return
-  await run.hooks.takeTurn()
-  await run.resume()
-}
-
-async function start<S>(run: TrainingJob<S>, settings: S, oneStep: boolean): Promise<void> {
+async function start<S>(run: Run<S>, settings: S, oneStep: boolean): Promise<void> {
   if (oneStep) await run.advance(1, settings)
   else await run.begin(settings)
 }

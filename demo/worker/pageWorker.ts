@@ -2,6 +2,7 @@ import { openDevice } from '../../src/engine/device.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import {
   type AdapterSummary,
+  type FineTuneSettings,
   type PretrainSettings,
   pretrainSettingsSchema,
   type RunName,
@@ -10,34 +11,30 @@ import {
 import { type Faces, fetchFaces, shownFaces } from './faces.js'
 import { FineTunePair } from './fineTunePair.js'
 import { startingEncoder } from './fineTuneStart.js'
+import { LifeCycle } from './lifeCycle.js'
 import { becomeOnlyTab } from './onlyTab.js'
 import { OwnData } from './ownData.js'
 import { adopted, settingsOfFile } from './pretrainedFile.js'
 import { type PretrainData, pretrainRun } from './pretrainRun.js'
-import type { TrainingJob } from './training.js'
-import { type ModelSource, TryIt } from './tryIt.js'
+import type { ModelSource, Run } from './training.js'
+import { TryIt } from './tryIt.js'
 
 /** People shown while a network learns. */
 const SHOWN = 6
 
-/** What is trained, or could be: one at a time has the device. */
-interface LifeCycle {
-  pause(): Promise<void>
-  resume(): Promise<void>
-  rest(): Promise<void>
-  wake(): void
-}
+type AnyLifeCycle = Pick<LifeCycle<never>, 'pause' | 'resume' | 'rest' | 'wake'>
 
 /**
  * Everything that computes for the page, in a worker: one device, the runs, the faces. The page calls its parts through comlink
  * (`worker.pretrain.begin(…)`), and hears of what happens by events.
  */
 export class PageWorker {
-  readonly pretrain: TrainingJob<PretrainSettings>
-  readonly fineTune: FineTunePair
+  readonly pretrain: Run<PretrainSettings>
+  readonly fineTune: LifeCycle<FineTuneSettings, FineTunePair>
   readonly tryIt: TryIt
   readonly ownData: OwnData
-  readonly #lifeCycles: ReadonlyMap<string, LifeCycle>
+  /** One at a time has the device. */
+  readonly #lifeCycles: ReadonlyMap<string, AnyLifeCycle>
   #faces: Promise<Faces> | null = null
   /** A run is not begun, and none is paused, before it is known whether one is saved. */
   readonly #restored: Promise<void>
@@ -51,18 +48,22 @@ export class PageWorker {
     this.#restored = new Promise((resolve) => {
       this.#nowRestored = resolve
     })
-    this.pretrain = pretrainRun('pretrain', runtime, () => this.#pretrainData(), hooks('pretrain'))
-    this.fineTune = new FineTunePair(runtime, {
-      ...hooks('fineTune'),
+    const readSettings = (settings: unknown) => pretrainSettingsSchema.parse(settings)
+    const pretraining = pretrainRun('pretrain', runtime, () => this.#pretrainData(), { tell, readSettings })
+    this.pretrain = new LifeCycle(pretraining, hooks('pretrain'))
+    const pretrained = () => pretraining.source(this.pretrain)
+    const pair = new FineTunePair(runtime, {
+      tell,
       faces: () => this.faces(),
-      encoder: () => startingEncoder(this.pretrain),
+      encoder: () => startingEncoder(pretrained()),
     })
+    this.fineTune = new LifeCycle(pair, hooks('fineTune'))
     this.ownData = new OwnData(runtime, {
       tell,
       takeTurn: (name) => this.#takeTurn(name),
-      act1: this.pretrain,
+      pretrained,
     })
-    this.#lifeCycles = new Map<string, LifeCycle>([
+    this.#lifeCycles = new Map<string, AnyLifeCycle>([
       ['pretrain', this.pretrain],
       ['fineTune', this.fineTune],
       ['ownPretrain', this.ownData.pretrain],
@@ -71,16 +72,19 @@ export class PageWorker {
     this.tryIt = new TryIt(runtime, {
       sources: () =>
         new Map<RunName, ModelSource>([
-          ['fineTuneIat', this.fineTune.source('iat')],
-          ['fineTunePlain', this.fineTune.source('plain')],
-          ['ownFineTune', this.ownData.fineTune],
-          ['pretrain', this.pretrain],
-          ['ownPretrain', this.ownData.pretrain],
+          ['fineTuneIat', pair.iat.source(this.fineTune)],
+          ['fineTunePlain', pair.plain.source(this.fineTune)],
+          ['ownFineTune', this.ownData.fineTuned()],
+          ['pretrain', pretrained()],
+          ['ownPretrain', this.ownData.pretrained()],
         ]),
       takePretrained: async (file, info, name) => {
         const settings = settingsOfFile(info, name)
         await this.#takeTurn('pretrain')
-        await this.pretrain.take(settings, adopted(file, settings))
+        await this.pretrain.replace(async () => {
+          await pretraining.make(settings, adopted(file, settings))
+          await pretraining.show()
+        })
       },
     })
     runtime.device.lost.then(({ message }) => tell({ type: 'lost', text: message }))
@@ -106,8 +110,7 @@ export class PageWorker {
   /** Takes up the runs that the browser's storage holds. The page calls it once it listens. */
   async restore(): Promise<void> {
     try {
-      if (await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings)))
-        await this.#goOn('pretrain')
+      if (await this.pretrain.restore()) await this.#goOn('pretrain')
       if (await this.fineTune.restore()) await this.#goOn('fineTune')
       await this.ownData.restore()
     } finally {

@@ -7,7 +7,7 @@ import { pretrainDefaults } from '../../src/train/options.js'
 import { pretrainRecipes } from '../../src/train/recipes.js'
 import { reconstruct } from '../../src/train/reconstructions.js'
 import type { PretrainSettings, RunName } from '../protocol.js'
-import { type TrainingHooks, TrainingJob } from './training.js'
+import { Training, type TrainingHooks } from './training.js'
 
 /** Pictures to pretrain on, and pictures of other people to show what was learnt. */
 export interface PretrainData {
@@ -23,12 +23,11 @@ export function pretrainRun<Settings extends PretrainSettings>(
   name: RunName,
   runtime: Runtime,
   data: () => Promise<PretrainData>,
-  { tell, takeTurn }: Pick<TrainingHooks<Settings>, 'tell' | 'takeTurn'>,
-): TrainingJob<Settings> {
-  return new TrainingJob<Settings>({
+  hooks: Pick<TrainingHooks<Settings>, 'tell' | 'readSettings'>,
+): Training<Settings> {
+  return new Training<Settings>({
+    ...hooks,
     name,
-    tell,
-    takeTurn,
     make: async (settings) => {
       const { loader, train, images } = await data()
       const config = fmaeConfigOf(settings)
@@ -43,7 +42,7 @@ export function pretrainRun<Settings extends PretrainSettings>(
       const { loader, shown } = await data()
       const { model } = run as Pretraining
       const samples = await reconstruct(runtime, model, loader, shown, 0)
-      tell({ type: 'reconstructions', run: name, step, size: model.config.imageSize, samples })
+      hooks.tell({ type: 'reconstructions', run: name, step, size: model.config.imageSize, samples })
     },
   })
 }

@@ -6,7 +6,7 @@ import { attentionMap } from '../../src/model/attentionMap.js'
 import { AuClassifier } from '../../src/model/auClassifier.js'
 import { CHANNELS } from '../../src/model/config.js'
 import type { Fmae } from '../../src/model/fmae.js'
-import { type CheckpointInfo, type ReadInfo, readInfo } from '../../src/train/checkpoint/checkpoint.js'
+import { type ReadInfo, readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -17,6 +17,7 @@ import { sigmoid } from '../../src/train/metrics/actionUnitMetrics.js'
 import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import type { RunName } from '../protocol.js'
+import type { ModelSource } from './training.js'
 
 /** A run of the page, or the model of a file that was dropped. */
 export type ModelId = RunName | 'dropped'
@@ -45,13 +46,6 @@ export interface Look {
 
 /** Where a file's model is to be found, or the step of act 1's run that it would replace. */
 export type Opened = { readonly model: ModelId } | { readonly model: null; readonly wouldReplaceStep: number }
-
-/** A run whose model can be looked through. */
-export interface ModelSource {
-  readonly run: TrainingRun | null
-  readonly info: CheckpointInfo | null
-  download(): Promise<Uint8Array[]>
-}
 
 interface LoadedModel {
   readonly model: AuClassifier | Fmae

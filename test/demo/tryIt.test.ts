@@ -4,7 +4,7 @@ import { openDevice } from '../../src/engine/device.js'
 import { encodeCheckpoint } from '../../src/train/checkpoint/checkpoint.js'
 import { noiseAus } from '../train/noiseImages.js'
 import { noiseFineTuning, tinyClassifier } from '../train/noiseRuns.js'
-import { fileOf } from './noiseJob.js'
+import { fileOf } from './noiseRun.js'
 
 // Model files that a visitor drops, in Node.
 

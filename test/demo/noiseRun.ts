@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type TrainingHooks, TrainingJob } from '../../demo/worker/training.js'
+import { LifeCycle } from '../../demo/worker/lifeCycle.js'
+import { type Run, Training, type TrainingHooks } from '../../demo/worker/training.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
@@ -7,11 +8,17 @@ import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
 const options = { batchSize: 2, epochs: 1000 }
 
 /** A training of the page on noise, whose steps take milliseconds; six of them are an epoch. */
-export function noiseJob(runtime: Runtime, hooks: Partial<TrainingHooks<object>> = {}): TrainingJob<object> {
-  return new TrainingJob({
+export function noiseRun(
+  runtime: Runtime,
+  {
+    takeTurn = async () => {},
+    ...hooks
+  }: Partial<TrainingHooks<object> & { takeTurn: () => Promise<void> }> = {},
+): Run<object> {
+  const training = new Training<object>({
     name: 'pretrain',
     tell: () => {},
-    takeTurn: async () => {},
+    readSettings: () => ({}),
     make: async () => {
       const { made: run, release } = runtime.own(() => noisePretraining(runtime, tinyFmae, options))
       return { run, info: { config: tinyFmae, options, standardise: 'highpass' }, release }
@@ -19,15 +26,26 @@ export function noiseJob(runtime: Runtime, hooks: Partial<TrainingHooks<object>>
     show: async () => {},
     ...hooks,
   })
+  return new LifeCycle(training, { tell: training.hooks.tell, takeTurn })
 }
 
 /** Waits until so many steps are done. */
-export async function reaches(run: TrainingJob<object>, step: number): Promise<void> {
+export async function reaches(run: Run<object>, step: number): Promise<void> {
   const end = performance.now() + 20_000
   while (run.status.step < step) {
     if (performance.now() > end) throw new Error(`step ${step} not reached, but ${run.status.step}`)
     await sleep(10)
   }
+}
+
+/** Makes a run without a step. */
+export function prepare(run: Run<object>): Promise<void> {
+  return run.replace(() => run.training.make({}))
+}
+
+/** The run as a file, when its turn comes. */
+export async function download(run: Run<object>): Promise<SafetensorsFile> {
+  return fileOf(await run.training.source(run).download())
 }
 
 export function fileOf(parts: readonly Uint8Array[]): SafetensorsFile {
