@@ -8,7 +8,7 @@ import { openImageSet } from '../../src/data/openImageSet.node.js'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { launchChromium } from './chromium.js'
-import { opened, Panel, scratch, serveDemo, storedRun, storedRunning } from './demoPage.js'
+import { opened, Panel, scratch, serveDemo, storedRun, storedRunning, visit } from './demoPage.js'
 
 // Act 4: a folder of the visitor's is read, trained on, and picked again after a reload.
 
@@ -91,8 +91,9 @@ t.test(
     const { page, errors } = await chromium.open(url)
     await opened(page)
     const [pretrain, fineTune] = [training(page, 'Pretrain on these'), training(page, 'Fine-tune for AUs')]
+    const step = visit(t)
 
-    await t.test('the summary tells what is in it', async (t) => {
+    await step('the summary tells what is in it', async (t) => {
       await choose(page, faces)
       const summary = act(page).getByRole('region', { name: 'What is in my faces' })
       await summary.waitFor()
@@ -105,7 +106,7 @@ t.test(
       t.equal(await summary.locator('canvas').count(), 12)
     })
 
-    await t.test('pretraining on it shows pictures that it never trains on', async (t) => {
+    await step('pretraining on it shows pictures that it never trains on', async (t) => {
       await set(pretrain, { Width: '32', 'Depth, blocks': '1', Batch: '8', Epochs: '256' })
       await pretrain.area.getByLabel('Learning rate').fill('-1.5')
       await pretrain.button('Start').click()
@@ -113,7 +114,7 @@ t.test(
       t.equal(await pretrain.area.locator('.face-row canvas').count(), 18)
     })
 
-    await t.test(
+    await step(
       'fine-tuning starts from it, which gives way, and is tested on other people after each epoch',
       async (t) => {
         t.match(await fineTune.area.textContent(), /will start from the encoder pretrained on these pictures/)
@@ -143,7 +144,7 @@ t.test(
       },
     )
 
-    await t.test('both models are downloaded as the command line reads them', async (t) => {
+    await step('both models are downloaded as the command line reads them', async (t) => {
       const variants = new Set<string>()
       for (const [panel, kind] of [
         [pretrain, 'fmae'],
@@ -168,7 +169,7 @@ t.test(
       t.equal(folder.images, await imagesDigest(set, all), 'Node tells the pictures apart by the same digest')
     })
 
-    await t.test('after a reload both wait for that folder, and for no other', async (t) => {
+    await step('after a reload both wait for that folder, and for no other', async (t) => {
       const steps = [await pretrain.step(), await fineTune.step()]
       await pretrain.button('Go on').click()
       await storedRunning(page, 'ownPretrain', steps[0] + 1)
@@ -206,7 +207,7 @@ t.test(
       )
     })
 
-    await t.test('thrown away, they make room for another folder', async (t) => {
+    await step('thrown away, they make room for another folder', async (t) => {
       await page.getByRole('tab', { name: 'Pretrain' }).click()
       await page.locator(ACT_1).getByRole('button', { name: 'Reset' }).click()
       await page.getByRole('tab', { name: 'Your own data' }).click()

@@ -92,9 +92,7 @@ async function sizedImage(bytes: Uint8Array): Promise<Buffer> {
 
 t.test('a page trains', { skip }, async (t) => {
   const { page, errors } = await openExample('train')
-  await page.waitForFunction(() => document.querySelector('pre')!.textContent.includes('20: '), null, {
-    timeout: 120_000,
-  })
+  await page.waitForFunction(() => document.querySelector('pre')!.textContent.includes('20: '))
   const lines = (await page.textContent('pre'))!.trim().split('\n')
   const losses = lines.map((line) => Number(line.split(': ')[1]))
   t.equal(losses.length, 20)

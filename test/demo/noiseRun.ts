@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { LifeCycle } from '../../demo/worker/lifeCycle.js'
 import { type Run, Training, type TrainingHooks } from '../../demo/worker/training.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { until } from '../movement.js'
 import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
 
 const options = { batchSize: 2, epochs: 1000 }
@@ -31,11 +31,11 @@ export function noiseRun(
 
 /** Waits until so many steps are done. */
 export async function reaches(run: Run<object>, step: number): Promise<void> {
-  const end = performance.now() + 20_000
-  while (run.status.step < step) {
-    if (performance.now() > end) throw new Error(`step ${step} not reached, but ${run.status.step}`)
-    await sleep(10)
-  }
+  await until(
+    `step ${step}`,
+    () => run.status.step,
+    (done) => done >= step,
+  )
 }
 
 /** Makes a run without a step. */

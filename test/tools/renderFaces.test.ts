@@ -163,7 +163,7 @@ t.test(
   },
 )
 
-t.test('same seed, same bytes; the command line works', { skip, timeout: 240_000 }, async (t) => {
+t.test('same seed, same bytes; the command line works', { skip }, async (t) => {
   const folder = t.testdir()
   const program = resolve('dist', `renderFaces-test-${process.pid}.mjs`)
   await mkdir(resolve('dist'), { recursive: true })

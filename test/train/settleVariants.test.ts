@@ -165,7 +165,7 @@ t.test('with one variant of everything there is nothing to tune', async (t) => {
   t.same(runtime.variants.inUse, { [blurred]: 'plain' })
 })
 
-t.test('what is measured is stored, and said', async (t) => {
+t.test('what is measured, or not in time, is stored and said', async (t) => {
   const saved: unknown[] = []
   const store: VariantStore = {
     place: 'the test',
@@ -173,7 +173,7 @@ t.test('what is measured is stored, and said', async (t) => {
     save: async (adapter, choices) => saved.push(adapter, Object.keys(choices)) as never,
   }
   const lines = await settle(makeRun(['plain', 'blurred']), store)
-  t.match(lines, [/^Tuned 1 of 1 kernel classes in \d\.\d s \(stored in the test\)\.$/])
+  t.match(lines, [/^Tuned [01] of 1 kernel classes in \d+\.\d s \(stored in the test\)\.$/])
   t.match(saved, [runtime.caps.description, [blurred]])
 })
 
