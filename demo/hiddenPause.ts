@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { oneAfterOther } from './oneAfterOther.js'
+import { keepPreference, readPreference } from './preferences.js'
 import { useWorker } from './workerLink.js'
 
 const KEY = 'pauseWhenHidden'
@@ -7,7 +8,7 @@ const KEY = 'pauseWhenHidden'
 /** Pauses training while the page is hidden, if the visitor wants it so; a training that was paused so goes on by itself. */
 export function useHiddenPause(): { readonly wanted: boolean; readonly toggle: () => void } {
   const { worker } = useWorker()
-  const [wanted, setWanted] = useState(localStorage.getItem(KEY) !== 'no')
+  const [wanted, setWanted] = useState(readPreference(KEY) !== 'no')
   useEffect(() => {
     if (!wanted) return
     const follow = () => (document.hidden ? worker.restAll() : worker.wakeAll())
@@ -20,7 +21,7 @@ export function useHiddenPause(): { readonly wanted: boolean; readonly toggle: (
     return () => document.removeEventListener('visibilitychange', change)
   }, [wanted])
   const toggle = () => {
-    localStorage.setItem(KEY, wanted ? 'no' : 'yes')
+    keepPreference(KEY, wanted ? 'no' : 'yes')
     setWanted(!wanted)
   }
   return { wanted, toggle }

@@ -15,12 +15,18 @@ export interface WorkerLink {
   listen(listener: Listener): () => void
 }
 
-/** Starts the worker. Rejects with a sentence for the visitor where this browser cannot compute. */
+/** Starts the worker. @throws Error that says why it cannot compute here */
 export async function openWorker(): Promise<WorkerLink> {
   const listeners = new Set<Listener>()
-  const thread = new Worker(new URL('worker.js', import.meta.url), { type: 'module' })
+  const url = new URL('worker.js', import.meta.url)
+  const thread = new Worker(url, { type: 'module' })
   const broken = new Promise<never>((_, reject) => {
-    thread.onerror = (event) => reject(new Error(`The page's worker does not run: ${event.message ?? ''}`))
+    thread.onerror = ({ message }) => {
+      // Without a message it is the file that is missing.
+      const text = message ? `The page's worker failed: ${message}` : `The file ${url} cannot be loaded`
+      reject(new Error(text))
+      tell({ type: 'failed', text: `${text}. Reload the page.` })
+    }
   })
   const tell = (event: WorkerEvent) => {
     for (const listener of listeners) listener(event)

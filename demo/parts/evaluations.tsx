@@ -13,20 +13,26 @@ interface Props {
 
 interface Row {
   readonly title: string
+  readonly better: 'higher' | 'lower'
   readonly value: (scores: ClassifierScores) => string
   /** Said beside the value. */
   readonly aside?: (scores: ClassifierScores) => string
 }
 
 const rows: readonly Row[] = [
-  { title: 'AUs: F1 at threshold 0.5', value: ({ f1At05 }) => f1At05.toFixed(3) },
+  { title: 'AU F1 at threshold 0.5', better: 'higher', value: ({ f1At05 }) => f1At05.toFixed(3) },
   {
-    title: 'AUs: F1 at the best threshold',
+    title: 'AU F1 at the best threshold',
+    better: 'higher',
     value: ({ f1Best }) => f1Best.toFixed(3),
     aside: ({ threshold }) => `at ${threshold.toFixed(2)}`,
   },
-  { title: 'AUs: area under the ROC curve', value: ({ auc }) => auc?.toFixed(3) ?? '–' },
-  { title: 'Person named by the identity probe', value: ({ probe }) => percent(probe) },
+  {
+    title: 'AU AUC (area under the ROC curve)',
+    better: 'higher',
+    value: ({ auc }) => auc?.toFixed(3) ?? '–',
+  },
+  { title: 'Identity probe accuracy', better: 'lower', value: ({ probe }) => percent(probe) },
 ]
 
 /** The last evaluation of both, side by side. */
@@ -36,8 +42,8 @@ export function EvaluationTable({ evaluations, lambda }: Props) {
   const { facts } = evaluations
   return (
     <section class="evaluation">
-      <h3>What they know after step {last.step}</h3>
-      <table aria-label={`Scores after step ${last.step}`}>
+      <h3>Scores at step {last.step}</h3>
+      <table aria-label={`Scores at step ${last.step}`}>
         <thead>
           <tr>
             <td />
@@ -50,9 +56,11 @@ export function EvaluationTable({ evaluations, lambda }: Props) {
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ title, value, aside }) => (
+          {rows.map(({ title, better, value, aside }) => (
             <tr key={title}>
-              <th scope="row">{title}</th>
+              <th scope="row">
+                {title} <small>{better} is better</small>
+              </th>
               {[last.plain, last.iat].map((scores, column) => (
                 <td key={column}>
                   {value(scores)} {aside && <small>{aside(scores)}</small>}
@@ -63,12 +71,13 @@ export function EvaluationTable({ evaluations, lambda }: Props) {
         </tbody>
       </table>
       <p class="hint">
-        AUs: {facts.unseenImages} pictures of {facts.unseenSubjects} people whom neither trains on; the best
-        threshold is chosen on these very pictures. Probe: a softmax regression on the features of{' '}
-        {facts.probeImages} pictures of {facts.probeSubjects} people, half of whom they train on. It is fitted
-        to convergence on 70 % and names the person in the rest; mean of three such splits. Guessing names{' '}
-        {percent(facts.chance)}, the true AU labels alone {percent(facts.labelsOnly)}: people have their
-        habits. With so few pictures a difference of 0.02, or of 3 %, may be chance.
+        F1 and AUC are means over the AUs, on {facts.unseenImages} images of {facts.unseenSubjects} held-out
+        subjects. The best threshold is chosen on these same images, so its F1 is optimistic. The identity
+        probe is a softmax regression that predicts the subject from the features of {facts.probeImages}{' '}
+        images of {facts.probeSubjects} subjects, half of them training subjects. It is fitted on 70% of the
+        images and tested on the others; the score is the mean of three splits. Chance is{' '}
+        {percent(facts.chance)}. The true AU labels alone reach {percent(facts.labelsOnly)}, because subjects
+        differ in their expressions. Differences below 0.02 or 3 percentage points may be noise.
       </p>
     </section>
   )
@@ -85,37 +94,37 @@ export function EvaluationCharts({ evaluations, lambda }: Props) {
     <section>
       <div class="columns">
         <LineChart
-          title="Identity probe: who is it?"
+          title="Identity probe (lower is better)"
           x="step"
-          y="pictures named rightly"
+          y="accuracy"
           series={[
             ...both,
-            { label: 'AU labels alone', tone: '--soft', dash: [6, 4] },
-            { label: 'guessing', tone: '--soft', dash: [2, 4] },
+            { label: 'true AU labels', tone: '--soft', dash: [6, 4] },
+            { label: 'chance', tone: '--soft', dash: [2, 4] },
           ]}
           data={data.probe}
           dots
         />
         <LineChart
-          title="AUs of new people: ranking"
+          title="AU AUC (higher is better)"
           x="step"
-          y="area under the ROC curve"
+          y="mean AUC"
           series={both}
           data={data.auc}
           dots
         />
         <LineChart
-          title="AUs of new people: F1 at 0.5"
+          title="AU F1 at threshold 0.5 (higher is better)"
           x="step"
-          y="mean F1 of 12 AUs"
+          y="mean F1"
           series={both}
           data={data.f1At05}
           dots
         />
         <LineChart
-          title="AUs of new people: F1 at the best threshold"
+          title="AU F1 at the best threshold (higher is better)"
           x="step"
-          y="mean F1 of 12 AUs"
+          y="mean F1"
           series={both}
           data={data.f1Best}
           dots
@@ -123,9 +132,9 @@ export function EvaluationCharts({ evaluations, lambda }: Props) {
       </div>
       {evaluations && (
         <p class="hint">
-          F1 at 0.5 stays low while a network is hesitant, and calling every unit present already gives{' '}
-          {evaluations.facts.alwaysPresentF1.toFixed(2)}. The ranking shows first that something is learnt;
-          guessing gives 0.5.
+          Scores are on held-out subjects. Early in training, most probabilities are below 0.5, so F1 at 0.5
+          is low. Marking every AU as present gives an F1 of {evaluations.facts.alwaysPresentF1.toFixed(2)}.
+          AUC shows progress first; chance is 0.5.
         </p>
       )}
     </section>
@@ -150,5 +159,5 @@ function columnsOf(told: Props['evaluations']) {
 }
 
 function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`
+  return `${(100 * share).toFixed(1)}%`
 }

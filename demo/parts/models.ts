@@ -11,7 +11,7 @@ export interface Models {
   readonly refresh: () => Promise<void>
 }
 
-/** The models that pictures can be given to. A classifier comes before an encoder that knows no AUs. */
+/** The models that images can be given to. A classifier comes before an encoder that knows no AUs. */
 export function useModels(): Models {
   const { worker } = useWorker()
   const [all, setAll] = useState<readonly ModelSummary[]>([])
@@ -42,9 +42,9 @@ export function modelDetails({ aus, lambda, imageSize, step }: ModelSummary): st
 
 const titles: Readonly<Record<ModelId, (lambda: number) => string>> = {
   dropped: () => 'Model file',
-  fineTunePlain: () => 'Act 2, λ = 0',
-  fineTuneIat: (lambda) => `Act 2, λ = ${lambda}`,
-  ownFineTune: (lambda) => `Act 4, λ = ${lambda}`,
-  pretrain: () => 'Act 1, encoder only',
-  ownPretrain: () => 'Act 4, encoder only',
+  fineTunePlain: () => 'Fine-tune, λ = 0',
+  fineTuneIat: (lambda) => `Fine-tune, λ = ${lambda}`,
+  ownFineTune: (lambda) => `Your own data, λ = ${lambda}`,
+  pretrain: () => 'Pretrain, encoder only',
+  ownPretrain: () => 'Your own data, encoder only',
 }

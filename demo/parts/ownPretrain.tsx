@@ -20,7 +20,7 @@ interface Props {
   readonly locked: boolean
 }
 
-/** Act 1 on a visitor's folder. */
+/** Pretraining on a visitor's folder. */
 export function OwnPretrain({ run, folder, commands, locked }: Props) {
   const { worker } = useWorker()
   const [settings, setSettings] = useState(pretrainDefaultSettings)
@@ -31,12 +31,13 @@ export function OwnPretrain({ run, folder, commands, locked }: Props) {
   }, [run.settings, folder])
   const { ownData } = worker
   return (
-    <section class="act" aria-label="Pretrain on these">
+    <section class="tab" aria-label="Pretrain on your images">
       <div class="intro">
-        <h2>Pretrain on these</h2>
+        <h2>Pretrain on your images</h2>
         <p>
-          As in act 1, on {folder.pretrainImages} of the {folder.images} pictures. The others show what was
-          learnt: {folder.folds.length > 0 ? 'people it never trains on.' : 'it never trains on them.'}
+          A masked autoencoder trains on {folder.pretrainImages} of the {folder.images} images. The others are{' '}
+          {folder.folds.length > 0 ? 'of held-out subjects: ' : 'held out: '}
+          the page shows reconstructions of some of them.
         </p>
       </div>
       <TrainingPanel
@@ -57,7 +58,7 @@ export function OwnPretrain({ run, folder, commands, locked }: Props) {
         />
       </TrainingPanel>
       <div class="views">
-        <Reconstructions title="Pictures it never trains on" run={run} />
+        <Reconstructions title="Reconstructions of held-out images" run={run} />
         <PretrainCurve run={run} />
         <Readings run={run} />
       </div>

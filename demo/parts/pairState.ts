@@ -27,7 +27,7 @@ const nothing: Known = {
   maps: null,
 }
 
-/** What the page knows of act 2's two classifiers, from the worker's events. */
+/** What the page knows of the two classifiers of the Fine-tune tab, from the worker's events. */
 export function usePair(): PairView {
   const [known, setKnown] = useState(nothing)
   const plain = useRun('fineTunePlain')

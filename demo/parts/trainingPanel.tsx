@@ -50,7 +50,7 @@ export function TrainingPanel(props: Props) {
           disabled={busy || locked}
           onClick={() => send(() => saveModel(worker, name))}
         >
-          Download (.safetensors)
+          Download the model
         </button>
       )}
     </div>

@@ -15,7 +15,7 @@ import {
 } from '../protocol.js'
 import { useWorker } from '../workerLink.js'
 
-/** Act 2: the encoder learns action units twice, with and without identity adversarial training. */
+/** Two classifiers learn action units from the same encoder, with and without identity adversarial training. */
 export function FineTune() {
   const { worker } = useWorker()
   const pair = usePair()
@@ -26,13 +26,13 @@ export function FineTune() {
   }, [pair.plan])
   const lambda = `λ = ${settings.lambda.toFixed(1)}`
   return (
-    <div class="act fine-tune">
+    <div class="tab fine-tune">
       <div class="intro">
-        <h2>Fine-tune: learn expressions, forget the person</h2>
+        <h2>Fine-tune: learn action units, not identities</h2>
         <p>
-          Two classifiers start from the same encoder and learn 12 action units, the movements that make up an
-          expression. One of them must also make people hard to tell apart. Watch what each of them knows of
-          faces.
+          Two classifiers start from the same encoder and learn 12 facial action units (AUs), the muscle
+          movements that form an expression. One of them also uses identity adversarial training (IAT), which
+          removes information about who the subject is. The page compares both on held-out subjects.
         </p>
       </div>
       <div class="panel controls">
@@ -71,19 +71,21 @@ export function FineTune() {
 
 function doing({ status, evaluating, evaluations }: PairView): string {
   if (evaluating)
-    return evaluations ? 'Evaluating both; training waits.' : 'Evaluating both before the first step.'
-  return status.state === 'running' ? 'Training both, in turns.' : ''
+    return evaluations
+      ? 'Evaluating both classifiers. Training is paused meanwhile.'
+      : 'Evaluating both classifiers before the first step.'
+  return status.state === 'running' ? 'Training both classifiers in turns.' : ''
 }
 
 /** What the two start from. */
 function Start({ pair: { plan } }: { readonly pair: PairView }) {
   const { status } = useRun('pretrain')
   const step = plan ? plan.pretrainStep : status.step || null
-  const from = step === null ? 'random weights' : `the encoder of act 1 after step ${step}`
+  const from = step === null ? 'random weights' : `the encoder of the Pretrain tab (step ${step})`
   if (plan) return <p class="hint">Both started from {from}.</p>
   return (
     <p class="hint">
-      Both will start from {from}. {step === null && 'Pretrain first to give them a better one.'}
+      Both will start from {from}. {step === null && 'Pretrain first for better results.'}
     </p>
   )
 }
@@ -100,7 +102,7 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
   return (
     <Settings fixed={fixed}>
       <Slider
-        label="λ, strength of forgetting"
+        label="Gradient reversal λ"
         value={settings.lambda}
         min={0.1}
         max={4}
@@ -109,7 +111,7 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
         change={(lambda) => set({ lambda })}
       />
       <Choice
-        label="Batch"
+        label="Batch size"
         value={settings.batchSize}
         among={[8, 16, 32, 64]}
         change={(batchSize) => set({ batchSize })}
@@ -138,25 +140,25 @@ interface PairProps {
 function Maps({ pair: { maps }, lambda }: PairProps) {
   return (
     <section class="maps-section">
-      <h3>Who is who, in the features{maps ? `, after step ${maps.step}` : ''}</h3>
+      <h3>Map of the features{maps ? ` at step ${maps.step}` : ''}</h3>
       {maps ? (
         <>
           <FeatureMaps maps={maps} lambda={lambda} />
           <p class="hint">
-            Each mark is a picture, laid out so that pictures with similar features lie together (UMAP). Each
-            colour of circles is a person they train on, each colour of triangles one they never train on.
-            Where a person's marks huddle, the features tell who it is. In a network as small as this one the
-            huddles are loose to begin with, and they fade rather than vanish.
+            Each mark is one image. UMAP places images with similar features close together. Circles are
+            training subjects and triangles are held-out subjects, with one color per subject. Tight clusters
+            of one color mean that the features reveal the subject. In a network this small the clusters are
+            loose from the start. IAT weakens them but does not remove them.
           </p>
         </>
       ) : (
-        <p class="placeholder">Maps of 12 people appear here, the first one before the first step.</p>
+        <p class="placeholder">Maps of 12 subjects appear here, the first one before the first step.</p>
       )}
     </section>
   )
 }
 
-/** Steps over which a loss curve is averaged: single steps of 16 pictures jump. */
+/** Steps over which a loss curve is averaged: single steps of 16 images are noisy. */
 const AVERAGED = 20
 
 function LossCharts({ pair: { plain, iat }, lambda }: PairProps) {
@@ -168,7 +170,7 @@ function LossCharts({ pair: { plain, iat }, lambda }: PairProps) {
   return (
     <div class="columns">
       <LineChart
-        title={`AU loss in training, mean of ${AVERAGED} steps`}
+        title={`AU training loss, mean of ${AVERAGED} steps (lower is better)`}
         x="step"
         y="cross-entropy"
         series={[
@@ -178,7 +180,7 @@ function LossCharts({ pair: { plain, iat }, lambda }: PairProps) {
         data={au}
       />
       <LineChart
-        title={`Loss of the identity head, ${lambda}`}
+        title={`Identity loss, ${lambda}, mean of ${AVERAGED} steps`}
         x="step"
         y="cross-entropy"
         series={[{ label: lambda, tone: '--tone-iat' }]}
@@ -217,9 +219,9 @@ function Readings({ pair: { status, plain, iat } }: { readonly pair: PairView })
         unit={status.totalSteps ? `of ${status.totalSteps}` : ''}
       />
       <Figure label="Epochs" value={status.epochs ? String(status.epochs) : '–'} />
-      <Figure label="Pictures a second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
+      <Figure label="Images per second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
       <Figure
-        label="Time of a step"
+        label="Time per step"
         value={speed ? speed.millisecondsPerStep.toFixed(0) : '–'}
         unit={speed ? 'ms' : ''}
       />

@@ -6,7 +6,7 @@ import { useRun } from '../parts/runState.js'
 import { pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
 import { useWorker, useWorkerEvents } from '../workerLink.js'
 
-/** Act 1: a masked autoencoder learns the bundled faces, live. */
+/** A masked autoencoder learns the bundled faces, live. */
 export function Pretrain() {
   const { worker } = useWorker()
   const run = useRun('pretrain')
@@ -17,12 +17,13 @@ export function Pretrain() {
     if (read.success) setSettings(read.data)
   }, [run.settings])
   return (
-    <div class="act">
+    <div class="tab">
       <div class="intro">
-        <h2>Pretrain: hide most of a face, learn to fill it in</h2>
+        <h2>Pretrain: reconstruct masked faces</h2>
         <p>
-          The network sees {Math.round(100 * (1 - settings.maskRatio))} % of each picture and learns to draw
-          the rest. Below are people whom it never trains on. Nobody tells it what a mouth is.
+          The network sees {Math.round(100 * (1 - settings.maskRatio))}% of each image and learns to
+          reconstruct the rest. It needs no labels. The images below show held-out subjects: the network never
+          trains on them.
         </p>
       </div>
       <div class="panel controls">
@@ -49,7 +50,7 @@ export function Pretrain() {
         />
       </div>
       <div class="views">
-        <Reconstructions title="People it never trains on" run={run} />
+        <Reconstructions title="Reconstructions of held-out subjects" run={run} />
         <PretrainCurve run={run} />
         <Readings run={run} />
       </div>
@@ -66,7 +67,7 @@ function Loading() {
   if (share === null || share === 1) return null
   return (
     <label class="loading">
-      Fetching faces <progress value={share} />
+      Loading the face images <progress value={share} />
     </label>
   )
 }

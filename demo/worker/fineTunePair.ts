@@ -22,7 +22,7 @@ import type { Training } from './training.js'
 /** Where both classifiers start. */
 export interface StartingEncoder {
   readonly config: VitConfig
-  /** Step of act 1, and its checkpoint; null for a start at random. */
+  /** Step of the pretraining run, and its checkpoint; null for a start at random. */
   readonly pretrained: { readonly step: number; readonly file: SafetensorsFile } | null
 }
 

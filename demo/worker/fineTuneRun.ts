@@ -9,14 +9,14 @@ import { fineTuneRecipes } from '../../src/train/recipes.js'
 import type { FineTunePlan, RunName } from '../protocol.js'
 import { Training, type TrainingHooks } from './training.js'
 
-/** Pictures to train a classifier on. */
+/** Images to train a classifier on. */
 export interface FineTuneData {
   readonly loader: ImageLoader
   readonly train: ArrayLike<number>
   readonly aus: readonly number[]
   /** Identity classes. */
   readonly subjects: readonly string[]
-  /** What tells them from other pictures, where runs must not go on with others. */
+  /** What tells them from other images, where runs must not go on with others. */
   readonly images?: string
 }
 

@@ -43,7 +43,7 @@ const folderSchema = ownPretrainSettingsSchema.pick({ folder: true })
 const EVALUATION_BATCH = 64
 
 /**
- * Act 4: the trainings of acts 1 and 2 on a folder of the visitor's. Runs are kept in the browser's storage, pictures are not: after a
+ * Pretraining and fine-tuning on a folder of the visitor's. Runs are kept in the browser's storage, images are not: after a
  * reload a run waits until its folder is picked again.
  */
 export class OwnData {
@@ -134,12 +134,12 @@ export class OwnData {
     })
   }
 
-  /** Pretrains on the folder, or does one step of it. @throws UserError where the pictures do not do */
+  /** Pretrains on the folder, or does one step of it. @throws UserError where the images do not do */
   startPretrain(settings: PretrainSettings, oneStep: boolean): Promise<void> {
     return this.#inTurn(() => start(this.pretrain, { ...settings, folder: this.#opened().mark }, oneStep))
   }
 
-  /** Fine-tunes on the folder: from its own pretraining if there is one, else from act 1, else from random weights. */
+  /** Fine-tunes on the folder: from its own pretraining if there is one, else from that of the bundled faces, else from random weights. */
   startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
     return this.#inTurn(async () => {
       try {
@@ -170,7 +170,7 @@ export class OwnData {
   }
 
   #opened(): OwnFolder {
-    if (!this.#folder) throw new UserError('Pick a folder of pictures first.')
+    if (!this.#folder) throw new UserError('Choose a folder of images first.')
     return this.#folder
   }
 
@@ -227,6 +227,6 @@ function refuseOther({ name, images }: FolderMark, runs: readonly WaitingRun[]):
   if (!other) return
   const { folder, step } = other
   throw new UserError(
-    `${name}: not the folder of the run that is kept here, which is at step ${step} (${folder.name}: ${folder.images}; now ${images}). Pick that folder to go on, or throw the run away first`,
+    `${name} is not the folder of the saved run “${folder.name}” at step ${step}. That folder has ${folder.images}; this one has ${images}. Choose that folder to continue, or delete the saved runs first.`,
   )
 }

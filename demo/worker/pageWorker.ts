@@ -19,7 +19,7 @@ import { type PretrainData, pretrainRun } from './pretrainRun.js'
 import type { ModelSource, Run } from './training.js'
 import { TryIt } from './tryIt.js'
 
-/** People shown while a network learns. */
+/** Subjects shown while a network learns. */
 const SHOWN = 6
 
 type AnyLifeCycle = Pick<LifeCycle<never>, 'pause' | 'resume' | 'rest' | 'wake'>
@@ -90,7 +90,7 @@ export class PageWorker {
     runtime.device.lost.then(({ message }) => tell({ type: 'lost', text: message }))
   }
 
-  /** @throws NoAdapterError, DeviceError: this browser cannot compute; UserError: another tab does */
+  /** @throws NoAdapterError, DeviceError: this browser cannot compute; OtherTabError: another tab does */
   static async open(tell: (event: WorkerEvent) => void): Promise<PageWorker> {
     const runtime = await openDevice()
     try {

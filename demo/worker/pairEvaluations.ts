@@ -10,7 +10,7 @@ interface Hooks {
   readonly faces: () => Promise<Faces>
 }
 
-/** What act 2's two classifiers knew at each evaluation, and the maps of the last one. */
+/** The scores of both classifiers at each evaluation, and the maps of the last one. */
 export class PairEvaluations {
   all: PairEvaluation[] = []
   maps: FeatureMaps | null = null

@@ -9,12 +9,12 @@ import { reconstruct } from '../../src/train/reconstructions.js'
 import type { PretrainSettings, RunName } from '../protocol.js'
 import { Training, type TrainingHooks } from './training.js'
 
-/** Pictures to pretrain on, and pictures of other people to show what was learnt. */
+/** Images to pretrain on, and held-out images to reconstruct. */
 export interface PretrainData {
   readonly loader: ImageLoader
   readonly train: ArrayLike<number>
   readonly shown: ArrayLike<number>
-  /** What tells them from other pictures, where runs must not go on with others. */
+  /** What tells them from other images, where runs must not go on with others. */
   readonly images?: string
 }
 
