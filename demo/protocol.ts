@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { vitShape } from '../src/train/checkpoint/vitShape.js'
+import { vitShape } from '../src/train/modelConfig.js'
 
 // What page and worker say to each other. The page calls methods of `PageWorker` (worker/worker.ts) through comlink; the worker tells of
 // its own accord by these events.

@@ -16,7 +16,6 @@ import {
   type AttentionShape,
   type AttentionVariant,
   attentionPrelude,
-  attentionVariants,
   loaders,
   planKernel,
 } from './attention.js'
@@ -30,8 +29,8 @@ import { type StoredType, storedBytes } from './stored.js'
 export function attentionBackwardQueries(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0],
-  stored: StoredType = 'f32',
+  variant: AttentionVariant,
+  stored: StoredType,
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 1, stored)
   return {
@@ -46,8 +45,8 @@ export function attentionBackwardQueries(
 export function attentionBackwardKeys(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0],
-  stored: StoredType = 'f32',
+  variant: AttentionVariant,
+  stored: StoredType,
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 2, stored)
   return {

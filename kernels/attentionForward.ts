@@ -15,7 +15,6 @@ import {
   type AttentionShape,
   type AttentionVariant,
   attentionPrelude,
-  attentionVariants,
   loaders,
   planKernel,
 } from './attention.js'
@@ -29,8 +28,8 @@ import { type StoredType, storedBytes } from './stored.js'
 export function attentionForward(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0],
-  stored: StoredType = 'f32',
+  variant: AttentionVariant,
+  stored: StoredType,
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 1, stored)
   const { batch, tokens, heads, headDim } = shape

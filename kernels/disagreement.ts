@@ -18,7 +18,7 @@ export function disagreementPairs(count: number): number {
 }
 
 /** Bindings: got, expected, both `stored` [count], pairs f32 [disagreementPairs(count), 2]: (largest difference, sum of squares). */
-export function disagreement(_caps: KernelCaps, count: number, stored: StoredType = 'f32'): Kernel {
+export function disagreement(_caps: KernelCaps, count: number, stored: StoredType): Kernel {
   const pairs = disagreementPairs(count)
   return {
     name: `disagreement${storedSuffix(stored)}`,

@@ -28,7 +28,7 @@ export function layerNormForward(
   rows: number,
   D: number,
   eps: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const { width, lanesPerRow } = mapping(caps, D)
   return {
@@ -50,8 +50,8 @@ export function layerNormBackward(
   caps: KernelCaps,
   rows: number,
   D: number,
-  addend = false,
-  stored: StoredType = 'f32',
+  addend: boolean,
+  stored: StoredType,
 ): Kernel {
   const { width, lanesPerRow } = mapping(caps, D)
   return {
@@ -77,7 +77,7 @@ export function layerNormParameterGradients(
   rows: number,
   D: number,
   rowsPerChunk: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   const chunks = Math.ceil(rows / rowsPerChunk)

@@ -2,8 +2,7 @@
  * The matmul variants for GPUs as entries of the list in matmul.ts, and the fixed table among them. docs/kernels-matmul.md tells what each
  * is good for.
  */
-import type { MatmulVariant } from './matmul.js'
-import type { MatmulSpec } from './matmulShared.js'
+import type { MatmulSpec, MatmulVariant } from './matmulShared.js'
 import { subgroupFits, subgroupText } from './matmulSubgroup.js'
 import { subgroupMatrixFits, subgroupMatrixText } from './matmulSubgroupMatrix.js'
 import { type TiledVariant, tiledText, tiledTiles } from './matmulTiled.js'

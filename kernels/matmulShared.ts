@@ -11,7 +11,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { erfWgsl } from './erf.js'
-import { type Access, flatGrid, flatWorkgroupWgsl, type Kernel } from './kernel.js'
+import { type Access, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes } from './stored.js'
 
 export type MatmulLayout = 'NN' | 'NT' | 'TN'
@@ -66,6 +66,18 @@ export interface MatmulText {
   readonly rows: number
   readonly columns: number
   readonly code: () => string
+}
+
+/** One way to compute products. */
+export interface MatmulVariant {
+  readonly name: string
+  /** The layout that a product is brought to before, by transposing the operands that differ. */
+  takes(layout: MatmulLayout): MatmulLayout
+  /** Whether it can and should run a product, given in the layout that it takes. */
+  fits(caps: KernelCaps, spec: MatmulSpec): boolean
+  /** So many workgroups fill the device: with fewer, long sums are cut into parts. */
+  readonly workgroupsWanted: number
+  text(caps: KernelCaps, product: MatmulProduct): MatmulText
 }
 
 /** Where a workgroup's part of k may start. */

@@ -33,8 +33,8 @@ export interface PerValueKernel {
   readonly values: number
   /** Elements per value: 4 binds arrays of four-vectors, 1 arrays of numbers. */
   readonly width: 1 | 4
-  /** How the arrays lie in memory, but for those that say otherwise; f32 by default. */
-  readonly stored?: StoredType
+  /** How the arrays lie in memory, but for those that say otherwise. */
+  readonly stored: StoredType
   readonly buffers: readonly Binding[]
   /** Members of the uniform block: WGSL declaration and word, in order. */
   readonly parameters?: readonly (readonly [declaration: string, word: number])[]
@@ -67,7 +67,7 @@ export function valueWidth(...counts: readonly number[]): 1 | 4 {
 
 export function perValueKernel(caps: KernelCaps, spec: PerValueKernel): Kernel {
   const { name, values, width, buffers, parameters = [] } = spec
-  const suffix = storedSuffix(spec.stored ?? 'f32')
+  const suffix = storedSuffix(spec.stored)
   const perLane = caps.software ? softwareRun(values) : 1
   const run = workgroupSize * perLane
   return {
@@ -87,7 +87,7 @@ function softwareRun(values: number): number {
 }
 
 function perValueCode(spec: PerValueKernel): string {
-  const { width, stored = 'f32', buffers, parameters = [], prelude = '', statement } = spec
+  const { width, stored, buffers, parameters = [], prelude = '', statement } = spec
   const declarations = buffers.map((buffer, i) => {
     const mode = buffer.access === 'write' ? 'read_write' : 'read'
     return `@group(0) @binding(${i}) var<storage, ${mode}> ${buffer.name}: array<${elementType(buffer, width)}>;`

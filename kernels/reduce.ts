@@ -37,8 +37,8 @@ export interface ColumnSumOptions {
   readonly view?: RowView
   /** Adds to what the output holds. */
   readonly accumulate?: boolean
-  readonly input?: StoredType
-  readonly output?: StoredType
+  readonly input: StoredType
+  readonly output: StoredType
 }
 
 /**
@@ -49,10 +49,10 @@ export function columnSum(
   _caps: KernelCaps,
   rows: number,
   columns: number,
-  options: ColumnSumOptions = {},
+  options: ColumnSumOptions,
 ): Kernel {
   const { rowsPerChunk = rows, view = consecutive(rows), accumulate = false } = options
-  const { input = 'f32', output = 'f32' } = options
+  const { input, output } = options
   const vector = columns % 4 === 0 && view.outerStride % 4 === 0 && view.offset % 4 === 0
   const width = vector ? 4 : 1
   const chunks = Math.ceil(rows / rowsPerChunk)

@@ -17,12 +17,7 @@ const elementsPerInvocation = 32
  * Bindings: x f32 or f16 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step keep the
  * parameter blocks few.
  */
-export function sentinelScan(
-  _caps: KernelCaps,
-  count: number,
-  opNumber: number,
-  stored: StoredType = 'f32',
-): Kernel {
+export function sentinelScan(_caps: KernelCaps, count: number, opNumber: number, stored: StoredType): Kernel {
   if (opNumber < 1) throw new RangeError(`sentinel: op numbers start at 1, got ${opNumber}`)
   // Two halves share a word; the last one may be filled up with anything.
   const words = Math.ceil((storedBytes(stored) * count) / 4)

@@ -18,7 +18,7 @@ export function transposeKernel(
   batch: number,
   rows: number,
   columns: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const blocks = rows % 4 === 0 && columns % 4 === 0
   const width = blocks ? 4 : 1

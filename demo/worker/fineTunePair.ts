@@ -70,7 +70,7 @@ export class FineTunePair implements Trainable<FineTuneSettings> {
       readSettings: (plan: unknown) => fineTunePlanSchema.parse(plan),
       data: async () => {
         const { data, loader } = await faces()
-        return { loader, train: data.train, aus: data.aus, subjects: data.subjects }
+        return { ...data, loader }
       },
       encoder: () => this.#encoder,
     }

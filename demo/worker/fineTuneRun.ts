@@ -1,30 +1,15 @@
-import type { ImageLoader } from '../../src/data/imageLoader.js'
 import type { Runtime } from '../../src/engine/runtime.js'
-import type { ClassifierConfig } from '../../src/model/config.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
-import { loadMatching } from '../../src/train/checkpoint/trainingState.js'
-import { FineTuning } from '../../src/train/loop/fineTuning.js'
-import { type FineTuneOptions, fineTuneDefaults } from '../../src/train/options.js'
-import { fineTuneRecipes } from '../../src/train/recipes.js'
+import { type FineTuningData, makeFineTuning } from '../../src/train/makeFineTuning.js'
+import { fineTuneDefaults } from '../../src/train/settings.js'
 import type { FineTunePlan, RunName } from '../protocol.js'
 import { Training, type TrainingHooks } from './training.js'
-
-/** Images to train a classifier on. */
-export interface FineTuneData {
-  readonly loader: ImageLoader
-  readonly train: ArrayLike<number>
-  readonly aus: readonly number[]
-  /** Identity classes. */
-  readonly subjects: readonly string[]
-  /** What tells them from other images, where runs must not go on with others. */
-  readonly images?: string
-}
 
 /** What a run is made by: settings, and the sizes of its encoder. */
 type Plan = Omit<FineTunePlan, 'pretrainStep'>
 
 interface Hooks<P> extends Pick<TrainingHooks<P>, 'tell' | 'readSettings' | 'evaluate'> {
-  readonly data: () => Promise<FineTuneData>
+  readonly data: () => Promise<FineTuningData>
   /** A checkpoint of FMAE whose encoder a run starts from that is made now; null for a start at random. */
   readonly encoder: () => SafetensorsFile | null
 }
@@ -40,44 +25,19 @@ export function fineTuneRun<P extends Plan>(
     ...hooks,
     name,
     make: async (plan) => {
-      const { loader, train, aus, subjects, images } = await data()
-      const options = optionsOf(plan, lambdaOf(plan))
-      const config = configOf(plan, options, aus.length, subjects.length)
-      const { made: run, release } = runtime.own(
-        () => new FineTuning(runtime, config, options, loader, train, aus, subjects),
-      )
-      try {
-        startFrom(run, encoder())
-      } catch (error) {
-        release()
-        throw error
-      }
-      const { standardise } = options
-      const info = { config, options, aus, standardise, ...(images ? { images } : {}) }
-      return { run, info, release }
+      const file = encoder()
+      return makeFineTuning(runtime, await data(), {
+        settings: settingsOf(plan, lambdaOf(plan)),
+        encoder: plan.encoder,
+        start: file && { file, path: 'the pretraining run' },
+        say: () => {},
+      })
     },
     // Classifiers are evaluated, not shown.
     show: async () => {},
   })
 }
 
-function startFrom(run: FineTuning, encoder: SafetensorsFile | null): void {
-  if (!encoder) return
-  loadMatching(run.parameters, encoder, 'the pretraining run')
-  run.resetAuHead()
-}
-
-function optionsOf({ batchSize, epochs, baseLearningRate }: Plan, lambda: number): FineTuneOptions {
-  const warmupEpochs = epochs / 10
-  const defaults = fineTuneDefaults(fineTuneRecipes.nano)
-  return { ...defaults, batchSize, epochs, warmupEpochs, baseLearningRate, lambda }
-}
-
-function configOf(
-  { encoder }: Plan,
-  { lambda, idLoss, idHeadLayers, dropPath }: FineTuneOptions,
-  aus: number,
-  subjects: number,
-): ClassifierConfig {
-  return { ...encoder, aus, subjects, lambda, idLoss, idHeadLayers, dropPath }
+function settingsOf({ batchSize, epochs, baseLearningRate }: Plan, lambda: number) {
+  return fineTuneDefaults({ batchSize, epochs, warmupEpochs: epochs / 10, baseLearningRate, lambda })
 }

@@ -3,9 +3,8 @@ import type { Runtime } from '../../src/engine/runtime.js'
 import type { FmaeConfig } from '../../src/model/config.js'
 import { presets } from '../../src/model/presets.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
-import { pretrainDefaults } from '../../src/train/options.js'
-import { pretrainRecipes } from '../../src/train/recipes.js'
 import { reconstruct } from '../../src/train/reconstructions.js'
+import { pretrainDefaults } from '../../src/train/settings.js'
 import type { PretrainSettings, RunName } from '../protocol.js'
 import { Training, type TrainingHooks } from './training.js'
 
@@ -35,7 +34,7 @@ export function pretrainRun<Settings extends PretrainSettings>(
       const { made: run, release } = runtime.own(
         () => new Pretraining(runtime, config, options, loader, train),
       )
-      const info = { config, options, standardise: options.standardise, ...(images ? { images } : {}) }
+      const info = { config, settings: options, ...(images ? { images } : {}) }
       return { run, info, release }
     },
     show: async (run, step) => {
@@ -55,12 +54,5 @@ export function fmaeConfigOf({ maskRatio, patchSize, width, depth }: PretrainSet
 /** The nano recipe under these settings: what the command line calls the options of a run. */
 export function pretrainOptionsOf({ batchSize, baseLearningRate, epochs, maskRatio }: PretrainSettings) {
   const warmupEpochs = epochs / 10
-  return {
-    ...pretrainDefaults(pretrainRecipes.nano),
-    batchSize,
-    baseLearningRate,
-    epochs,
-    warmupEpochs,
-    maskRatio,
-  }
+  return pretrainDefaults({ batchSize, baseLearningRate, epochs, warmupEpochs, maskRatio })
 }

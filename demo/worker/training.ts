@@ -1,4 +1,4 @@
-import type { Choices } from '../../src/engine/tuner.js'
+import type { Choices } from '../../src/engine/variants.js'
 import { UserError } from '../../src/errors.js'
 import {
   type CheckpointInfo,

@@ -175,7 +175,7 @@ function modelOf(id: RunName, source: ModelSource | undefined): LoadedModel | nu
   const step = run.optimizer.stepCount
   return {
     model,
-    standardise: info.standardise as Standardisation,
+    standardise: info.settings.standardise,
     summary: { id, imageSize, aus: info.aus ?? [], step, lambda, file: null },
   }
 }

@@ -3,13 +3,13 @@
  * operands; first for its result, which must be the fixed choice's up to rounding, then in turns for its time.
  */
 import { disagreement, disagreementPairs } from '../../kernels/disagreement.js'
-import type { CapturedStep } from './capturedStep.js'
+import { type CapturedStep, captureStep } from './capturedStep.js'
 import { PhiloxStream } from './random.js'
 import type { Runtime } from './runtime.js'
 import { StepMemory } from './stepMemory.js'
 import type { StepTimer } from './stepTimer.js'
 import { elementCount, type Tensor } from './tensor.js'
-import type { KernelClass, Operand } from './tuner.js'
+import type { KernelClass, Operand } from './variants.js'
 
 const MOST_REPEATS = 1024
 /** Candidates that were compiled and checked may finish a short race after the deadline. */
@@ -51,7 +51,10 @@ export class VariantRace {
   }
 
   /** The candidate to use; null if time ran out. */
-  async fastest({ name, tunable, spec }: KernelClass, candidates: readonly string[]): Promise<string | null> {
+  async fastest(
+    { name, tunable, spec }: KernelClass<Tensor>,
+    candidates: readonly string[],
+  ): Promise<string | null> {
     if (this.#late) return null
     const { runtime } = this
     const operands = tunable.operands(spec).map((operand, i) => randomTensor(runtime, operand, i))
@@ -60,7 +63,7 @@ export class VariantRace {
       const trials = candidates.map((variant) => {
         return {
           variant,
-          step: runtime.capture(() => tunable.run(spec, variant, operands), memory),
+          step: captureStep(runtime, () => tunable.run(spec, variant, operands), memory),
           times: [],
         }
       })

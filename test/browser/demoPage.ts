@@ -68,7 +68,7 @@ export class Panel {
       const shown = () => {
         const figures = [...area.querySelectorAll('.readings .figure')]
         const figure = figures.find((one) => one.querySelector('dt')!.textContent === 'Step')!
-        return Number.parseInt(figure.querySelector('dd')!.textContent!, 10)
+        return Number.parseInt(figure.querySelector('dd')!.textContent, 10)
       }
       const observer = new MutationObserver(() => {
         if (shown() < step) return

@@ -11,6 +11,7 @@ import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { saveCheckpoint } from '../../src/train/checkpoint/checkpointFile.node.js'
 import { loadClassifier } from '../../src/train/checkpoint/loadModel.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
+import { fineTuneDefaults } from '../../src/train/settings.js'
 import { noiseAus } from '../train/noiseImages.js'
 import { noiseFineTuning, tinyClassifier } from '../train/noiseRuns.js'
 import { launchChromium, serveFolder } from './chromium.js'
@@ -44,9 +45,8 @@ async function trainedClassifier(runtime: Runtime): Promise<string> {
   const file = join(folder, 'checkpoint.safetensors')
   await saveCheckpoint(file, run, {
     config: tinyClassifier,
-    options: run.settings,
+    settings: fineTuneDefaults({ lambda: 1, batchSize: 4 }),
     aus: noiseAus,
-    standardise: 'highpass',
   })
   return file
 }

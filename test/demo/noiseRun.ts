@@ -2,6 +2,7 @@ import { LifeCycle } from '../../demo/worker/lifeCycle.js'
 import { type Run, Training, type TrainingHooks } from '../../demo/worker/training.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
+import { pretrainDefaults } from '../../src/train/settings.js'
 import { until } from '../movement.js'
 import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
 
@@ -21,7 +22,7 @@ export function noiseRun(
     readSettings: () => ({}),
     make: async () => {
       const { made: run, release } = runtime.own(() => noisePretraining(runtime, tinyFmae, options))
-      return { run, info: { config: tinyFmae, options, standardise: 'highpass' }, release }
+      return { run, info: { config: tinyFmae, settings: pretrainDefaults(options) }, release }
     },
     show: async () => {},
     ...hooks,

@@ -3,20 +3,15 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Kernel } from '../../kernels/kernel.js'
 import { perValueKernel, readOnly, writable } from '../../kernels/perValue.js'
-import type { CapturedStep } from '../../src/engine/capturedStep.js'
+import { type CapturedStep, captureStep } from '../../src/engine/capturedStep.js'
 import { openDevice } from '../../src/engine/device.js'
 import { Profiler } from '../../src/engine/profiler.js'
 import { StepMemory } from '../../src/engine/stepMemory.js'
 import { DeviceTimer, type StepTimer } from '../../src/engine/stepTimer.js'
 import type { Tensor } from '../../src/engine/tensor.js'
-import {
-  autotune,
-  type KernelClass,
-  type StoredChoices,
-  type Tunable,
-  VariantTable,
-} from '../../src/engine/tuner.js'
+import { autotune, type StoredChoices } from '../../src/engine/tuner.js'
 import { openVariantStore } from '../../src/engine/variantStore.node.js'
+import { type KernelClass, type Tunable, VariantTable } from '../../src/engine/variants.js'
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())
@@ -48,6 +43,7 @@ function doubleKernel(size: number, variant: string, text: string): Kernel {
     variant: text,
     values: size,
     width: 1,
+    stored: 'f32',
     buffers: [readOnly('x'), writable('y')],
     statement: text,
     cost: { flops: size * (variant === 'slow' ? TURNS : 1), bytes: 8 * size },
@@ -55,7 +51,7 @@ function doubleKernel(size: number, variant: string, text: string): Kernel {
 }
 
 /** Doubling as a family with the named variants, the first being the fixed table's. */
-class Doubling implements Tunable<number> {
+class Doubling implements Tunable<number, Tensor> {
   readonly family = 'double'
   constructor(
     readonly variants: readonly string[],
@@ -85,7 +81,7 @@ class Doubling implements Tunable<number> {
   }
 }
 
-function classesOf(doubling: Doubling, sizes: readonly number[]): KernelClass[] {
+function classesOf(doubling: Doubling, sizes: readonly number[]): KernelClass<Tensor>[] {
   return runtime.variants.askedBy(() => {
     for (const size of sizes) runtime.variants.choose(doubling, size)
   })
@@ -190,7 +186,7 @@ t.test("by the device's own clock any candidate may win, and none costs memory",
 async function timed(): Promise<{ milliseconds: number; roundMs: number }> {
   const doubling = new Doubling(['slow'])
   const [x, memory] = [runtime.zeros([30_000]), new StepMemory(runtime)]
-  const step = runtime.capture(() => doubling.run(30_000, 'slow', [x]), memory)
+  const step = captureStep(runtime, () => doubling.run(30_000, 'slow', [x]), memory)
   let clock = 0
   const timer = new DeviceTimer(runtime, () => (clock += 40))
   const milliseconds = await timer.time(step, 4)

@@ -9,7 +9,7 @@ import { loadClassifier } from '../../train/checkpoint/loadModel.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
 import { actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
-import type { EvaluateOptions } from '../../train/options.js'
+import type { EvaluateOptions } from '../options.js'
 import { auTable } from './auTable.js'
 import { imageLoader, openAnnouncedDevice, openForTest } from './session.js'
 

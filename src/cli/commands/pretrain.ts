@@ -4,16 +4,13 @@ import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
 import { fmaeConfig } from '../../train/modelConfig.js'
-import type { PretrainOptions } from '../../train/options.js'
-import {
-  checkpointPath,
-  fittedBatch,
-  imageLoader,
-  openAnnouncedDevice,
-  prepareOut,
-  runManaged,
-  StopSignal,
-} from './session.js'
+import { pretrainSettings } from '../../train/settings.js'
+import { runManaged } from '../managedRun.js'
+import type { PretrainOptions } from '../options.js'
+import { checkpointPath, prepareOut } from '../runFolder.node.js'
+import { settingsOf } from '../schemaOptions.js'
+import { StopSignal } from '../stopSignal.js'
+import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `pretrain`: FMAE on a folder of face pictures; writes checkpoint and log to `--out`. Returns the exit code. */
 export async function pretrain(options: PretrainOptions): Promise<number> {
@@ -41,8 +38,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     run,
     info: {
       config,
-      options,
-      standardise: options.standardise,
+      settings: settingsOf(pretrainSettings, options),
       images: await imagesDigest(set, indices),
     },
     out: options.out,

@@ -4,7 +4,7 @@ import { loadClassifier, loadEncoder } from '../../train/checkpoint/loadModel.js
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
 import { probeFeatures, probeFloors, probeSubjects } from '../../train/metrics/probeSubjects.js'
-import type { ProbeOptions } from '../../train/options.js'
+import type { ProbeOptions } from '../options.js'
 import { writeJson } from './evaluate.js'
 import { imageLoader, openAnnouncedDevice } from './session.js'
 

@@ -10,7 +10,7 @@ import type { StoredType } from '../../../kernels/stored.js'
 import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
-import type { Tunable } from '../tuner.js'
+import type { Tunable } from '../variants.js'
 
 /** One call of attention, as far as the choice of kernels goes. */
 interface AttentionSpec extends AttentionShape {
@@ -18,7 +18,7 @@ interface AttentionSpec extends AttentionShape {
 }
 
 /** Forward and backward run the same variant. */
-export const attentionTunable: Tunable<AttentionSpec> = {
+export const attentionTunable: Tunable<AttentionSpec, Tensor> = {
   family: 'attention',
   shapeClass: ({ tokens, headDim, stored }) => `T${tokens} d${headDim} ${stored}`,
   candidates: attentionVariants,

@@ -179,7 +179,8 @@ class GroupTable {
 }
 
 function persistent(runtime: Runtime, data: Float32Array | Uint32Array): Tensor {
-  const tensor = allocatePersistent(runtime, [[data.length]]).parts[0]
+  const dtype = data instanceof Uint32Array ? 'u32' : 'f32'
+  const tensor = allocatePersistent(runtime, [[data.length]], dtype).parts[0]
   runtime.write(tensor, data)
-  return data instanceof Uint32Array ? tensor.asType('u32') : tensor
+  return tensor
 }

@@ -1,39 +1,46 @@
 import { UserError } from '../../errors.js'
-import { type CheckpointInfo, type ReadInfo, readInfo } from '../../train/checkpoint/checkpoint.js'
-import type { SafetensorsFile } from '../../train/checkpoint/safetensors.js'
-import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
-import { CHECKPOINT_FORMAT, describeLoad, loadMatching } from '../../train/checkpoint/trainingState.js'
-import type { FineTuning } from '../../train/loop/fineTuning.js'
+import type { FineTuning } from '../loop/fineTuning.js'
+import { type CheckpointInfo, type ReadInfo, readInfo } from './checkpoint.js'
+import type { SafetensorsFile } from './safetensors.js'
+import { CHECKPOINT_FORMAT, describeLoad, loadMatching } from './trainingState.js'
 
-/** Weights of another run by name, reported one by one; the AU head starts near zero as in the reference. */
-export async function startFrom(path: string, run: FineTuning, own: CheckpointInfo): Promise<void> {
-  const file = await readSafetensors(path)
+/** Weights to start from. */
+export interface Start {
+  readonly file: SafetensorsFile
+  /** What messages call the file. */
+  readonly path: string
+}
+
+type Say = (line: string) => void
+
+/** Weights of another run by name; the AU head starts near zero as in the reference. `say` hears what was taken. */
+export function startFrom({ file, path }: Start, run: FineTuning, own: CheckpointInfo, say: Say): void {
   // Weights of another origin say nothing of themselves: names and shapes must do.
   const ours = file.metadata.format === CHECKPOINT_FORMAT
-  const weights = ours ? weightsThatMean(file, path, run, own) : file
+  const weights = ours ? weightsThatMean({ file, path }, run, own, say) : file
   const report = loadMatching(run.parameters, weights, path)
   if (!report.loaded.some((name) => name.startsWith('blocks.'))) {
     throw new UserError(`--from ${path}: none of its tensors is an encoder block of this model`)
   }
-  console.log(`${path}: ${describeLoad(report)}`)
+  say(`${path}: ${describeLoad(report)}`)
   if (report.missing.includes('head.weight')) run.resetAuHead()
 }
 
 /** The file without heads whose outputs mean something else here. What no shape shows must agree. */
 function weightsThatMean(
-  file: SafetensorsFile,
-  path: string,
+  { file, path }: Start,
   run: FineTuning,
   own: CheckpointInfo,
+  say: Say,
 ): SafetensorsFile {
   const theirs = readInfo(file, path)
-  requireSame(path, 'standardise', theirs.standardise, own.standardise)
+  requireSame(path, 'standardise', theirs.standardise, own.settings.standardise)
   requireSame(path, 'heads', theirs.config.heads, run.config.heads)
   requireSame(path, 'layerNormEps', theirs.config.layerNormEps, run.config.layerNormEps)
   const foreign = foreignHeads(theirs, own)
   const names = [...file.tensors.keys()].filter((name) => foreign.some((head) => name.startsWith(head)))
   if (names.length > 0)
-    console.log(`${path}: left out, as its outputs are of other AUs or people: ${names.join(', ')}`)
+    say(`${path}: left out, as its outputs are of other AUs or people: ${names.join(', ')}`)
   return { ...file, tensors: new Map([...file.tensors].filter(([name]) => !names.includes(name))) }
 }
 
