@@ -17,28 +17,28 @@ import { UserError } from '../../src/errors.js'
 import type { FineTuningData } from '../../src/train/makeFineTuning.js'
 import type { FolderMark, FolderSummary } from '../protocol.js'
 import { FACE_SIZE, onePerSubject } from './faces.js'
-import type { PretrainData } from './pretrainJob.js'
+import type { PretrainData } from './pretrainRun.js'
 
 const SEED = 0
-/** As many folds as the command line deals people out to. */
+/** As many folds as the command line makes. */
 const FOLDS = 3
 const SHOWN = 6
 const THUMBNAILS = 12
-/** Of pictures of nobody known, so large a share shows what was learnt and is not trained on. */
+/** Where no subjects are known, so large a share of the images is held out. */
 const HELD_OUT_SHARE = 0.1
-/** Pictures decoded at the same time. */
+/** Images decoded at the same time. */
 const AT_ONCE = 16
 
-/** Who is trained on and who is tested, for classifiers. */
+/** Training and test images of a classifier. */
 export interface ClassifierData extends FineTuningData {
   readonly test: Uint32Array
 }
 
-/** A visitor's folder of pictures, and how it is dealt out. */
+/** A visitor's folder of images, and its folds. */
 export class OwnFolder {
   readonly loader: ImageLoader
   readonly #folds: readonly Fold[]
-  /** Never trained on: people of the last fold, or a share of the pictures. */
+  /** Never trained on: subjects of the last fold, or a share of the images. */
   readonly #heldOut: Uint32Array
   #decoded: Promise<void> | null = null
   #pretrain: Promise<PretrainData> | null = null
@@ -97,12 +97,12 @@ export class OwnFolder {
   }
 
   /**
-   * Reads every picture once, before the first step: one that cannot be read is told now, not in the middle of an epoch.
+   * Reads every image once, before the first step: one that cannot be read is told now, not in the middle of an epoch.
    * @throws UserError naming it
    */
   decoded(onRead: (share: number) => void): Promise<void> {
     this.#decoded ??= this.#decodeAll(onRead)
-    // A mended file may be read the next time.
+    // A corrected file may be read the next time.
     this.#decoded.catch(() => {
       this.#decoded = null
     })
@@ -126,7 +126,7 @@ export class OwnFolder {
     return { loader, train, shown, images: await imagesDigest(set, train) }
   }
 
-  /** @throws UserError that says why classifiers cannot be trained on these pictures */
+  /** @throws UserError that says why classifiers cannot be trained on these images */
   async classifierData(): Promise<ClassifierData> {
     const found = this.#classifierOrReason()
     if (typeof found === 'string') throw new UserError(found)
@@ -136,10 +136,10 @@ export class OwnFolder {
   #classifierOrReason(): ClassifierData | string {
     const { set, loader } = this
     const { name, aus } = set
-    if (!aus) return `${name}: no AU labels; fine-tuning needs a set with labels`
-    if (aus.length === 0) return `${name}: no picture has an action unit; there is nothing to tell apart`
+    if (!aus) return `${name} has no AU labels, which fine-tuning needs`
+    if (aus.length === 0) return `${name} has no image in which an action unit is present`
     if (this.#folds.length === 0)
-      return `${name}: the labels name fewer than two subjects, so training and test subjects cannot be kept apart; expected "subject" in each label`
+      return `The labels of ${name} name fewer than two subjects, so none can be held out. Expected "subject" in each label`
     try {
       const parts = chooseFolds(set, { folds: this.#folds.length, seenFraction: 0, seed: SEED })
       auTargets(set, parts.train, aus)
@@ -167,7 +167,7 @@ function foldsOrNone(set: ImageSet): readonly Fold[] {
   return subjects < 2 ? [] : foldsOf(set, { folds: Math.min(FOLDS, subjects), seed: SEED })
 }
 
-/** A tenth of the pictures, drawn at random, one at least; none if there is but one. */
+/** A tenth of the images, drawn at random, one at least; none if there is only one. */
 function someOf(length: number): Uint32Array {
   const all = Array.from({ length }, (_, index) => index)
   const count = Math.min(length - 1, Math.max(1, Math.floor(HELD_OUT_SHARE * length)))

@@ -159,7 +159,7 @@ t.test(
         const file = await readSafetensors(path)
         t.equal(readInfo(file, path).kind, kind)
         t.equal(file.metadata.step, String(await panel.step()))
-        t.match(file.metadata.images, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
+        t.match(file.metadata.pictures, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
         variants.add(file.metadata.variants)
       }
       t.equal(variants.size, 2, 'each run pins the kernels that it was settled on')

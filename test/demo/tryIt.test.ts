@@ -5,7 +5,7 @@ import { encodeCheckpoint } from '../../src/train/checkpoint/checkpoint.js'
 import { fineTuneDefaults } from '../../src/train/settings.js'
 import { noiseAus } from '../train/noiseImages.js'
 import { noiseFineTuning, tinyClassifier } from '../train/noiseRuns.js'
-import { fileOf } from './noiseJob.js'
+import { fileOf } from './noiseRun.js'
 
 // Model files that a visitor drops, in Node.
 

@@ -1,23 +1,23 @@
 import { useState } from 'preact/hooks'
-import type { Evaluation, JobName, JobStatus, Speed, StepPoint, StudioEvent } from '../protocol.js'
-import { useStudioEvents } from '../studioLink.js'
+import type { Evaluation, RunName, RunStatus, Speed, StepPoint, WorkerEvent } from '../protocol.js'
+import { useWorkerEvents } from '../workerLink.js'
 
-const idle: JobStatus = { state: 'empty', step: 0, totalSteps: 0, epochs: 0 }
+const idle: RunStatus = { state: 'empty', step: 0, totalSteps: 0, epochs: 0 }
 
-type Reconstructions = Extract<StudioEvent, { type: 'reconstructions' }>
+type Reconstructions = Extract<WorkerEvent, { type: 'reconstructions' }>
 
-export interface JobView {
-  readonly status: JobStatus
+export interface RunView {
+  readonly status: RunStatus
   readonly steps: readonly StepPoint[]
   readonly speed: Speed | null
   readonly reconstructions: Reconstructions | null
-  /** Of classifiers that are examined after each epoch. */
+  /** Of classifiers that are evaluated after each epoch. */
   readonly evaluations: readonly Evaluation[]
   /** Settings of a run that was begun or restored. */
   readonly settings: unknown
 }
 
-const nothing: JobView = {
+const nothing: RunView = {
   status: idle,
   steps: [],
   speed: null,
@@ -27,16 +27,16 @@ const nothing: JobView = {
 }
 
 /** What the page knows of a run, from the worker's events. */
-export function useJob(job: JobName): JobView {
+export function useRun(run: RunName): RunView {
   const [view, setView] = useState(nothing)
-  useStudioEvents((event) => {
-    if (!('job' in event) || event.job !== job) return
+  useWorkerEvents((event) => {
+    if (!('run' in event) || event.run !== run) return
     setView((before) => after(before, event))
   })
   return view
 }
 
-function after(view: JobView, event: StudioEvent): JobView {
+function after(view: RunView, event: WorkerEvent): RunView {
   switch (event.type) {
     case 'status':
       return { ...(event.status.state === 'empty' ? nothing : view), status: event.status }

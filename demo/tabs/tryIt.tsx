@@ -4,7 +4,7 @@ import type { Point } from '../face/align.js'
 import { Attention } from '../parts/attention.js'
 import { AuBars } from '../parts/auBars.js'
 import { useCommands } from '../parts/commands.js'
-import { saveFile } from '../parts/download.js'
+import { saveModel } from '../parts/download.js'
 import { inSight, useDrop, usePaste } from '../parts/drop.js'
 import { FileButton } from '../parts/fileButton.js'
 import { LineChart } from '../parts/lineChart.js'
@@ -12,10 +12,10 @@ import { type Models, modelDetails, modelTitle, useModels } from '../parts/model
 import { Replace, useOpenFile } from '../parts/openFile.js'
 import { Photo } from '../parts/photo.js'
 import { type Moment, useViewing, type View, type Viewing } from '../parts/viewing.js'
-import { useStudio } from '../studioLink.js'
 import type { ModelId, ModelSummary } from '../worker/tryIt.js'
+import { useWorker } from '../workerLink.js'
 
-/** Act 3: one's own pictures, read by the networks of this page. */
+/** The visitor's own photos, given to the networks of this page. */
 export function TryIt() {
   const models = useModels()
   const root = useRef<HTMLDivElement>(null)
@@ -26,12 +26,12 @@ export function TryIt() {
   useCameraOnlyInSight(root, viewing)
   const { chosen } = models
   return (
-    <div ref={root} class={over ? 'act try-it over' : 'act try-it'}>
+    <div ref={root} class={over ? 'tab try-it over' : 'tab try-it'}>
       <div class="intro">
-        <h2>Try it: give it a face</h2>
+        <h2>Try it: detect action units in a photo</h2>
         <p>
-          A face is found in your picture, cut out, turned upright and read, all of it here. Nothing ever
-          leaves this page.
+          The page detects the face in your photo or camera image, crops and aligns it, and runs a model on
+          it. Your images stay on this device.
         </p>
       </div>
       <Controls models={models} viewing={viewing} open={open} />
@@ -46,7 +46,7 @@ export function TryIt() {
   )
 }
 
-/** Nobody wants a camera to run on behind another act. */
+/** Nobody wants a camera to run on behind another tab. */
 function useCameraOnlyInSight(root: { readonly current: HTMLElement | null }, viewing: Viewing): void {
   const latest = useRef(viewing)
   latest.current = viewing
@@ -73,7 +73,7 @@ function Controls({ models, viewing, open }: ControlsProps) {
           {cameraOn ? 'Stop the camera' : 'Use the camera'}
         </button>
       </div>
-      <p class="hint">Or drop a photo or a model file on this page, or paste a photo.</p>
+      <p class="hint">You can also drop a photo or a model file on this page, or paste a photo.</p>
       {problem && (
         <p class="problem" role="alert">
           {problem}
@@ -85,12 +85,9 @@ function Controls({ models, viewing, open }: ControlsProps) {
 }
 
 function ModelChoice({ models, open }: { readonly models: Models; readonly open: (file: File) => void }) {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const { all, chosen, choose } = models
-  const { busy, problem, run } = useCommands()
-  const download = async ({ id }: ModelSummary) => {
-    saveFile(`${id}.safetensors`, await studio.tryIt.download(id))
-  }
+  const { busy, problem, send } = useCommands()
   return (
     <fieldset>
       <legend>Model</legend>
@@ -112,7 +109,7 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
       <div class="buttons stacked">
         <FileButton label="Open a model file" accept=".safetensors" choose={open} />
         {chosen && (
-          <button type="button" disabled={busy} onClick={() => run(() => download(chosen))}>
+          <button type="button" disabled={busy} onClick={() => send(() => saveModel(worker, chosen.id))}>
             Download this model
           </button>
         )}
@@ -123,8 +120,8 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
         </p>
       )}
       <p class="hint">
-        A checkpoint of <code>node dist/train.js</code> works here at once, and what you download here works
-        there.
+        Models are checkpoints in the format of the command line, <code>node dist/train.js</code>. Each can
+        open the files of the other.
       </p>
     </fieldset>
   )
@@ -132,15 +129,15 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
 
 /** Without a classifier there are no AUs to show. */
 function NoClassifier({ models: { all, chosen } }: { readonly models: Models }) {
-  const shows = 'The encoder shows where it looks, but it knows no action units.'
+  const shows = 'This model is an encoder: it has attention to show, but no action units.'
   if (all.some(({ aus }) => aus.length > 0))
-    return <p class="notice">{shows} Choose a classifier among the models to see them.</p>
+    return <p class="notice">{shows} Choose a classifier under Model to see action units.</p>
   return (
     <div class="notice">
       <p>
-        <strong>This page has no AU classifier yet.</strong>{' '}
-        {chosen ? shows : 'You can see how a face is found and cut out.'} Train a classifier in act 2, or open
-        a model file.
+        <strong>There is no AU classifier yet.</strong>{' '}
+        {chosen ? shows : 'The page can already detect and crop the face.'} Fine-tune a classifier, or open a
+        model file.
       </p>
       <button
         type="button"
@@ -148,7 +145,7 @@ function NoClassifier({ models: { all, chosen } }: { readonly models: Models }) 
           location.hash = 'fineTune'
         }}
       >
-        Go to act 2
+        Go to Fine-tune
       </button>
     </div>
   )
@@ -156,30 +153,30 @@ function NoClassifier({ models: { all, chosen } }: { readonly models: Models }) 
 
 function Seen({ view, viewing }: { readonly view: View | null; readonly viewing: Viewing }) {
   if (!view)
-    return <p class="placeholder">{viewing.busy ? 'Looking for a face …' : 'Your picture appears here.'}</p>
+    return <p class="placeholder">{viewing.busy ? 'Looking for a face …' : 'Your image appears here.'}</p>
   const { image, live, mirrored, whole, face, crop, look } = view
   return (
     <div class="columns seen" aria-busy={viewing.busy}>
       <figure>
-        <figcaption>{live ? 'The camera' : 'The picture'}</figcaption>
+        <figcaption>{live ? 'Camera' : 'Your image'}</figcaption>
         <Photo image={image} face={face} mirrored={mirrored} />
         <p class={face || whole ? 'hint' : 'no-face'} role="status">
           {framing(view)}
         </p>
         {!live && (
           <button type="button" class="quiet" onClick={() => viewing.frame(!whole)}>
-            {whole ? 'Find the face' : 'Use the whole picture'}
+            {whole ? 'Detect the face' : 'Use the whole image'}
           </button>
         )}
       </figure>
       {crop && (
         <figure>
-          <figcaption>What the encoder sees</figcaption>
+          <figcaption>Input and attention of the encoder</figcaption>
           <Attention {...crop} attention={look?.attention ?? null} />
           {look && (
             <p class="hint">
-              Right: bright where the last block looks. It is the attention of the patches whose mean the
-              classifier reads, averaged over heads.
+              Right: attention in the last block, from the patch tokens that are pooled, averaged over heads.
+              Bright patches get the most attention.
             </p>
           )}
         </figure>
@@ -188,15 +185,16 @@ function Seen({ view, viewing }: { readonly view: View | null; readonly viewing:
   )
 }
 
-/** What was done to the picture, in words. */
+/** What was done to the image, in words. */
 function framing({ face, whole, crop }: View): string {
-  if (whole) return 'The whole picture is read, squeezed into a square.'
-  if (!face) return 'No face was found in this picture.'
+  if (whole) return 'The model gets the whole image, resized to a square.'
+  if (!face) return 'No face was detected in this image.'
   const [[x, y], [u, v]] = face.corners as readonly [Point, Point]
   const side = Math.round(Math.hypot(u - x, v - y))
-  const others = face.faces > 1 ? `${face.faces} faces; the largest is read. ` : ''
-  const small = side < crop!.size ? `The face is only ${side} pixels wide: it is read blurred. ` : ''
-  return `${others}${small}The square is placed by the eyes and the base of the nose.`
+  const others = face.faces > 1 ? `${face.faces} faces were detected. The model gets the largest one. ` : ''
+  const small =
+    side < crop!.size ? `The face is only ${side} pixels wide, so the model gets a blurred image. ` : ''
+  return `${others}${small}The crop is aligned to the eyes and the base of the nose.`
 }
 
 function Units({ model, view }: { readonly model: ModelSummary; readonly view: View | null }) {
@@ -208,9 +206,9 @@ function Units({ model, view }: { readonly model: ModelSummary; readonly view: V
       <AuBars aus={model.aus} probabilities={probabilities} />
       <p class="hint">
         {probabilities &&
-          `${present.length ? `Above one half: ${present.map(unit).join(', ')}. ` : 'None above one half. '}`}
-        A bar is the classifier’s probability that the unit is there, not how strong it is. A classifier that
-        learnt from rendered faces is often wrong on photographs.
+          `${present.length ? `Detected (probability of 0.5 or more): ${present.map(unit).join(', ')}. ` : 'No action unit reaches a probability of 0.5. '}`}
+        Each bar shows the probability that the action unit is present. It does not show the intensity. A
+        classifier trained on rendered faces is often wrong on photos.
       </p>
     </figure>
   )
@@ -222,7 +220,7 @@ function unit(au: number): string {
 
 const tones = ['--tone-plain', '--tone-iat', '--tone-held-out', '--tone-probe'] as const
 
-/** The units that rose highest, over time. */
+/** The units with the highest probabilities, over time. */
 function History({ aus, history }: { readonly aus: readonly number[]; readonly history: readonly Moment[] }) {
   const { top, data } = useMemo(() => {
     const highest = aus.map((_, i) => Math.max(...history.map(({ probabilities }) => probabilities[i])))
@@ -236,7 +234,7 @@ function History({ aus, history }: { readonly aus: readonly number[]; readonly h
   }, [history, aus])
   return (
     <LineChart
-      title="The highest action units, over time"
+      title="Action units with the highest probabilities"
       x="seconds"
       y="probability"
       series={top.map((i, at) => ({ label: `AU ${aus[i]}`, tone: tones[at] }))}

@@ -1,4 +1,5 @@
-import { type JobHooks, TrainingJob } from '../../demo/worker/trainingJob.js'
+import { LifeCycle } from '../../demo/worker/lifeCycle.js'
+import { type Run, Training, type TrainingHooks } from '../../demo/worker/training.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { decodeSafetensors, type SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { pretrainDefaults } from '../../src/train/settings.js'
@@ -8,11 +9,17 @@ import { noisePretraining, tinyFmae } from '../train/noiseRuns.js'
 const options = { batchSize: 2, epochs: 1000 }
 
 /** A training of the page on noise, whose steps take milliseconds; six of them are an epoch. */
-export function noiseJob(runtime: Runtime, hooks: Partial<JobHooks<object>> = {}): TrainingJob<object> {
-  return new TrainingJob({
+export function noiseRun(
+  runtime: Runtime,
+  {
+    takeTurn = async () => {},
+    ...hooks
+  }: Partial<TrainingHooks<object> & { takeTurn: () => Promise<void> }> = {},
+): Run<object> {
+  const training = new Training<object>({
     name: 'pretrain',
     tell: () => {},
-    takeTurn: async () => {},
+    readSettings: () => ({}),
     make: async () => {
       const { made: run, release } = runtime.own(() => noisePretraining(runtime, tinyFmae, options))
       return { run, info: { config: tinyFmae, settings: pretrainDefaults(options) }, release }
@@ -20,15 +27,26 @@ export function noiseJob(runtime: Runtime, hooks: Partial<JobHooks<object>> = {}
     show: async () => {},
     ...hooks,
   })
+  return new LifeCycle(training, { tell: training.hooks.tell, takeTurn })
 }
 
 /** Waits until so many steps are done. */
-export async function reaches(job: TrainingJob<object>, step: number): Promise<void> {
+export async function reaches(run: Run<object>, step: number): Promise<void> {
   await until(
     `step ${step}`,
-    () => job.status.step,
+    () => run.status.step,
     (done) => done >= step,
   )
+}
+
+/** Makes a run without a step. */
+export function prepare(run: Run<object>): Promise<void> {
+  return run.replace(() => run.training.make({}))
+}
+
+/** The run as a file, when its turn comes. */
+export async function download(run: Run<object>): Promise<SafetensorsFile> {
+  return fileOf(await run.training.source(run).download())
 }
 
 export function fileOf(parts: readonly Uint8Array[]): SafetensorsFile {

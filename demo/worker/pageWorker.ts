@@ -2,42 +2,39 @@ import { openDevice } from '../../src/engine/device.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import {
   type AdapterSummary,
-  type JobName,
+  type FineTuneSettings,
   type PretrainSettings,
   pretrainSettingsSchema,
-  type StudioEvent,
+  type RunName,
+  type WorkerEvent,
 } from '../protocol.js'
 import { type Faces, fetchFaces, shownFaces } from './faces.js'
 import { FineTunePair } from './fineTunePair.js'
 import { startingEncoder } from './fineTuneStart.js'
+import { LifeCycle } from './lifeCycle.js'
 import { becomeOnlyTab } from './onlyTab.js'
 import { OwnData } from './ownData.js'
 import { adopted, settingsOfFile } from './pretrainedFile.js'
-import { type PretrainData, pretrainJob } from './pretrainJob.js'
-import type { TrainingJob } from './trainingJob.js'
-import { type ModelSource, TryIt } from './tryIt.js'
+import { type PretrainData, pretrainRun } from './pretrainRun.js'
+import type { ModelSource, Run } from './training.js'
+import { TryIt } from './tryIt.js'
 
-/** People shown while a network learns. */
+/** Subjects shown while a network learns. */
 const SHOWN = 6
 
-/** What is trained, or could be: one at a time has the device. */
-interface Trainee {
-  pause(): Promise<void>
-  resume(): Promise<void>
-  rest(): Promise<void>
-  wake(): void
-}
+type AnyLifeCycle = Pick<LifeCycle<never>, 'pause' | 'resume' | 'rest' | 'wake'>
 
 /**
  * Everything that computes for the page, in a worker: one device, the runs, the faces. The page calls its parts through comlink
- * (`studio.pretrain.begin(…)`), and hears of what happens by events.
+ * (`worker.pretrain.begin(…)`), and hears of what happens by events.
  */
-export class Studio {
-  readonly pretrain: TrainingJob<PretrainSettings>
-  readonly fineTune: FineTunePair
+export class PageWorker {
+  readonly pretrain: Run<PretrainSettings>
+  readonly fineTune: LifeCycle<FineTuneSettings, FineTunePair>
   readonly tryIt: TryIt
   readonly ownData: OwnData
-  readonly #trainees: ReadonlyMap<string, Trainee>
+  /** One at a time has the device. */
+  readonly #lifeCycles: ReadonlyMap<string, AnyLifeCycle>
   #faces: Promise<Faces> | null = null
   /** A run is not begun, and none is paused, before it is known whether one is saved. */
   readonly #restored: Promise<void>
@@ -45,24 +42,28 @@ export class Studio {
 
   private constructor(
     readonly runtime: Runtime,
-    readonly tell: (event: StudioEvent) => void,
+    readonly tell: (event: WorkerEvent) => void,
   ) {
     const hooks = (name: string) => ({ tell, takeTurn: () => this.#takeTurn(name) })
     this.#restored = new Promise((resolve) => {
       this.#nowRestored = resolve
     })
-    this.pretrain = pretrainJob('pretrain', runtime, () => this.#pretrainData(), hooks('pretrain'))
-    this.fineTune = new FineTunePair(runtime, {
-      ...hooks('fineTune'),
+    const readSettings = (settings: unknown) => pretrainSettingsSchema.parse(settings)
+    const pretraining = pretrainRun('pretrain', runtime, () => this.#pretrainData(), { tell, readSettings })
+    this.pretrain = new LifeCycle(pretraining, hooks('pretrain'))
+    const pretrained = () => pretraining.source(this.pretrain)
+    const pair = new FineTunePair(runtime, {
+      tell,
       faces: () => this.faces(),
-      encoder: () => startingEncoder(this.pretrain),
+      encoder: () => startingEncoder(pretrained()),
     })
+    this.fineTune = new LifeCycle(pair, hooks('fineTune'))
     this.ownData = new OwnData(runtime, {
       tell,
       takeTurn: (name) => this.#takeTurn(name),
-      act1: this.pretrain,
+      pretrained,
     })
-    this.#trainees = new Map<string, Trainee>([
+    this.#lifeCycles = new Map<string, AnyLifeCycle>([
       ['pretrain', this.pretrain],
       ['fineTune', this.fineTune],
       ['ownPretrain', this.ownData.pretrain],
@@ -70,24 +71,27 @@ export class Studio {
     ])
     this.tryIt = new TryIt(runtime, {
       sources: () =>
-        new Map<JobName, ModelSource>([
-          ['fineTuneIat', this.fineTune.source('iat')],
-          ['fineTunePlain', this.fineTune.source('plain')],
-          ['ownFineTune', this.ownData.fineTune],
-          ['pretrain', this.pretrain],
-          ['ownPretrain', this.ownData.pretrain],
+        new Map<RunName, ModelSource>([
+          ['fineTuneIat', pair.iat.source(this.fineTune)],
+          ['fineTunePlain', pair.plain.source(this.fineTune)],
+          ['ownFineTune', this.ownData.fineTuned()],
+          ['pretrain', pretrained()],
+          ['ownPretrain', this.ownData.pretrained()],
         ]),
       takePretrained: async (file, info, name) => {
         const settings = settingsOfFile(info, name)
         await this.#takeTurn('pretrain')
-        await this.pretrain.take(settings, adopted(file, settings))
+        await this.pretrain.replace(async () => {
+          await pretraining.make(settings, adopted(file, settings))
+          await pretraining.show()
+        })
       },
     })
     runtime.device.lost.then(({ message }) => tell({ type: 'lost', text: message }))
   }
 
-  /** @throws NoAdapterError, DeviceError: this browser cannot compute; UserError: another tab does */
-  static async open(tell: (event: StudioEvent) => void): Promise<Studio> {
+  /** @throws NoAdapterError, DeviceError: this browser cannot compute; OtherTabError: another tab does */
+  static async open(tell: (event: WorkerEvent) => void): Promise<PageWorker> {
     const runtime = await openDevice()
     try {
       await becomeOnlyTab()
@@ -95,7 +99,7 @@ export class Studio {
       runtime.close()
       throw error
     }
-    return new Studio(runtime, tell)
+    return new PageWorker(runtime, tell)
   }
 
   adapter(): AdapterSummary {
@@ -106,8 +110,7 @@ export class Studio {
   /** Takes up the runs that the browser's storage holds. The page calls it once it listens. */
   async restore(): Promise<void> {
     try {
-      if (await this.pretrain.restore((settings) => pretrainSettingsSchema.parse(settings)))
-        await this.#goOn('pretrain')
+      if (await this.pretrain.restore()) await this.#goOn('pretrain')
       if (await this.fineTune.restore()) await this.#goOn('fineTune')
       await this.ownData.restore()
     } finally {
@@ -119,11 +122,11 @@ export class Studio {
   /** The page is hidden: nothing goes on until it is in sight again. */
   async restAll(): Promise<void> {
     await this.#restored
-    await Promise.all([...this.#trainees.values()].map((trainee) => trainee.rest()))
+    await Promise.all([...this.#lifeCycles.values()].map((lifeCycle) => lifeCycle.rest()))
   }
 
   wakeAll(): void {
-    for (const trainee of this.#trainees.values()) trainee.wake()
+    for (const lifeCycle of this.#lifeCycles.values()) lifeCycle.wake()
   }
 
   async #takeTurn(name: string): Promise<void> {
@@ -134,11 +137,11 @@ export class Studio {
   /** A run that storage held goes on. If that told so of two, the later one does. */
   async #goOn(name: string): Promise<void> {
     await this.#pauseOthers(name)
-    await this.#trainees.get(name)!.resume()
+    await this.#lifeCycles.get(name)!.resume()
   }
 
   async #pauseOthers(name: string): Promise<void> {
-    for (const [other, trainee] of this.#trainees) if (other !== name) await trainee.pause()
+    for (const [other, lifeCycle] of this.#lifeCycles) if (other !== name) await lifeCycle.pause()
   }
 
   faces(): Promise<Faces> {

@@ -1,38 +1,39 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
 import { RunButtons } from '../parts/controls.js'
-import { useJob } from '../parts/jobState.js'
 import { PretrainCurve, PretrainForm, Readings, Reconstructions } from '../parts/pretraining.js'
+import { useRun } from '../parts/runState.js'
 import { pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
-import { useStudio, useStudioEvents } from '../studioLink.js'
+import { useWorker, useWorkerEvents } from '../workerLink.js'
 
-/** Act 1: a masked autoencoder learns the bundled faces, live. */
+/** A masked autoencoder learns the bundled faces, live. */
 export function Pretrain() {
-  const { studio } = useStudio()
-  const job = useJob('pretrain')
+  const { worker } = useWorker()
+  const run = useRun('pretrain')
   const [settings, setSettings] = useState(pretrainDefaultSettings)
-  const { busy, problem, run } = useCommands()
+  const { busy, problem, send } = useCommands()
   useEffect(() => {
-    const read = pretrainSettingsSchema.safeParse(job.settings)
+    const read = pretrainSettingsSchema.safeParse(run.settings)
     if (read.success) setSettings(read.data)
-  }, [job.settings])
+  }, [run.settings])
   return (
-    <div class="act">
+    <div class="tab">
       <div class="intro">
-        <h2>Pretrain: hide most of a face, learn to fill it in</h2>
+        <h2>Pretrain: reconstruct masked faces</h2>
         <p>
-          The network sees {Math.round(100 * (1 - settings.maskRatio))} % of each picture and learns to draw
-          the rest. Below are people whom it never trains on. Nobody tells it what a mouth is.
+          The network sees {Math.round(100 * (1 - settings.maskRatio))}% of each image and learns to
+          reconstruct the rest. It needs no labels. The images below show held-out subjects: the network never
+          trains on them.
         </p>
       </div>
       <div class="panel controls">
         <RunButtons
-          status={job.status}
+          status={run.status}
           busy={busy}
-          start={() => run(() => studio.pretrain.begin(settings))}
-          pause={() => run(() => studio.pretrain.pause())}
-          step={() => run(() => studio.pretrain.advance(1, settings))}
-          reset={() => run(() => studio.pretrain.reset())}
+          start={() => send(() => worker.pretrain.begin(settings))}
+          pause={() => send(() => worker.pretrain.pause())}
+          step={() => send(() => worker.pretrain.advance(1, settings))}
+          reset={() => send(() => worker.pretrain.reset())}
         />
         {problem && (
           <p class="problem" role="alert">
@@ -42,16 +43,16 @@ export function Pretrain() {
         <Loading />
         <PretrainForm
           settings={settings}
-          fixed={job.status.state !== 'empty'}
+          fixed={run.status.state !== 'empty'}
           batches={[16, 32, 64, 128]}
           epochs={[2, 4, 8, 16, 32]}
           change={setSettings}
         />
       </div>
       <div class="views">
-        <Reconstructions title="People it never trains on" job={job} />
-        <PretrainCurve job={job} />
-        <Readings job={job} />
+        <Reconstructions title="Reconstructions of held-out subjects" run={run} />
+        <PretrainCurve run={run} />
+        <Readings run={run} />
       </div>
     </div>
   )
@@ -60,13 +61,13 @@ export function Pretrain() {
 /** The faces come from the page's own folder, the first time they are needed. */
 function Loading() {
   const [share, setShare] = useState<number | null>(null)
-  useStudioEvents((event) => {
+  useWorkerEvents((event) => {
     if (event.type === 'loading') setShare(event.share)
   })
   if (share === null || share === 1) return null
   return (
     <label class="loading">
-      Fetching faces <progress value={share} />
+      Loading the face images <progress value={share} />
     </label>
   )
 }

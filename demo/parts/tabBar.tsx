@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { Act } from '../app.js'
+import type { Tab } from '../app.js'
 
-/** The act that the address names after #, so that one can be linked to. */
-export function useHashTab(acts: readonly Act[]): readonly [string, (id: string) => void] {
-  const named = () => acts.find(({ id }) => location.hash === `#${id}`)?.id ?? acts[0].id
+/** The tab that the address names after #, so that one can be linked to. */
+export function useHashTab(tabs: readonly Tab[]): readonly [string, (id: string) => void] {
+  const named = () => tabs.find(({ id }) => location.hash === `#${id}`)?.id ?? tabs[0].id
   const [current, setCurrent] = useState(named)
   useEffect(() => {
     const change = () => setCurrent(named())
@@ -17,13 +17,13 @@ export function useHashTab(acts: readonly Act[]): readonly [string, (id: string)
 }
 
 interface Props {
-  readonly acts: readonly Act[]
+  readonly tabs: readonly Tab[]
   readonly current: string
   readonly choose: (id: string) => void
 }
 
-/** Arrow keys move between tabs, as the ARIA pattern for tabs wants it. */
-export function Tabs({ acts, current, choose }: Props) {
+/** Arrow keys move between tabs, as in the ARIA pattern for tabs. */
+export function TabBar({ tabs, current, choose }: Props) {
   // On a phone not all have room.
   useEffect(() => {
     document.getElementById(`tab-${current}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
@@ -31,21 +31,21 @@ export function Tabs({ acts, current, choose }: Props) {
   const move = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
     if (!by) return
-    const at = acts.findIndex(({ id }) => id === current)
-    const next = acts[(at + by + acts.length) % acts.length]
+    const at = tabs.findIndex(({ id }) => id === current)
+    const next = tabs[(at + by + tabs.length) % tabs.length]
     choose(next.id)
     document.getElementById(`tab-${next.id}`)?.focus()
   }
   return (
-    <div class="tabs" role="tablist" aria-label="Acts" onKeyDown={move}>
-      {acts.map(({ id, title }, at) => (
+    <div class="tabs" role="tablist" aria-label="Parts of this page" onKeyDown={move}>
+      {tabs.map(({ id, title }, at) => (
         <button
           key={id}
           id={`tab-${id}`}
           type="button"
           role="tab"
           aria-selected={id === current}
-          aria-controls={`act-${id}`}
+          aria-controls={`panel-${id}`}
           tabIndex={id === current ? 0 : -1}
           onClick={() => choose(id)}
         >

@@ -5,29 +5,28 @@ import { presets } from '../../src/model/presets.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { reconstruct } from '../../src/train/reconstructions.js'
 import { pretrainDefaults } from '../../src/train/settings.js'
-import type { JobName, PretrainSettings } from '../protocol.js'
-import { type JobHooks, TrainingJob } from './trainingJob.js'
+import type { PretrainSettings, RunName } from '../protocol.js'
+import { Training, type TrainingHooks } from './training.js'
 
-/** Pictures to pretrain on, and pictures of other people to show what was learnt. */
+/** Images to pretrain on, and held-out images to reconstruct. */
 export interface PretrainData {
   readonly loader: ImageLoader
   readonly train: ArrayLike<number>
   readonly shown: ArrayLike<number>
-  /** What tells them from other pictures, where runs must not go on with others. */
+  /** What tells them from other images, where runs must not go on with others. */
   readonly images?: string
 }
 
 /** FMAE pretraining in the page. */
-export function pretrainJob<Settings extends PretrainSettings>(
-  name: JobName,
+export function pretrainRun<Settings extends PretrainSettings>(
+  name: RunName,
   runtime: Runtime,
   data: () => Promise<PretrainData>,
-  { tell, takeTurn }: Pick<JobHooks<Settings>, 'tell' | 'takeTurn'>,
-): TrainingJob<Settings> {
-  return new TrainingJob<Settings>({
+  hooks: Pick<TrainingHooks<Settings>, 'tell' | 'readSettings'>,
+): Training<Settings> {
+  return new Training<Settings>({
+    ...hooks,
     name,
-    tell,
-    takeTurn,
     make: async (settings) => {
       const { loader, train, images } = await data()
       const config = fmaeConfigOf(settings)
@@ -42,7 +41,7 @@ export function pretrainJob<Settings extends PretrainSettings>(
       const { loader, shown } = await data()
       const { model } = run as Pretraining
       const samples = await reconstruct(runtime, model, loader, shown, 0)
-      tell({ type: 'reconstructions', job: name, step, size: model.config.imageSize, samples })
+      hooks.tell({ type: 'reconstructions', run: name, step, size: model.config.imageSize, samples })
     },
   })
 }

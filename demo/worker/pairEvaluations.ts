@@ -1,20 +1,20 @@
 import type { Runtime } from '../../src/engine/runtime.js'
 import type { AuClassifier } from '../../src/model/auClassifier.js'
-import type { FeatureMaps, FineTuneExam, StudioEvent } from '../protocol.js'
+import type { FeatureMaps, PairEvaluation, WorkerEvent } from '../protocol.js'
 import type { Faces } from './faces.js'
-import { Examiner } from './fineTuneExam.js'
 import { mapFeatures, nearestOfSameSubject } from './fineTuneMap.js'
+import { Evaluator } from './pairEvaluator.js'
 
 interface Hooks {
-  readonly tell: (event: StudioEvent) => void
+  readonly tell: (event: WorkerEvent) => void
   readonly faces: () => Promise<Faces>
 }
 
-/** What act 2's two classifiers knew at each exam, and the maps of the last one. */
-export class FineTuneExams {
-  all: FineTuneExam[] = []
+/** The scores of both classifiers at each evaluation, and the maps of the last one. */
+export class PairEvaluations {
+  all: PairEvaluation[] = []
   maps: FeatureMaps | null = null
-  #examiner: Examiner | null = null
+  #evaluator: Evaluator | null = null
 
   constructor(
     readonly runtime: Runtime,
@@ -31,15 +31,15 @@ export class FineTuneExams {
     this.maps = null
   }
 
-  /** Examines both after `step` and tells what came of it. Returns false if it was stopped half-way. */
+  /** Evaluates both after `step` and tells what came of it. Returns false if it was stopped half-way. */
   async hold(step: number, models: Record<'plain' | 'iat', AuClassifier>, stopped: () => boolean) {
-    const examiner = await this.#open()
-    const plain = await examiner.examine(this.runtime, models.plain)
+    const evaluator = await this.#open()
+    const plain = await evaluator.evaluate(this.runtime, models.plain)
     if (stopped()) return false
-    const iat = await examiner.examine(this.runtime, models.iat)
+    const iat = await evaluator.evaluate(this.runtime, models.iat)
     const plainMap = mapFeatures(plain.mapped, this.maps?.plain ?? null)
     const iatMap = mapFeatures(iat.mapped, this.maps?.iat ?? plainMap)
-    const { mapSubjects: subjects, mapKnown: known } = examiner
+    const { mapSubjects: subjects, mapKnown: known } = evaluator
     const nearest = {
       plain: nearestOfSameSubject(plain.mapped, subjects),
       iat: nearestOfSameSubject(iat.mapped, subjects),
@@ -52,12 +52,12 @@ export class FineTuneExams {
 
   async tell(): Promise<void> {
     const { facts } = await this.#open()
-    this.hooks.tell({ type: 'exams', facts, exams: this.all })
+    this.hooks.tell({ type: 'pairEvaluations', facts, evaluations: this.all })
     if (this.maps) this.hooks.tell({ type: 'featureMaps', maps: this.maps })
   }
 
-  async #open(): Promise<Examiner> {
-    this.#examiner ??= new Examiner(await this.hooks.faces())
-    return this.#examiner
+  async #open(): Promise<Evaluator> {
+    this.#evaluator ??= new Evaluator(await this.hooks.faces())
+    return this.#evaluator
   }
 }

@@ -5,35 +5,35 @@ import { classify } from '../../src/train/loop/evaluation.js'
 import { actionUnitMetrics, f1Scores } from '../../src/train/metrics/actionUnitMetrics.js'
 import { identityProbe } from '../../src/train/metrics/identityProbe.js'
 import { type ProbeSubjects, probeFloors, probeSubjects } from '../../src/train/metrics/probeSubjects.js'
-import type { ClassifierScores, ExamFacts } from '../protocol.js'
+import type { ClassifierScores, EvaluationFacts } from '../protocol.js'
 import type { Faces } from './faces.js'
 
-/** People in the identity probe: so many who are trained on, and so many who never are. All pictures of the latter score the AUs. */
+/** Subjects in the identity probe: so many training subjects and held-out ones. All images of the latter score the AUs. */
 const KNOWN = 16
 const NEW = 16
 /** Of each kind on the map. */
 const MAPPED = 6
-/** The probe is the mean over so many splits into pictures to fit on and to score: it costs little and halves the noise. */
+/** The probe is the mean over so many splits into images to fit on and to score: it costs little and halves the noise. */
 const SPLITS = [0, 1, 2]
 const BATCH = 64
 
-/** What an exam finds out about one classifier. */
-export interface ExamResult {
+/** What an evaluation finds out about one classifier. */
+export interface EvaluationResult {
   readonly scores: ClassifierScores
-  /** Features of the pictures on the map. */
+  /** Features of the images on the map. */
   readonly mapped: readonly Float32Array[]
 }
 
-/** The pictures with which both classifiers are examined, always the same. */
-export class Examiner {
-  readonly facts: ExamFacts
-  /** Person of each picture on the map; those who are trained on come first. */
+/** The images on which both classifiers are evaluated, always the same. */
+export class Evaluator {
+  readonly facts: EvaluationFacts
+  /** Subject of each image on the map; training subjects come first. */
   readonly mapSubjects: readonly number[]
   readonly mapKnown = MAPPED
-  /** The same people and pictures, split differently. */
+  /** The same subjects and images, split differently. */
   readonly #splits: readonly ProbeSubjects[]
   readonly #indices: Uint32Array
-  /** Rows of the probe's pictures that show people who are never trained on. */
+  /** Rows of the probe's images that show held-out subjects. */
   readonly #unseen: readonly number[]
   /** AU labels of those, [N, aus]. */
   readonly #targets: Float32Array
@@ -66,7 +66,7 @@ export class Examiner {
     }
   }
 
-  async examine(runtime: Runtime, model: AuClassifier): Promise<ExamResult> {
+  async evaluate(runtime: Runtime, model: AuClassifier): Promise<EvaluationResult> {
     const { aus, width } = model.config
     const { auLogits, features } = await classify(runtime, model, this.faces.loader, this.#indices, BATCH)
     const mapped = this.#mapRows.map((row) => features.subarray(row * width, (row + 1) * width))

@@ -1,48 +1,48 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
 import { Choice, Figure, LearningRate, RunButtons, Settings, Slider } from '../parts/controls.js'
-import { ExamCharts, ExamTable } from '../parts/exams.js'
+import { EvaluationCharts, EvaluationTable } from '../parts/evaluations.js'
 import { FeatureMaps } from '../parts/featureMap.js'
 import { GradientReversalFigure } from '../parts/gradientReversalFigure.js'
-import { useJob } from '../parts/jobState.js'
 import { LineChart } from '../parts/lineChart.js'
 import { type PairView, usePair } from '../parts/pairState.js'
+import { useRun } from '../parts/runState.js'
 import {
   type FineTuneSettings,
   fineTuneDefaultSettings,
   fineTuneSettingsSchema,
   type StepPoint,
 } from '../protocol.js'
-import { useStudio } from '../studioLink.js'
+import { useWorker } from '../workerLink.js'
 
-/** Act 2: the encoder learns action units twice, with and without identity adversarial training. */
+/** Two classifiers learn action units from the same encoder, with and without identity adversarial training. */
 export function FineTune() {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const pair = usePair()
   const [settings, setSettings] = useState(fineTuneDefaultSettings)
-  const { busy, problem, run } = useCommands()
+  const { busy, problem, send } = useCommands()
   useEffect(() => {
     if (pair.plan) setSettings(fineTuneSettingsSchema.parse(pair.plan))
   }, [pair.plan])
   const lambda = `λ = ${settings.lambda.toFixed(1)}`
   return (
-    <div class="act fine-tune">
+    <div class="tab fine-tune">
       <div class="intro">
-        <h2>Fine-tune: learn expressions, forget the person</h2>
+        <h2>Fine-tune: learn action units, not identities</h2>
         <p>
-          Two classifiers start from the same encoder and learn 12 action units, the movements that make up an
-          expression. One of them must also make people hard to tell apart. Watch what each of them knows of
-          faces.
+          Two classifiers start from the same encoder and learn 12 facial action units (AUs), the muscle
+          movements that form an expression. One of them also uses identity adversarial training (IAT), which
+          removes information about who the subject is. The page compares both on held-out subjects.
         </p>
       </div>
       <div class="panel controls">
         <RunButtons
           status={pair.status}
           busy={busy}
-          start={() => run(() => studio.fineTune.begin(settings))}
-          pause={() => run(() => studio.fineTune.pause())}
-          step={() => run(() => studio.fineTune.step(settings))}
-          reset={() => run(() => studio.fineTune.reset())}
+          start={() => send(() => worker.fineTune.begin(settings))}
+          pause={() => send(() => worker.fineTune.pause())}
+          step={() => send(() => worker.fineTune.advance(1, settings))}
+          reset={() => send(() => worker.fineTune.reset())}
         />
         {problem && (
           <p class="problem" role="alert">
@@ -57,32 +57,35 @@ export function FineTune() {
       </div>
       <div class="views">
         <Maps pair={pair} lambda={lambda} />
-        <ExamTable exams={pair.exams} lambda={lambda} />
+        <EvaluationTable evaluations={pair.evaluations} lambda={lambda} />
         <Readings pair={pair} />
       </div>
       <div class="views more">
         <GradientReversalFigure lambda={settings.lambda} />
-        <ExamCharts exams={pair.exams} lambda={lambda} />
+        <EvaluationCharts evaluations={pair.evaluations} lambda={lambda} />
         <LossCharts pair={pair} lambda={lambda} />
       </div>
     </div>
   )
 }
 
-function doing({ status, examining, exams }: PairView): string {
-  if (examining) return exams ? 'Examining both; training waits.' : 'Examining both before the first step.'
-  return status.state === 'running' ? 'Training both, in turns.' : ''
+function doing({ status, evaluating, evaluations }: PairView): string {
+  if (evaluating)
+    return evaluations
+      ? 'Evaluating both classifiers. Training is paused meanwhile.'
+      : 'Evaluating both classifiers before the first step.'
+  return status.state === 'running' ? 'Training both classifiers in turns.' : ''
 }
 
 /** What the two start from. */
 function Start({ pair: { plan } }: { readonly pair: PairView }) {
-  const { status } = useJob('pretrain')
+  const { status } = useRun('pretrain')
   const step = plan ? plan.pretrainStep : status.step || null
-  const from = step === null ? 'random weights' : `the encoder of act 1 after step ${step}`
+  const from = step === null ? 'random weights' : `the encoder of the Pretrain tab (step ${step})`
   if (plan) return <p class="hint">Both started from {from}.</p>
   return (
     <p class="hint">
-      Both will start from {from}. {step === null && 'Pretrain first to give them a better one.'}
+      Both will start from {from}. {step === null && 'Pretrain first for better results.'}
     </p>
   )
 }
@@ -99,7 +102,7 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
   return (
     <Settings fixed={fixed}>
       <Slider
-        label="λ, strength of forgetting"
+        label="Gradient reversal λ"
         value={settings.lambda}
         min={0.1}
         max={4}
@@ -108,7 +111,7 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
         change={(lambda) => set({ lambda })}
       />
       <Choice
-        label="Batch"
+        label="Batch size"
         value={settings.batchSize}
         among={[8, 16, 32, 64]}
         change={(batchSize) => set({ batchSize })}
@@ -137,25 +140,25 @@ interface PairProps {
 function Maps({ pair: { maps }, lambda }: PairProps) {
   return (
     <section class="maps-section">
-      <h3>Who is who, in the features{maps ? `, after step ${maps.step}` : ''}</h3>
+      <h3>Map of the features{maps ? ` at step ${maps.step}` : ''}</h3>
       {maps ? (
         <>
           <FeatureMaps maps={maps} lambda={lambda} />
           <p class="hint">
-            Each mark is a picture, laid out so that pictures with similar features lie together (UMAP). Each
-            colour of circles is a person they train on, each colour of triangles one they never train on.
-            Where a person's marks huddle, the features tell who it is. In a network as small as this one the
-            huddles are loose to begin with, and they fade rather than vanish.
+            Each mark is one image. UMAP places images with similar features close together. Circles are
+            training subjects and triangles are held-out subjects, with one color per subject. Tight clusters
+            of one color mean that the features reveal the subject. In a network this small the clusters are
+            loose from the start. IAT weakens them but does not remove them.
           </p>
         </>
       ) : (
-        <p class="placeholder">Maps of 12 people appear here, the first one before the first step.</p>
+        <p class="placeholder">Maps of 12 subjects appear here, the first one before the first step.</p>
       )}
     </section>
   )
 }
 
-/** Steps over which a loss curve is averaged: single steps of 16 pictures jump. */
+/** Steps over which a loss curve is averaged: single steps of 16 images are noisy. */
 const AVERAGED = 20
 
 function LossCharts({ pair: { plain, iat }, lambda }: PairProps) {
@@ -167,7 +170,7 @@ function LossCharts({ pair: { plain, iat }, lambda }: PairProps) {
   return (
     <div class="columns">
       <LineChart
-        title={`AU loss in training, mean of ${AVERAGED} steps`}
+        title={`AU training loss, mean of ${AVERAGED} steps (lower is better)`}
         x="step"
         y="cross-entropy"
         series={[
@@ -177,7 +180,7 @@ function LossCharts({ pair: { plain, iat }, lambda }: PairProps) {
         data={au}
       />
       <LineChart
-        title={`Loss of the identity head, ${lambda}`}
+        title={`Identity loss, ${lambda}, mean of ${AVERAGED} steps`}
         x="step"
         y="cross-entropy"
         series={[{ label: lambda, tone: '--tone-iat' }]}
@@ -216,9 +219,9 @@ function Readings({ pair: { status, plain, iat } }: { readonly pair: PairView })
         unit={status.totalSteps ? `of ${status.totalSteps}` : ''}
       />
       <Figure label="Epochs" value={status.epochs ? String(status.epochs) : '–'} />
-      <Figure label="Pictures a second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
+      <Figure label="Images per second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
       <Figure
-        label="Time of a step"
+        label="Time per step"
         value={speed ? speed.millisecondsPerStep.toFixed(0) : '–'}
         unit={speed ? 'ms' : ''}
       />

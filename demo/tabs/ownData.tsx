@@ -5,41 +5,41 @@ import { useDrop } from '../parts/drop.js'
 import { droppedFiles } from '../parts/droppedFiles.js'
 import { FolderButtons } from '../parts/folderPicker.js'
 import { FolderView } from '../parts/folderView.js'
-import { type JobView, useJob } from '../parts/jobState.js'
 import { OwnFineTune } from '../parts/ownFineTune.js'
 import { OwnPretrain } from '../parts/ownPretrain.js'
 import { Reading } from '../parts/reading.js'
+import { type RunView, useRun } from '../parts/runState.js'
 import type { FolderSummary, WaitingRun } from '../protocol.js'
-import { useStudio, useStudioEvents } from '../studioLink.js'
+import { useWorker, useWorkerEvents } from '../workerLink.js'
 
-/** Act 4: pretraining and fine-tuning on a folder of the visitor's. */
+/** Pretraining and fine-tuning on a folder of the visitor's. */
 export function OwnData() {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const [folder, setFolder] = useState<FolderSummary | null>(null)
   const [waiting, setWaiting] = useState<readonly WaitingRun[]>([])
-  const pretrain = useJob('ownPretrain')
-  const fineTune = useJob('ownFineTune')
-  const act1 = useJob('pretrain')
-  const { busy, problem, run } = useCommands()
+  const pretrain = useRun('ownPretrain')
+  const fineTune = useRun('ownFineTune')
+  const bundled = useRun('pretrain')
+  const { busy, problem, send } = useCommands()
   const [pretrainCommands, fineTuneCommands] = [useCommands(), useCommands()]
-  // Pictures may be on their way to a training: the folder stays until they are there.
+  // Images may be on their way to a training: the folder stays until they are there.
   const locked = busy || pretrainCommands.busy || fineTuneCommands.busy
-  useStudioEvents((event) => {
+  useWorkerEvents((event) => {
     if (event.type === 'waiting') setWaiting(event.runs)
   })
   const open = (files: Promise<readonly PickedFile[]>) =>
-    run(async () => setFolder(await studio.ownData.open(await files)))
+    send(async () => setFolder(await worker.ownData.open(await files)))
   const root = useRef<HTMLDivElement>(null)
   const over = useDrop(root, locked ? null : (data) => open(droppedFiles(data)))
   const kept = waiting.length > 0 || begun(pretrain) || begun(fineTune)
   return (
     <div ref={root} class={over ? 'own over' : 'own'}>
-      <div class="act folder">
+      <div class="tab folder">
         <div class="intro">
-          <h2>Your own data: train on a folder of faces</h2>
+          <h2>Your own data: train on a folder of face images</h2>
           <p>
-            Choose a folder of face pictures, or drop one here. It is read in this page: no picture leaves it,
-            and none is kept.
+            Choose a folder of face images, or drop it here. The page reads the images on this device. It
+            uploads nothing and saves no images.
           </p>
         </div>
         <div class="panel controls">
@@ -49,7 +49,7 @@ export function OwnData() {
               {problem}
             </p>
           )}
-          {busy && <p class="hint">Opening …</p>}
+          {busy && <p class="hint">Opening the folder …</p>}
           {busy && <Reading />}
           <Waiting runs={waiting} />
           {kept && (
@@ -57,20 +57,20 @@ export function OwnData() {
               type="button"
               class="quiet"
               disabled={locked}
-              onClick={() => run(() => studio.ownData.forget())}
+              onClick={() => send(() => worker.ownData.forget())}
             >
-              Throw the kept runs away
+              Delete the saved runs
             </button>
           )}
         </div>
         <div class="views">{folder ? <FolderView folder={folder} /> : <Format />}</div>
       </div>
-      {folder && <OwnPretrain job={pretrain} folder={folder} commands={pretrainCommands} locked={busy} />}
+      {folder && <OwnPretrain run={pretrain} folder={folder} commands={pretrainCommands} locked={busy} />}
       {folder && (
         <OwnFineTune
-          job={fineTune}
+          run={fineTune}
           pretrain={pretrain}
-          act1={act1}
+          bundled={bundled}
           folder={folder}
           commands={fineTuneCommands}
           locked={busy}
@@ -80,21 +80,21 @@ export function OwnData() {
   )
 }
 
-function begun({ status }: JobView): boolean {
+function begun({ status }: RunView): boolean {
   return status.state !== 'empty'
 }
 
-const titles = { ownPretrain: 'pretraining', ownFineTune: 'fine-tuning' } as const
+const titles = { ownPretrain: 'pretraining run', ownFineTune: 'fine-tuning run' } as const
 
-/** Runs whose pictures are gone with the page that was left. */
+/** Runs whose images are gone with the page that was left. */
 function Waiting({ runs }: { readonly runs: readonly WaitingRun[] }) {
   if (runs.length === 0) return null
   return (
     <div class="waiting" role="status">
-      {runs.map(({ job, step, folder }) => (
-        <p key={job}>
-          The {titles[job as keyof typeof titles]} of “{folder.name}” waits at step {step}. Pictures are not
-          kept: choose that folder again and it goes on.
+      {runs.map(({ run, step, folder }) => (
+        <p key={run}>
+          The {titles[run as keyof typeof titles]} on “{folder.name}” is saved at step {step}. Its images are
+          not saved: choose the same folder again to continue.
         </p>
       ))}
     </div>
@@ -105,18 +105,20 @@ function Waiting({ runs }: { readonly runs: readonly WaitingRun[] }) {
 function Format() {
   return (
     <div class="format">
-      <h3>What a folder may hold</h3>
+      <h3>Folder format</h3>
       <ul>
         <li>
-          Pictures (.jpg, .png, .webp), in folders of any depth: enough for pretraining. Each should show one
-          face, cut out roughly square, as act 3 does it.
+          To pretrain: images (.jpg, .png, .webp) in folders of any depth. Each image should show one face,
+          cropped to a square as in the Try it tab.
         </li>
         <li>
-          At the top of the folder a <code>labels.jsonl</code>, one line a picture: enough for fine-tuning
-          too. <code>AUs</code> are the action units that are present. Pictures without a <code>subject</code>{' '}
-          are left out of it.
+          To fine-tune: also a <code>labels.jsonl</code> at the top of the folder, with one line per image.{' '}
+          <code>AUs</code> lists the action units that are present. Fine-tuning skips images without a{' '}
+          <code>subject</code>.
         </li>
-        <li>Or WebDataset shards (.tar, .tar.gz), with the same fields in a .json beside each picture.</li>
+        <li>
+          Instead: WebDataset shards (.tar, .tar.gz) with the same fields in a .json file for each image.
+        </li>
       </ul>
       <pre>
         <code>
@@ -124,7 +126,10 @@ function Format() {
           {'{"img_path": "ben/0001.jpg", "AUs": [], "subject": "ben"}'}
         </code>
       </pre>
-      <p class="hint">The same folder works in the command line: pretrain or finetune with --data FOLDER.</p>
+      <p class="hint">
+        The command line reads the same folders: <code>pretrain</code> or <code>finetune</code> with{' '}
+        <code>--data FOLDER</code>.
+      </p>
     </div>
   )
 }

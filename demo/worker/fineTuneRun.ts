@@ -2,26 +2,26 @@ import type { Runtime } from '../../src/engine/runtime.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { type FineTuningData, makeFineTuning } from '../../src/train/makeFineTuning.js'
 import { fineTuneDefaults } from '../../src/train/settings.js'
-import type { FineTunePlan, JobName } from '../protocol.js'
-import { type JobHooks, TrainingJob } from './trainingJob.js'
+import type { FineTunePlan, RunName } from '../protocol.js'
+import { Training, type TrainingHooks } from './training.js'
 
 /** What a run is made by: settings, and the sizes of its encoder. */
 type Plan = Omit<FineTunePlan, 'pretrainStep'>
 
-interface Hooks<P> extends Pick<JobHooks<P>, 'tell' | 'takeTurn' | 'evaluate'> {
+interface Hooks<P> extends Pick<TrainingHooks<P>, 'tell' | 'readSettings' | 'evaluate'> {
   readonly data: () => Promise<FineTuningData>
   /** A checkpoint of FMAE whose encoder a run starts from that is made now; null for a start at random. */
   readonly encoder: () => SafetensorsFile | null
 }
 
 /** A classifier for AUs, with IAT where `lambdaOf` its plan is not 0. */
-export function fineTuneJob<P extends Plan>(
-  name: JobName,
+export function fineTuneRun<P extends Plan>(
+  name: RunName,
   runtime: Runtime,
   { data, encoder, ...hooks }: Hooks<P>,
   lambdaOf: (plan: P) => number,
-): TrainingJob<P> {
-  return new TrainingJob<P>({
+): Training<P> {
+  return new Training<P>({
     ...hooks,
     name,
     make: async (plan) => {
@@ -33,7 +33,7 @@ export function fineTuneJob<P extends Plan>(
         say: () => {},
       })
     },
-    // Classifiers are examined, not shown.
+    // Classifiers are evaluated, not shown.
     show: async () => {},
   })
 }
