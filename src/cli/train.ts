@@ -69,11 +69,7 @@ function addCommand<S extends z.ZodObject>(spec: CommandSpec<S>): void {
 
 /** An option that can be given once. */
 function single(command: Command, flags: string, description: string): void {
-  command.option(
-    flags,
-    description,
-    once(flags.split(' ')[0], (text) => text),
-  )
+  command.option(flags, description, once(flags.split(' ')[0]))
 }
 
 function recipeOf(recipes: Recipes, name: string): Record<string, unknown> {
@@ -150,11 +146,7 @@ program
     '[files...]',
     'safetensors files with weights, inputs and expected outputs (see docs/file-formats.md)',
   )
-  .option(
-    '--tolerance <n>',
-    'largest relative error that passes (default 1e-4)',
-    once('--tolerance', (text) => text),
-  )
+  .option('--tolerance <n>', 'largest relative error that passes (default 1e-4)', once('--tolerance'))
   .action(async (files: string[], flags: { tolerance?: string }) => {
     const tolerance = Number(flags.tolerance ?? 1e-4)
     if (!(tolerance > 0))

@@ -20,7 +20,7 @@ export function startFrom({ file, path }: Start, run: FineTuning, own: Checkpoin
   const weights = ours ? weightsThatMean({ file, path }, run, own, say) : file
   const report = loadMatching(run.parameters, weights, path)
   if (!report.loaded.some((name) => name.startsWith('blocks.'))) {
-    throw new UserError(`--from ${path}: none of its tensors is an encoder block of this model`)
+    throw new UserError(`${path}: none of its tensors is an encoder block of this model`)
   }
   say(`${path}: ${describeLoad(report)}`)
   if (report.missing.includes('head.weight')) run.resetAuHead()
@@ -46,9 +46,7 @@ function weightsThatMean(
 
 function requireSame(path: string, name: string, before: unknown, now: unknown): void {
   if (before === now) return
-  throw new UserError(
-    `--from ${path} was made with ${name} = ${before}; this run has ${now}. They must agree`,
-  )
+  throw new UserError(`${path} was made with ${name} = ${before}; this run has ${now}. They must agree`)
 }
 
 /** How the names begin of heads that answer for other AUs or people. */
