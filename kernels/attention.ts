@@ -24,7 +24,7 @@ export interface AttentionShape {
 }
 
 /** Largest head dim: the sums of a row live in registers. */
-export const maxHeadDim = 128
+export const MAX_HEAD_DIM = 128
 
 export type AttentionVariant = 'tiled' | 'subgroup'
 

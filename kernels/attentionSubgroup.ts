@@ -39,8 +39,8 @@ import type { KernelCaps } from './kernel.js'
 import type { StoredType } from './stored.js'
 
 /** Features of all rows' sums that a lane may have: 17 rows of d = 64 for keys. More would not compile in time. */
-const featuresPerLane = 272
-const mostRows = 17
+const FEATURES_PER_LANE = 272
+const MOST_ROWS = 17
 
 /** Lays out a kernel that keeps `sums` sums per row. */
 export function subgroupPlan(
@@ -52,7 +52,7 @@ export function subgroupPlan(
   const lanes = fixedSubgroupSize(caps)
   const width = pieceWidth(headDim, headDim > 2 * lanes ? 4 : 2)
   const slots = Math.ceil(headDim / (width * lanes))
-  const fitting = Math.max(1, Math.min(mostRows, Math.floor(featuresPerLane / (sums * width * slots))))
+  const fitting = Math.max(1, Math.min(MOST_ROWS, Math.floor(FEATURES_PER_LANE / (sums * width * slots))))
   const few = tokens <= lanes
   const rows = few ? Math.min(fitting, lanes) : fitting
   // Keys of wide heads: a third group costs a fifth more to compile and wins nothing.

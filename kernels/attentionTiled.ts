@@ -17,14 +17,14 @@ import { type AttentionPlan, type AttentionShape, pieceWidth } from './attention
 import { entryArguments } from './kernel.js'
 import type { StoredType } from './stored.js'
 
-const side = 8
-const rowsEach = 4
+const SIDE = 8
+const ROWS_EACH = 4
 
 export function tiledPlan({ headDim }: AttentionShape, stored: StoredType): AttentionPlan {
   const width = pieceWidth(headDim, 4)
-  const slots = Math.ceil(headDim / (width * side))
-  const others = headDim > 64 ? side : 2 * side
-  return { variant: 'tiled', stored, width, lanes: side, slots, rows: side * rowsEach, others }
+  const slots = Math.ceil(headDim / (width * SIDE))
+  const others = headDim > 64 ? SIDE : 2 * SIDE
+  return { variant: 'tiled', stored, width, lanes: SIDE, slots, rows: SIDE * ROWS_EACH, others }
 }
 
 /** Constants, and the tiles called `names`. */
@@ -33,16 +33,16 @@ export function tilesWgsl(
   names: readonly string[],
   scores: readonly string[],
 ): string {
-  const elements = slots * side * (others + 1)
+  const elements = slots * SIDE * (others + 1)
   return wgsl`
-const side = ${side}u;
-const threads = ${side * side}u;
-const rowsEach = ${rowsEach}u;
-const othersEach = ${others / side}u;
+const side = ${SIDE}u;
+const threads = ${SIDE * SIDE}u;
+const rowsEach = ${ROWS_EACH}u;
+const othersEach = ${others / SIDE}u;
 const slots = ${slots}u;
 const stride = others + 1u;
 ${names.map((name) => `var<workgroup> ${name}: array<Piece, ${elements}>;`).join('\n')}
-${scores.map((name) => `var<workgroup> ${name}: array<f32, ${side * rowsEach * (others + 1)}>;`).join('\n')}
+${scores.map((name) => `var<workgroup> ${name}: array<f32, ${SIDE * ROWS_EACH * (others + 1)}>;`).join('\n')}
 `
 }
 

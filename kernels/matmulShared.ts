@@ -81,10 +81,10 @@ export interface MatmulVariant {
 }
 
 /** Where a workgroup's part of k may start. */
-const partAlignment = 16
+const PART_ALIGNMENT = 16
 
 /** Tile rows of a band. */
-const bandRows = 8
+const BAND_ROWS = 8
 
 /**
  * The kernel of a product. Bindings: a, b, what the epilogue reads and writes besides (`bindingsOf`), what the text binds and this epilogue
@@ -95,7 +95,7 @@ export function productKernel(product: MatmulProduct, text: MatmulText): Kernel 
   const tilesM = Math.ceil(m / text.rows)
   const tilesN = Math.ceil(n / text.columns)
   const workgroups = tilesM * tilesN * batch * splits
-  const kPerSplit = splits === 1 ? k : Math.ceil(k / splits / partAlignment) * partAlignment
+  const kPerSplit = splits === 1 ? k : Math.ceil(k / splits / PART_ALIGNMENT) * PART_ALIGNMENT
   const types = Object.values(stored).includes('f16') ? `.${stored.a}-${stored.b}-${stored.c}` : ''
   const name = (done: TextEpilogue) =>
     `matmul${layout}.${text.variant}${done === 'none' ? '' : `.${done}`}${types}`
@@ -292,9 +292,9 @@ fn partOf(flat: u32) -> Part {
   let tiles = params.tilesM * params.tilesN;
   let slice = flat / tiles;
   let tile = flat - slice * tiles;
-  let band = tile / (${bandRows}u * params.tilesN);
-  let firstRow = band * ${bandRows}u;
-  let rows = min(${bandRows}u, params.tilesM - firstRow);
+  let band = tile / (${BAND_ROWS}u * params.tilesN);
+  let firstRow = band * ${BAND_ROWS}u;
+  let rows = min(${BAND_ROWS}u, params.tilesM - firstRow);
   let inBand = tile - firstRow * params.tilesN;
   let batch = slice / params.splits;
   let kStart = (slice - batch * params.splits) * params.kPerSplit;
