@@ -15,7 +15,7 @@ const fmaeSchema = z.object({
   normPix: z.boolean(),
 })
 
-const iatSchema = z.object({
+const classifierSchema = z.object({
   ...vitShape,
   aus: count,
   subjects: z.int().nonnegative().default(0),
@@ -43,13 +43,14 @@ export type GoldenFile = {
   readonly optimizer: GoldenOptimizer | null
 } & (
   | { readonly kind: 'fmae'; readonly config: FmaeConfig }
-  | { readonly kind: 'iat'; readonly config: ClassifierConfig }
+  | { readonly kind: 'classifier'; readonly config: ClassifierConfig }
 )
 
 /** Reads metadata and checks values. @throws UserError naming the file and the field or tensor that is wrong. */
 export function parseGoldenFile(file: string, { tensors, metadata }: SafetensorsFile): GoldenFile {
   for (const [name, { data }] of tensors) assertFinite(`${file}: tensor ${name}`, data)
-  const { kind } = metadata
+  // Files of 0.2.0 say iat.
+  const kind = metadata.kind === 'iat' ? 'classifier' : metadata.kind
   const optimizer =
     metadata.optimizer === undefined ? null : parseJson(file, 'optimizer', metadata, optimizerSchema)
   if (kind === 'fmae') {
@@ -57,8 +58,8 @@ export function parseGoldenFile(file: string, { tensors, metadata }: Safetensors
     checkSizes(file, () => checkFmaeConfig(config))
     return { file, tensors, optimizer, kind, config }
   }
-  if (kind === 'iat') {
-    const config = { ...parseJson(file, 'config', metadata, iatSchema), dropPath: 0 }
+  if (kind === 'classifier') {
+    const config = { ...parseJson(file, 'config', metadata, classifierSchema), dropPath: 0 }
     checkSizes(file, () => checkVitConfig(config))
     if (config.lambda > 0 && config.subjects === 0) {
       throw new UserError(`${file}: config: lambda is ${config.lambda}, so subjects must be at least 1`)
@@ -66,7 +67,7 @@ export function parseGoldenFile(file: string, { tensors, metadata }: Safetensors
     return { file, tensors, optimizer, kind, config }
   }
   const got = kind === undefined ? 'is missing' : `is "${kind}"`
-  throw new UserError(`${file}: not a golden file: metadata "kind" ${got}; expected "fmae" or "iat"`)
+  throw new UserError(`${file}: not a golden file: metadata "kind" ${got}; expected "fmae" or "classifier"`)
 }
 
 function parseJson<S extends z.ZodType>(
