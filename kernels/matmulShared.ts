@@ -28,7 +28,7 @@ export type MatmulLayout = 'NN' | 'NT' | 'TN'
 export type MatmulEpilogue = 'none' | 'bias' | 'biasGelu' | 'residual' | 'accumulate' | 'rowSums'
 
 /**
- * An epilogue as a text has it. `linear` and `linearOrGelu` do several, the uniform `step` says which: a CPU driver takes as long to compile a
+ * An epilogue as a text has it. `linear` and `linearOrGelu` do several, the uniform `epilogue` says which: a CPU driver takes as long to compile a
  * product's text as to run hundreds of products.
  */
 export type TextEpilogue = MatmulEpilogue | CommonText
@@ -105,21 +105,21 @@ export function productKernel(product: MatmulProduct, text: MatmulText): Kernel 
     name: name(epilogue),
     key: `${name(inText)}/${text.key}`,
     bindings: bindingsOf(inText),
-    params: [...sizes, ...stepOf(inText, epilogue)],
+    params: [...sizes, ...epilogueWord(inText, epilogue)],
     workgroups: flatGrid(workgroups, 1),
     cost: productCost(product),
     code: text.code,
   }
 }
 
-/** What the texts with several epilogues can do; the place here is their uniform `step`. */
+/** What the texts with several epilogues can do; the place here is their uniform `epilogue`. */
 export const commonEpilogues: Readonly<Record<CommonText, readonly MatmulEpilogue[]>> = {
   linear: ['none', 'bias', 'residual'],
   linearOrGelu: ['none', 'bias', 'residual', 'biasGelu'],
 }
 
-/** The values of the uniform `step`, if the text has it. */
-function stepOf(text: TextEpilogue, epilogue: MatmulEpilogue): number[] {
+/** The value of the uniform `epilogue`, if the text has it. */
+function epilogueWord(text: TextEpilogue, epilogue: MatmulEpilogue): number[] {
   return isCommon(text) ? [commonEpilogues[text].indexOf(epilogue)] : []
 }
 
@@ -172,9 +172,9 @@ export function productPrelude(
   halves: 'vectors' | 'words' = 'vectors',
 ): string {
   const half = Object.values(stored).includes('f16')
-  const hasStep = isCommon(epilogue)
-  const hasBias = hasStep || epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
-  const hasResidual = hasStep || epilogue === 'residual'
+  const hasSeveral = isCommon(epilogue)
+  const hasBias = hasSeveral || epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
+  const hasResidual = hasSeveral || epilogue === 'residual'
   const hasGelu = epilogue === 'linearOrGelu' || epilogue === 'biasGelu'
   const hasRowSums = epilogue === 'rowSums'
   const c = bindingsOf(epilogue).length - 1
@@ -209,8 +209,8 @@ struct Params {
   splits: u32,
   kPerSplit: u32,
   workgroups: u32,
-#if ${hasStep}
-  step: u32,
+#if ${hasSeveral}
+  epilogue: u32,
 #endif
 }
 @group(0) @binding(${c + 1}) var<uniform> params: Params;
@@ -227,12 +227,12 @@ fn gelu(z: ValueC) -> ValueC {
 #endif
 
 fn storeResult(index: u32, column: u32, value: ValueC) {
-  #if ${hasStep}
+  #if ${hasSeveral}
   var result = value;
-  if (params.step > 0u) { result += bias[column]; }
-  if (params.step == 2u) { result += valueC(residual[index]); }
+  if (params.epilogue > 0u) { result += bias[column]; }
+  if (params.epilogue == 2u) { result += valueC(residual[index]); }
   #if ${hasGelu}
-  if (params.step == 3u) {
+  if (params.epilogue == 3u) {
     preActivation[index] = storedC(result);
     result = gelu(result);
   }

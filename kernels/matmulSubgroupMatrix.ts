@@ -119,7 +119,7 @@ var<workgroup> results: array<f32, ${SUBGROUPS * config.M * SHARE}>;
  * The adapter's own unit. Offsets are the same for a whole subgroup but differ between subgroups, which the uniformity analysis, made for
  * workgroups, cannot accept.
  */
-export function matrixUnit({ config, layout, depth }: MatrixPlan): MatrixUnit {
+function matrixUnit({ config, layout, depth }: MatrixPlan): MatrixUnit {
   const { M, N, K, componentType } = config
   const orderA = layout === 'TN' ? 'col_major' : 'row_major'
   const orderB = layout === 'NT' ? 'col_major' : 'row_major'

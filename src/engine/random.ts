@@ -11,8 +11,6 @@
  * one seed must therefore differ in the stream number.
  */
 
-type Words4 = readonly [number, number, number, number]
-
 const MULTIPLIER_0 = 0xd2511f53
 const MULTIPLIER_1 = 0xcd9e8d57
 const KEY_STEP_0 = 0x9e3779b9
@@ -31,8 +29,11 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) >>> 0
 }
 
-/** Writes one block into `out`; the inner loop of everything here, free of allocation. */
-function writeBlock(
+/**
+ * The bijection itself: counter c and key k (u32 words, lowest first) → four random u32 in `out`. The inner loop of everything here, free
+ * of allocation.
+ */
+export function philox4x32(
   out: Uint32Array,
   c0: number,
   c1: number,
@@ -59,26 +60,9 @@ function writeBlock(
   out[3] = c3
 }
 
-/** The bijection itself: 128-bit counter and 64-bit key (u32 words, lowest first) → four random u32. */
-export function philox4x32(
-  counter: Words4,
-  key: readonly [number, number],
-): [number, number, number, number] {
-  const out = new Uint32Array(4)
-  writeBlock(out, counter[0], counter[1], counter[2], counter[3], key[0], key[1])
-  return [out[0], out[1], out[2], out[3]]
-}
-
 /** The upper 24 bits as a uniform in [0, 1): exact in f32, hence equal on host and device. */
 function toUniform(word: number): number {
   return (word >>> 8) * 2 ** -24
-}
-
-/** Draw `index` of `step` as a uniform in [0, 1): the host twin of `uniformKernel` in `kernels/random.ts`. */
-export function uniformAt(seed: number, stream: number, step: number, index: number): number {
-  const generator = new PhiloxStream(seed, stream, step)
-  generator.position = index
-  return generator.uniform()
 }
 
 function checkWord(name: string, value: number, end: number): void {
@@ -119,7 +103,7 @@ export class PhiloxStream {
 
   #refill(): void {
     const number = Math.floor(this.#next / 4)
-    writeBlock(
+    philox4x32(
       this.#block,
       number >>> 0,
       Math.floor(number / TWO_TO_32),

@@ -52,7 +52,7 @@ export function fixtureImages(): Float32Array {
 }
 
 /** Noise without ties: ((j · 7919) mod 1009) / 1009. */
-export function fixtureNoise(): Float32Array {
+function fixtureNoise(): Float32Array {
   return Float32Array.from({ length: SAMPLES * PATCHES }, (_, j) => ((j * 7919) % 1009) / 1009)
 }
 

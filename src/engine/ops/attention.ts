@@ -18,7 +18,7 @@ interface AttentionSpec extends AttentionShape {
 }
 
 /** Forward and backward run the same variant. */
-export const attentionTunable: Tunable<AttentionSpec, Tensor> = {
+const attentionTunable: Tunable<AttentionSpec, Tensor> = {
   family: 'attention',
   shapeClass: ({ tokens, headDim, stored }) => `T${tokens} d${headDim} ${stored}`,
   candidates: attentionVariants,
