@@ -34,13 +34,14 @@ export type GoldenFile = {
   readonly optimizer: GoldenOptimizer | null
 } & (
   | { readonly kind: 'fmae'; readonly config: FmaeConfig }
-  | { readonly kind: 'iat'; readonly config: ClassifierConfig }
+  | { readonly kind: 'classifier'; readonly config: ClassifierConfig }
 )
 
 /** Reads metadata and checks values. @throws UserError naming the file and the field or tensor that is wrong. */
 export function parseGoldenFile(file: string, { tensors, metadata }: SafetensorsFile): GoldenFile {
   for (const [name, { data }] of tensors) assertFinite(`${file}: tensor ${name}`, data)
-  const { kind } = metadata
+  // Files of 0.2.0 say iat.
+  const kind = metadata.kind === 'iat' ? 'classifier' : metadata.kind
   const optimizer =
     metadata.optimizer === undefined ? null : parseJson(file, 'optimizer', metadata, optimizerSchema)
   if (kind === 'fmae') {
@@ -48,7 +49,7 @@ export function parseGoldenFile(file: string, { tensors, metadata }: Safetensors
     checkSizes(() => checkFmaeConfig(config), `${file}: config`)
     return { file, tensors, optimizer, kind, config }
   }
-  if (kind === 'iat') {
+  if (kind === 'classifier') {
     const config = parseJson(file, 'config', metadata, classifierSchema)
     checkSizes(() => checkVitConfig(config), `${file}: config`)
     if (config.lambda > 0 && config.subjects === 0) {
@@ -57,7 +58,7 @@ export function parseGoldenFile(file: string, { tensors, metadata }: Safetensors
     return { file, tensors, optimizer, kind, config }
   }
   const got = kind === undefined ? 'is missing' : `is "${kind}"`
-  throw new UserError(`${file}: not a golden file: metadata "kind" ${got}; expected "fmae" or "iat"`)
+  throw new UserError(`${file}: not a golden file: metadata "kind" ${got}; expected "fmae" or "classifier"`)
 }
 
 function parseJson<S extends z.ZodType>(
