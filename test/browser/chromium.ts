@@ -67,8 +67,7 @@ function contextsOf(browser: Browser) {
   let before: BrowserContext | null = null
   return async (options: BrowserContextOptions = {}): Promise<BrowserContext> => {
     await before?.close()
-    // A headless shell may run in the locale "POSIX", which is no language to charts.
-    const context = await browser.newContext({ locale: 'en-US', ...options })
+    const context = await browser.newContext(options)
     context.setDefaultTimeout(0)
     context.on('page', closeAtStandstill)
     before = context

@@ -17,7 +17,7 @@ export async function serveDemo(): Promise<string> {
   return url
 }
 
-/** The page is open when its acts are there. */
+/** The page is open when its tabs are there. */
 export async function opened(page: Page): Promise<Page> {
   await page.getByRole('tab').first().waitFor()
   return page
@@ -83,7 +83,7 @@ export class Panel {
   /** Waits until it has stopped and all of it is saved: the buttons can be pressed again. */
   async rests(): Promise<void> {
     await this.state('paused')
-    await this.area.locator('button:enabled').getByText('Go on').waitFor()
+    await this.area.locator('button:enabled').getByText('Resume').waitFor()
   }
 
   async pause(): Promise<void> {
@@ -119,7 +119,7 @@ interface StoredRun {
 }
 
 /** What the browser's storage holds of a run; null if nothing. */
-export function storedRun(page: Page, job: string): Promise<StoredRun | null> {
+export function storedRun(page: Page, run: string): Promise<StoredRun | null> {
   return page.evaluate(async (name) => {
     try {
       const root = await navigator.storage.getDirectory()
@@ -130,20 +130,20 @@ export function storedRun(page: Page, job: string): Promise<StoredRun | null> {
       if ((error as DOMException).name === 'NotFoundError') return null
       throw error
     }
-  }, job)
+  }, run)
 }
 
 /** Waits until storage holds a run that goes on by itself after a reload, so far at least. */
-export async function storedRunning(page: Page, job: string, step: number): Promise<void> {
+export async function storedRunning(page: Page, run: string, step: number): Promise<void> {
   const look = async () => {
-    const stored = await storedRun(page, job)
+    const stored = await storedRun(page, run)
     return { running: stored?.running, steps: stored?.steps.length ?? 0 }
   }
-  await until(`${job} saved at step ${step}`, look, ({ running, steps }) => running === true && steps >= step)
+  await until(`${run} saved at step ${step}`, look, ({ running, steps }) => running === true && steps >= step)
 }
 
 /** Replaces a file of a stored run. */
-export function overwrite(page: Page, job: string, file: string, text: string): Promise<void> {
+export function overwrite(page: Page, run: string, file: string, text: string): Promise<void> {
   return page.evaluate(
     async ([name, fileName, content]) => {
       const root = await navigator.storage.getDirectory()
@@ -152,6 +152,6 @@ export function overwrite(page: Page, job: string, file: string, text: string): 
       await stream.write(content)
       await stream.close()
     },
-    [job, file, text] as const,
+    [run, file, text] as const,
   )
 }

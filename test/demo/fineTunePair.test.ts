@@ -14,7 +14,7 @@ import { tinyClassifier } from '../train/noiseRuns.js'
 import { provideStorage } from './memoryStorage.js'
 import { fileOf } from './noiseRun.js'
 
-// Act 2's two classifiers under what a visitor asks of them at the same time.
+// Two classifiers with one life cycle under what a visitor asks of them at the same time.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())

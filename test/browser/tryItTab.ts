@@ -2,8 +2,8 @@ import type { Locator, Page } from 'playwright-core'
 import type { Chromium } from './chromium.js'
 import { opened } from './demoPage.js'
 
-/** Act 3 as a visitor has it. */
-export interface Act {
+/** The Try it tab as a visitor has it. */
+export interface TryItTab {
   readonly page: Page
   readonly area: Locator
   readonly errors: readonly string[]
@@ -15,7 +15,7 @@ export async function openTryIt(
   chromium: Chromium,
   url: string,
   options?: Parameters<Chromium['open']>[1],
-): Promise<Act> {
+): Promise<TryItTab> {
   const { page, errors } = await chromium.open(`${url}#tryIt`, options)
   const elsewhere: string[] = []
   page.context().on('request', (request) => {
@@ -26,16 +26,16 @@ export async function openTryIt(
   return { page, area: page.getByRole('tabpanel', { name: 'Try it' }), errors, elsewhere }
 }
 
-export async function openModel({ area }: Act, path: string): Promise<void> {
+export async function openModel({ area }: TryItTab, path: string): Promise<void> {
   await area.getByLabel('Open a model file').setInputFiles(path)
 }
 
-export async function choosePhoto({ area }: Act, name: string, bytes: Uint8Array): Promise<void> {
+export async function choosePhoto({ area }: TryItTab, name: string, bytes: Uint8Array): Promise<void> {
   await area.getByLabel('Choose a photo').setInputFiles({ name, mimeType: '', buffer: Buffer.from(bytes) })
 }
 
 /** AU number → probability, once they are there: all come at once. */
-export async function unitsOf({ area }: Act): Promise<Map<number, number>> {
+export async function unitsOf({ area }: TryItTab): Promise<Map<number, number>> {
   await area.locator('.au-bars li:not([data-probability=""])').first().waitFor()
   const rows = await area
     .locator('.au-bars li')
@@ -52,7 +52,7 @@ export async function unitsOf({ area }: Act): Promise<Map<number, number>> {
 }
 
 /** The cut-out face as the page shows it: RGB bytes. */
-export async function cropOf({ area }: Act): Promise<Uint8Array> {
+export async function cropOf({ area }: TryItTab): Promise<Uint8Array> {
   const rgba = await area
     .locator('.attention canvas')
     .first()
