@@ -1,16 +1,7 @@
 import { UserError } from '../../errors.js'
 import { labelLineSchema, parseJson } from '../schemas.js'
 import type { LabelLine } from './labelFile.js'
-
-/** Splits lines at LF or CRLF, keeps line numbers, drops blank lines. */
-export function* numberedLines(text: string): Generator<{ number: number; line: string }> {
-  let number = 0
-  for (const raw of text.replace(/^\uFEFF/, '').split('\n')) {
-    number++
-    const line = raw.trim()
-    if (line) yield { number, line }
-  }
-}
+import { numberedLines } from './textLines.js'
 
 /**
  * A label file in the reference's format: one object a line with `img_path` and `AUs`, a list of the active unit
