@@ -3,7 +3,7 @@ import type { ImageSet } from '../../data/imageSet.js'
 import { type OpenOptions, openImageSet } from '../../data/openImageSet.node.js'
 import { withoutBadImages } from '../../data/withoutBadImages.js'
 
-export interface DataOptions extends Omit<OpenOptions, 'aus' | 'splits'> {
+export interface DataOptions extends Omit<OpenOptions, 'splits'> {
   readonly data: string
   readonly split?: readonly string[] | undefined
 }

@@ -1,27 +1,16 @@
-import { UserError } from '../../errors.js'
 import { labelLineSchema, parseJson } from '../schemas.js'
-import type { LabelLine } from './labelFile.js'
-
-/** Splits lines at LF or CRLF, keeps line numbers, drops blank lines. */
-export function* numberedLines(text: string): Generator<{ number: number; line: string }> {
-  let number = 0
-  for (const raw of text.replace(/^\uFEFF/, '').split('\n')) {
-    number++
-    const line = raw.trim()
-    if (line) yield { number, line }
-  }
-}
+import type { Labels } from './labelFile.js'
+import { numberedLines } from './textLines.js'
 
 /**
  * A label file in the reference's format: one object a line with `img_path` and `AUs`, a list of the active unit
  * numbers in any order, 999 for an absent one. `subject` may be given; other fields are ignored. Errors name file and line.
  */
-export function parseJsonLines(text: string, file: string): LabelLine[] {
+export function parseJsonLines(text: string, file: string): Labels {
   const lines = Array.from(numberedLines(text), ({ number, line }) => {
     const where = `${file} line ${number}`
     const { img_path, subject, AUs } = parseJson(line, labelLineSchema, where)
     return { where, path: img_path, subject: subject ?? null, aus: AUs ?? null }
   })
-  if (lines.length === 0) throw new UserError(`${file}: no labels in it; expected one JSON object a line`)
-  return lines
+  return { lines, aus: null }
 }

@@ -18,11 +18,17 @@ export interface LabelLine {
   readonly aus: readonly number[] | null
 }
 
+export interface Labels {
+  readonly lines: readonly LabelLine[]
+  /** The units that the file covers; null: it does not say, and they are those that occur. */
+  readonly aus: readonly number[] | null
+}
+
 export interface LabelFormat {
   /** Endings of its files, without the dot; a folder is read by `labels.` and the first of them. */
   readonly extensions: readonly [string, ...string[]]
   /** `file` begins the messages of the UserErrors. */
-  readonly parse: (text: string, file: string) => LabelLine[]
+  readonly parse: (text: string, file: string) => Labels
 }
 
 /** Reads images by a file that names them: one `parse` for each format. */
@@ -37,26 +43,34 @@ export function labelFileReader({ extensions, parse }: LabelFormat): Reader {
 
     async open(opening) {
       const { tree, root, name, options } = opening
-      const [labels] = opening.files
-      const lines = parse(await textOf(labels), labels.name)
-      const samples = samplesOf(lines, options)
+      const [file] = opening.files
+      const { lines, aus } = parse(await textOf(file), file.name)
+      if (lines.length === 0)
+        throw new UserError(`${file.name}: no labels in it; expected a line for each image`)
+      // Only to refuse what is no unit: the order is the file's.
+      if (aus) activeUnits(aus, null, file.name)
+      const samples = samplesOf(lines, aus, options)
       const found = findAll(opening, lines)
       const images = samples.map((sample, at): ReadImage => imageOf(root, sample, lines[at].where, found[at]))
       const folds = await readFolds(tree)
-      const set = imageSetOf(images, { name, aus: options.aus ?? null, folds, notes: [] })
-      const read = new Set([labels.path, FOLDS_FILE])
+      const set = imageSetOf(images, { name, aus, folds, notes: [] })
+      const read = new Set([file.path, FOLDS_FILE])
       for (const image of found) if ('file' in image) read.add(image.file.path)
       return { set, read }
     },
   }
 }
 
-function samplesOf(lines: readonly LabelLine[], options: ReadOptions): ImageSample[] {
-  const rule = options.subjectFrom === undefined ? null : subjectRule(options.subjectFrom)
+function samplesOf(
+  lines: readonly LabelLine[],
+  aus: readonly number[] | null,
+  { subjectFrom }: ReadOptions,
+): ImageSample[] {
+  const rule = subjectFrom === undefined ? null : subjectRule(subjectFrom)
   return lines.map((line) => ({
     id: line.path,
     subject: subjectOf(line, rule),
-    aus: line.aus && activeUnits(line.aus, options.aus ?? null, line.where),
+    aus: line.aus && activeUnits(line.aus, aus, line.where),
     split: null,
   }))
 }

@@ -2,8 +2,6 @@ import type { FileTree, TreeFile } from '../fileTree.js'
 import type { ImageSet } from '../imageSet.js'
 
 export interface ReadOptions {
-  /** The action units that labels may name; default: what the set declares, else any FACS unit. */
-  readonly aus?: readonly number[] | undefined
   /** Shards only: the splits to read; default all. */
   readonly splits?: readonly string[] | undefined
   /** Label files only: `bp4d`, `bp4dplus`, `disfa` or a regular expression, applied to `img_path`. */

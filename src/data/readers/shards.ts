@@ -58,7 +58,7 @@ export const shardReader: Reader = {
     const dataset = file && parseJson(await textOf(file), datasetSchema, file.name)
     const all = entriesOf(opening, dataset)
     const entries = options.splits ? ofSplits(tree.folder, all, options.splits) : all
-    const aus = options.aus ?? dataset?.aus ?? null
+    const aus = dataset?.aus ?? null
     const shards: Shard[] = []
     for (const entry of entries) shards.push(await openShard(entry, aus))
     const name = dataset?.name ?? opening.name

@@ -1,7 +1,10 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { ImageSet } from '../../../src/data/imageSet.js'
-import { makeTar, rawMember, rawTar } from '../makeShard.js'
+import { openImageSet } from '../../../src/data/openImageSet.node.js'
+import { makeTar, rawHeader, rawMember, rawTar } from '../makeShard.js'
 import { openTree } from './openTree.js'
 
 const ids = (set: ImageSet) => Array.from({ length: set.length }, (_, at) => set.sample(at).id)
@@ -129,4 +132,23 @@ t.test('JSON of any depth gets a sentence', async (t) => {
     { 'a.tar': await makeTar({ 'a.jpg': 'x' }), 'folds.json': `{"folds":${deep}}` },
   ])
     await t.rejects(openTree(files), { name: 'UserError', message: /json: / })
+})
+
+t.test('members of 2 GiB and more are stepped over, and are no images', async (t) => {
+  const file = join(t.testdir(), 'large.tar')
+  const size = 3 * 2 ** 30
+  const handle = openSync(file, 'w')
+  const small = rawTar(rawMember({ name: 'b.jpg' }, 'pixels'))
+  writeSync(handle, rawHeader({ name: 'a.mp4', size }), 0, 512, 0)
+  writeSync(handle, rawHeader({ name: 'c.jpg', size }), 0, 512, 512 + size)
+  writeSync(handle, small, 0, small.length, 1024 + 2 * size)
+  closeSync(handle)
+  const set = await openImageSet(file)
+  t.same(ids(set), ['large.tar/c', 'large.tar/b'])
+  t.equal(Buffer.from(await set.bytes(1)).toString(), 'pixels')
+  await t.rejects(set.bytes(0), {
+    name: 'UserError',
+    message: /member c\.jpg: has 3221225472 bytes; expected at most/,
+  })
+  rmSync(file)
 })
