@@ -11,6 +11,7 @@ import {
   quickstartSchema,
 } from '../train/options.js'
 import { fineTuneRecipes, pretrainRecipes } from '../train/recipes.js'
+import { outliveReaders } from './closedOutput.js'
 import { addSchemaOptions, resolveOptions } from './schemaOptions.js'
 
 type Recipes = Record<string, Record<string, unknown>>
@@ -170,6 +171,7 @@ function refuseUnknownCommand([first = '-']: readonly string[]): void {
   throw new UserError(`unknown command "${first}"; expected one of ${names.join(', ')}`)
 }
 
+outliveReaders()
 try {
   refuseUnknownCommand(process.argv.slice(2))
   await program.parseAsync()

@@ -9,6 +9,12 @@ const fraction = z.number().min(0).max(1)
 const momentDecay = z.number().min(0).lt(1)
 const names = z.array(z.string()).min(1).optional()
 
+const maxMinutes = z
+  .number()
+  .positive()
+  .optional()
+  .describe('minutes after which the run has stopped and saved; --resume goes on (default: no limit)')
+
 const precision = z
   .enum(['f32', 'f16'])
   .default('f32')
@@ -72,6 +78,8 @@ const optimisation = {
   flip: z.boolean().default(true).describe('mirroring half of the pictures'),
   shift: z.int().nonnegative().describe('largest random shift of a picture in pixels'),
   checkpointEvery: count.default(1).describe('epochs between checkpoints'),
+  keep: count.default(2).describe('last checkpoints to keep; the best one is kept besides'),
+  maxMinutes,
   precision,
   checkpointActivations: z
     .boolean()
@@ -204,6 +212,7 @@ export const quickstartSchema = z.strictObject({
   precision,
   resume: z.boolean().default(false).describe('go on with the run in --out'),
   tune: dataOptions.tune,
+  maxMinutes,
 })
 
 /** Titles of `--help`, and the options that stand below each. */

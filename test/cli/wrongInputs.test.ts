@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { takeLock } from '../../src/fileLock.node.js'
 import type { SafeTensor } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors, writeSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { type RunOptions, root, runProgram } from './program.js'
@@ -83,6 +84,32 @@ function readOnlyFolder(): Promise<Setup> {
   mkdirSync(path('locked'))
   chmodSync(path('locked'), 0o555)
   return asNobody(['pretrain', '--data', faces, '--out', path('locked', 'run'), ...small])
+}
+
+/** A folder whose lock this process holds, or one `elsewhere`. */
+function lockedFolder(name: string, host?: string): string {
+  mkdirSync(path(name))
+  const lock = path(name, 'run.lock')
+  takeLock(lock)
+  if (host) writeFileSync(lock, JSON.stringify({ ...JSON.parse(readFileSync(lock, 'utf8')), host }))
+  return path(name)
+}
+
+/** A file system that nothing can be written to. */
+function readOnlySystem(): Setup {
+  const disk = mkdtempSync(join(tmpdir(), 'fmae-disk-'))
+  const setup = pretrain(faces, '--out', join(disk, 'run'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', disk], { stdio: 'pipe' })
+  } catch {
+    rmdirSync(disk)
+    return { ...setup, skip: 'a read-only system cannot be mounted without the rights to' }
+  }
+  process.once('exit', () => {
+    execFileSync('umount', ['--lazy', disk])
+    rmdirSync(disk)
+  })
+  return setup
 }
 
 /** A file system with room for one and a half checkpoints. */
@@ -293,6 +320,15 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '`--out` is a file': () => pretrain(faces, '--out', write('notes.txt', 'hello')),
   '`--out` with a finished run in it': () => pretrain(faces, '--out', path('fmae')),
   '`--out` in a read-only folder': readOnlyFolder,
+  '`--out` on a read-only file system': readOnlySystem,
+  '`--out` where no folder can be made': () => ({
+    ...pretrain(faces, '--out', '/proc/run'),
+    ...(process.platform === 'linux' ? {} : { skip: 'there is no /proc' }),
+  }),
+  '`--out ""`': () => pretrain(faces, '--out', ''),
+  '`--out` that another run is using': () => pretrain(faces, '--out', lockedFolder('busy')),
+  '`--out` that a run on another machine is using': () =>
+    pretrain(faces, '--out', lockedFolder('far', 'node7')),
   'log that cannot be begun anew': () => {
     mkdirSync(path('logged', 'log.jsonl'), { recursive: true })
     return pretrain(faces, '--out', path('logged'))

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
-import { writeAtomically } from '../../src/train/checkpoint/atomicWrite.node.js'
+import { writeAtomically } from '../../src/atomicWrite.node.js'
 import {
   assertFinite,
   decodeSafetensors,

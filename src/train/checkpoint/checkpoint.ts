@@ -37,7 +37,7 @@ export async function encodeCheckpoint(
 ): Promise<Iterable<Uint8Array>> {
   const tensors = await collectTensors(run)
   for (const [name, { data }] of tensors) {
-    assertFinite(`${file}: not saved at step ${run.optimizer.stepCount}: tensor ${name}`, data)
+    assertFinite(`${file}: left as it was: at step ${run.optimizer.stepCount} tensor ${name}`, data)
   }
   return encodeSafetensors(tensors, {
     format: CHECKPOINT_FORMAT,
@@ -66,6 +66,8 @@ const freeOptions = new Set([
   'checkpointActivations',
   'memoryReport',
   'tune',
+  'keep',
+  'maxMinutes',
 ])
 
 /**
@@ -86,6 +88,8 @@ export function restoreCheckpoint(
     if (freeOptions.has(name)) continue
     const [before, now] = [options[name], wanted[name]].map((value) => JSON.stringify(value))
     if (before === now) continue
+    // A run can be made longer: the schedule is stretched.
+    if (name === 'epochs' && Number(now) > Number(before)) continue
     throw new UserError(
       `--resume: ${file} was made with ${name} = ${before}; this run has ${now}. They must agree`,
     )
