@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { UserError } from '../errors.js'
-import { type ClassifierConfig, checkFmaeConfig, checkVitConfig, type FmaeConfig } from '../model/config.js'
+import type { ClassifierConfig, FmaeConfig } from '../model/config.js'
+import { checkModelSize } from '../train/checkpoint/modelSize.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from '../train/checkpoint/safetensors.js'
 import { vitShape } from '../train/checkpoint/vitShape.js'
 
@@ -54,12 +55,12 @@ export function parseGoldenFile(file: string, { tensors, metadata }: Safetensors
     metadata.optimizer === undefined ? null : parseJson(file, 'optimizer', metadata, optimizerSchema)
   if (kind === 'fmae') {
     const config = parseJson(file, 'config', metadata, fmaeSchema)
-    checkSizes(file, () => checkFmaeConfig(config))
+    checkModelSize({ kind, config }, tensors, `${file}: config`)
     return { file, tensors, optimizer, kind, config }
   }
   if (kind === 'iat') {
     const config = { ...parseJson(file, 'config', metadata, iatSchema), dropPath: 0 }
-    checkSizes(file, () => checkVitConfig(config))
+    checkModelSize({ kind, config }, tensors, `${file}: config`)
     if (config.lambda > 0 && config.subjects === 0) {
       throw new UserError(`${file}: config: lambda is ${config.lambda}, so subjects must be at least 1`)
     }
@@ -87,12 +88,4 @@ function parseJson<S extends z.ZodType>(
   if (result.success) return result.data
   const { path, message } = result.error.issues[0]
   throw new UserError(`${file}: ${[field, ...path].join('.')}: ${message}`)
-}
-
-function checkSizes(file: string, check: () => void): void {
-  try {
-    check()
-  } catch (error) {
-    throw error instanceof RangeError ? new UserError(`${file}: config: ${error.message}`) : error
-  }
 }

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import type { Choices } from '../../engine/tuner.js'
 import { UserError } from '../../errors.js'
-import { checkFmaeConfig, checkVitConfig } from '../../model/config.js'
 import type { TrainingRun } from '../trainingRun.js'
+import { checkModelSize } from './modelSize.js'
 import { assertFinite, encodeSafetensors, type SafetensorsFile } from './safetensors.js'
-import { CHECKPOINT_FORMAT, collectTensors, restoreRun } from './trainingState.js'
+import { CHECKPOINT_FORMAT, checkStoredTensors, collectTensors, restoreRun } from './trainingState.js'
 import { vitShape } from './vitShape.js'
 
 /** What a checkpoint says of itself beside the tensors. */
@@ -82,7 +82,8 @@ export function restoreCheckpoint(
   run: TrainingRun,
   info: CheckpointInfo,
 ): Choices {
-  const { options, pictures: images, variants } = readInfo(checkpoint, file)
+  const stored = readInfo(checkpoint, file)
+  const { options, pictures: images, variants } = stored
   const wanted: Record<string, unknown> = JSON.parse(JSON.stringify(info.options))
   for (const name of new Set([...Object.keys(wanted), ...Object.keys(options)])) {
     if (freeOptions.has(name)) continue
@@ -98,7 +99,12 @@ export function restoreCheckpoint(
     throw new UserError(
       `--resume: ${file} was made with other pictures or labels (${images}; now ${info.images})`,
     )
-  restoreRun(run, checkpoint, file)
+  const folds = stored.kind === 'iat' ? stored.folds : undefined
+  if (folds !== undefined && info.folds !== undefined && folds !== info.folds)
+    throw new UserError(
+      `--resume: ${file} was made with other folds (${folds}; now ${info.folds}): people who were trained on would be tested on`,
+    )
+  restoreRun(run, checkpoint, file, stored.step)
   return variants
 }
 
@@ -128,11 +134,18 @@ const classifierShape = z.object({
   idHeadLayers: z.union([z.literal(1), z.literal(2), z.literal(3)]),
   dropPath: z.number().min(0).lt(1),
 })
+const step = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,14})$/, {
+    error: ({ input }) => `expected a whole number of steps, got ${JSON.stringify(input)}`,
+  })
+  .transform(Number)
 const common = {
   format: z.literal(CHECKPOINT_FORMAT),
   options: jsonText.pipe(z.record(z.string(), z.unknown())),
   standardise: z.enum(['imagenet', 'highpass']),
   pictures: z.string().optional(),
+  step,
   // Checkpoints from before there was a choice have none.
   variants: jsonText.pipe(z.record(z.string(), z.string())).default({}),
 }
@@ -142,7 +155,9 @@ const infoSchema = z.discriminatedUnion('kind', [
     ...common,
     kind: z.literal('iat'),
     config: jsonText.pipe(classifierShape),
-    aus: jsonText.pipe(z.array(size)),
+    aus: jsonText.pipe(
+      z.array(size).refine((aus) => new Set(aus).size === aus.length, 'expected each AU once'),
+    ),
     // Checkpoints from before it was written have none.
     folds: z.string().optional(),
   }),
@@ -150,32 +165,23 @@ const infoSchema = z.discriminatedUnion('kind', [
 
 export type ReadInfo = z.output<typeof infoSchema>
 
-/** The metadata of one of our checkpoints, checked. */
-export function readInfo({ metadata }: SafetensorsFile, path: string): ReadInfo {
+/** The metadata of one of our checkpoints, checked, and checked against its tensors. */
+export function readInfo({ tensors, metadata }: SafetensorsFile, path: string): ReadInfo {
   if (metadata.format !== CHECKPOINT_FORMAT)
     throw new UserError(
-      `${path}: no checkpoint of ours: metadata field format is ${JSON.stringify(metadata.format)}; expected "${CHECKPOINT_FORMAT}"`,
+      `${path}: no checkpoint of ours: metadata field format is ${JSON.stringify(metadata.format)}; expected "${CHECKPOINT_FORMAT}". Weights of another origin can be fine-tuned: finetune --from`,
     )
   const parsed = infoSchema.safeParse(metadata)
-  if (parsed.success) {
-    const info = parsed.data
-    checkSizes(
-      () => (info.kind === 'fmae' ? checkFmaeConfig(info.config) : checkVitConfig(info.config)),
-      path,
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new UserError(`${path}: metadata field ${issue?.path.join('.')}: ${issue?.message}`)
+  }
+  const info = parsed.data
+  if (info.kind === 'iat' && info.aus.length !== info.config.aus)
+    throw new UserError(
+      `${path}: metadata field aus: lists ${info.aus.length} AUs; its model has ${info.config.aus} outputs`,
     )
-    return info
-  }
-  const [issue] = parsed.error.issues
-  throw new UserError(`${path}: metadata field ${issue?.path.join('.')}: ${issue?.message}`)
-}
-
-/** Sizes that make no model are damage, not a defect of ours. */
-function checkSizes(check: () => void, path: string): void {
-  try {
-    check()
-  } catch (error) {
-    throw error instanceof RangeError
-      ? new UserError(`${path}: metadata field config: ${error.message}`)
-      : error
-  }
+  checkModelSize(info, tensors, `${path}: metadata field config`)
+  checkStoredTensors(tensors, path)
+  return info
 }
