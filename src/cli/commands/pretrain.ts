@@ -43,7 +43,9 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     checkpointEvery: options.checkpointEvery,
     tune: options.tune,
     memoryReport: options.memoryReport,
-    stop: new StopSignal(),
+    keep: options.keep,
+    stop: new StopSignal(options.maxMinutes),
+    onEpoch: async (_, loss) => ({ name: 'loss', value: loss, better: 'lower' }),
   })
   if (outcome === 'stopped') console.log('To go on: the same command with --resume')
   else console.log(`Saved ${checkpointPath(options.out)}`)
