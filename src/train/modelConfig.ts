@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js'
 import { checkFmaeConfig, checkVitConfig, type FmaeConfig, type VitConfig } from '../model/config.js'
-import { presets } from '../model/presets.js'
+import { type PresetName, presets } from '../model/presets.js'
 import type { FineTuneOptions, PretrainOptions } from './options.js'
 
 type Geometry = Pick<FineTuneOptions, 'preset' | 'imageSize' | 'patchSize' | 'width' | 'depth' | 'heads'>
@@ -36,6 +36,26 @@ export function fmaeConfig(
   }
   checked(() => checkFmaeConfig(config))
   return config
+}
+
+/** "nano", or "nano with width 16, depth 2" where sizes are not the preset's. */
+export function modelName(preset: PresetName, config: VitConfig): string {
+  const sizes: readonly string[] = [
+    'imageSize',
+    'patchSize',
+    'width',
+    'depth',
+    'heads',
+    'decoderWidth',
+    'decoderDepth',
+    'decoderHeads',
+  ]
+  const own: Readonly<Record<string, unknown>> = presets[preset]
+  const changed = Object.entries(config).filter(
+    ([name, value]) => sizes.includes(name) && value !== own[name],
+  )
+  const list = changed.map(([name, value]) => `${name} ${value}`).join(', ')
+  return list === '' ? preset : `${preset} with ${list}`
 }
 
 /** Sizes that make no model are the user's mistake, not a defect. */

@@ -3,7 +3,7 @@ import { openImageSet } from '../../data/openImageSet.node.js'
 import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
-import { fmaeConfig } from '../../train/modelConfig.js'
+import { fmaeConfig, modelName } from '../../train/modelConfig.js'
 import type { PretrainOptions } from '../../train/options.js'
 import { runManaged } from '../managedRun.js'
 import { checkpointPath, prepareOut } from '../runFolder.node.js'
@@ -30,7 +30,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
   const batches = fittedBatch(options, largestFmaeActivation(config), runtime)
   const run = new Pretraining(runtime, config, { ...options, ...batches }, loader, indices)
   console.log(
-    `FMAE ${options.preset}: ${parameterCount(run)} parameters, ${set.length} pictures of ${set.name}`,
+    `FMAE ${modelName(options.preset, config)}: ${parameterCount(run)} parameters, ${set.length} pictures of ${set.name}`,
   )
   const { outcome } = await runManaged({
     run,
