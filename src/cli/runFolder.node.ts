@@ -15,7 +15,6 @@ export function bestPath(out: string): string {
 }
 
 export function makeFolder(path: string): void {
-  if (path === '') throw new UserError('--out: expected the name of a folder, got ""')
   try {
     makeFolders(path)
   } catch (error) {

@@ -37,7 +37,11 @@ t.test('pretrain: checkpoint and log', async (t) => {
     '--epochs',
     '2',
   ]
-  await succeeds(t, args)
+  const printed = await succeeds(t, args)
+  t.match(
+    printed,
+    /^FMAE nano with imageSize 32, width 16, depth 2, heads 2, decoderWidth 16, decoderHeads 2: /m,
+  )
   const { tensors, metadata } = await readSafetensors(checkpoint('fmae'))
   t.match(metadata, { format: 'fmae-webgpu/1', kind: 'fmae', step: '6', standardise: 'highpass' })
   t.ok(tensors.has('blocks.1.attn.qkv.weight') && tensors.has('exp_avg_sq.decoder_pred.weight'))

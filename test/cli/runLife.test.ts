@@ -70,6 +70,26 @@ t.test('a reader that goes away ends no run', async (t) => {
   t.equal(rows('piped', 'evaluation.jsonl').length, 3)
 })
 
+/** A user whom the system does not know must be able to read the program. */
+const unknown = { uid: 54321, gid: 54321 }
+const readable = process.getuid?.() === 0 && spawnSync('test', ['-r', program], unknown).status === 0
+const skipUnknown = readable ? false : 'needs root, and a folder that others may read'
+t.test('a user without a home is served', { skip: skipUnknown }, async (t) => {
+  const args = [
+    '-u',
+    'HOME',
+    '-u',
+    'XDG_CACHE_HOME',
+    '-u',
+    'NODE_OPTIONS',
+    process.execPath,
+    program,
+    'doctor',
+  ]
+  const { stdout, stderr } = spawnSync('env', args, { ...unknown, encoding: 'utf8' })
+  t.match(stdout, /^Variants +.*fmae-webgpu-54321/m, stderr)
+})
+
 t.test('the last two checkpoints and the best are kept', async (t) => {
   const { code, stderr } = await runProgram(finetune('kept', 5))
   t.equal(code, 0, stderr)
