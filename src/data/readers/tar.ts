@@ -142,10 +142,10 @@ function truncated(source: ByteSource, member: string, wanted: number): UserErro
 /** The offset of the first block from `at` on that is not all zeros, or of the last, partial one. */
 function skipZeros(source: ByteSource, at: number): number {
   for (let start = at; start + BLOCK <= source.size; start += ZERO_WINDOW) {
-    const window = source.read(start, Math.min(ZERO_WINDOW, source.size - start))
+    const zeros = source.read(start, Math.min(ZERO_WINDOW, source.size - start))
     let other = 0
-    while (other < window.length && window[other] === 0) other++
-    if (other < window.length) return start + other - (other % BLOCK)
+    while (other < zeros.length && zeros[other] === 0) other++
+    if (other < zeros.length) return start + other - (other % BLOCK)
   }
   return source.size - (source.size % BLOCK)
 }
