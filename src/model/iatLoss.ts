@@ -5,13 +5,13 @@ import type { DType, Tensor } from '../engine/tensor.js'
 import type { ClassifierOutput } from './auClassifier.js'
 import type { ClassifierConfig } from './config.js'
 
-/** What a classifier is to give: AUs f32 [B, aus]; the subjects as `identityTargets` has them, null where λ = 0. */
+/** Targets of a classifier: AUs f32 [B, aus]; subjects as returned by `identityTargets`, null if λ = 0. */
 export interface ClassifierTargets {
   readonly aus: Tensor
   readonly subjects: Tensor | null
 }
 
-/** Losses [1]: `loss` is what is differentiated. */
+/** Losses [1]; `loss` is the one to differentiate. */
 export interface ClassifierLosses {
   readonly loss: Tensor
   readonly au: Tensor
@@ -19,8 +19,8 @@ export interface ClassifierLosses {
 }
 
 /**
- * Identity adversarial training: AU loss plus identity loss. The head learns from the sum as it stands; that the features unlearn
- * identity is the gradient reversal's doing. Ning et al. 2024.
+ * Identity adversarial training: AU loss plus identity loss. The head minimizes this sum; the gradient reversal below it
+ * makes the encoder maximize the identity loss. Ning et al. 2024.
  */
 export function iatLoss(
   { auLogits, idLogits }: Pick<ClassifierOutput, 'auLogits' | 'idLogits'>,
