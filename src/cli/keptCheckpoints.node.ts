@@ -61,9 +61,7 @@ export class KeptCheckpoints {
   /** Lists the saved checkpoints for the user. */
   describe(): string {
     if (this.#newest === null) return 'No checkpoint is saved yet'
-    const earlier = this.#earlierSteps(this.#newest).map(
-      (step) => `, ${this.#stepPath(step)} (step ${step})`,
-    )
+    const earlier = this.#earlierSteps(this.#newest).map((step) => `, ${this.#stepPath(step)} (step ${step})`)
     return `Saved checkpoints: ${this.#path} (step ${this.#newest})${earlier.join('')}`
   }
 

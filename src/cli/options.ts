@@ -29,10 +29,7 @@ const source = {
     z.enum(['stop', 'skip']).default('stop'),
     'what to do with unreadable images: stop, or skip and list them',
   ),
-  allowOutside: inData(
-    z.boolean().default(false),
-    'allow paths and links that lead outside the data folder',
-  ),
+  allowOutside: inData(z.boolean().default(false), 'allow paths and links that lead outside the data folder'),
 }
 const cacheMegabytes = inRun(count.default(1024), 'memory for decoded images, in MB')
 const split = inData(names, 'comma-separated WebDataset splits to use (default: all)')
@@ -50,10 +47,7 @@ const training = {
   keep: inRun(count.default(2), 'number of recent checkpoints to keep; the best one is always kept'),
   maxMinutes,
   memoryReport: inRun(z.boolean().default(false), 'print the device memory that the run needs'),
-  tune: inRun(
-    z.boolean().default(true),
-    'autotune kernels for this adapter; use the fixed table',
-  ),
+  tune: inRun(z.boolean().default(true), 'autotune kernels for this adapter; use the fixed table'),
   debug: inRun(
     z.boolean().default(false),
     'check every result for NaN and infinity, and report the first (slow)',
@@ -91,10 +85,7 @@ export const evaluateOptions = z.strictObject({
 })
 
 export const probeOptions = z.strictObject({
-  checkpoint: inData(
-    path,
-    'checkpoint.safetensors of pretrain or finetune to probe; required',
-  ),
+  checkpoint: inData(path, 'checkpoint.safetensors of pretrain or finetune to probe; required'),
   ...source,
   split,
   seed: inRun(fineTuneSettings.shape.seed, 'seed of the split into fitting and scoring images'),

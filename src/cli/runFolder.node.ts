@@ -54,7 +54,9 @@ export function tryToKeep(folder: string): true | Holder | null {
   if (!taking.release) return taking.held
   process.once('exit', taking.release)
   if (taking.stale)
-    console.log(`${folder}: the last run here (process ${taking.stale.pid}) ended without releasing the folder; taking it over.`)
+    console.log(
+      `${folder}: the last run here (process ${taking.stale.pid}) ended without releasing the folder; taking it over.`,
+    )
   return true
 }
 

@@ -55,7 +55,11 @@ function addCommand<S extends z.ZodObject>(spec: CommandSpec<S>): void {
   single(command, '--config <file>', 'JSON file with options, such as {"batchSize": 32}; flags override it')
   if (recipes) {
     const names = Object.keys(recipes).join(' | ')
-    single(command, '--recipe <name>', `named set of defaults (${names}; default: nano, whose values are shown below)`)
+    single(
+      command,
+      '--recipe <name>',
+      `named set of defaults (${names}; default: nano, whose values are shown below)`,
+    )
   }
   addSchemaOptions(command, schema)
   const examples = spec.examples.map((example) => `  ${PROGRAM} ${spec.name} ${example}`.trimEnd())

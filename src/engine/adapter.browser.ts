@@ -22,7 +22,10 @@ export async function findAdapter(options: FindAdapterOptions = {}): Promise<Fou
   const wantSoftware = options.choice === 'lavapipe' || options.choice === 'swiftshader'
   if (options.choice && software !== wantSoftware) {
     const offered = software ? 'a software adapter' : 'hardware'
-    throw new NoAdapterError([`the browser offers ${offered}, not ${options.choice}`], 'Request any kind of adapter.')
+    throw new NoAdapterError(
+      [`the browser offers ${offered}, not ${options.choice}`],
+      'Request any kind of adapter.',
+    )
   }
   return foundAdapter(gpu, adapter, software ? 'system' : 'hardware')
 }

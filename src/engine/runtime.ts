@@ -176,7 +176,9 @@ export class Runtime implements TensorRuntime {
   /** Queues one kernel over `tensors`, in the order of its bindings. */
   dispatch(kernel: Kernel, tensors: readonly Tensor[]): void {
     if (tensors.length !== kernel.bindings.length) {
-      throw new DeviceError(`${kernel.name}: wants ${kernel.bindings.length} tensors, got ${tensors.length}`)
+      throw new DeviceError(
+        `${kernel.name}: expected ${kernel.bindings.length} tensors, got ${tensors.length}`,
+      )
     }
     const storages = tensors.map((tensor) => this.#live(tensor, kernel.name))
     if (this.capturing) {
@@ -344,6 +346,6 @@ function uploadable(data: HostNumbers, shape: readonly number[], dtype: DType) {
   const values = toDevice(data, dtype)
   const size = elementCount(shape)
   if (data.length !== size)
-    throw new DeviceError(`write: tensor [${shape}] wants ${size} values, got ${data.length}`)
+    throw new DeviceError(`write: tensor [${shape}] expects ${size} values, got ${data.length}`)
   return values
 }

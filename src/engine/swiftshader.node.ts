@@ -61,7 +61,7 @@ export async function unpackSwiftShader(cacheRoot = cacheFolder()): Promise<stri
 function archivePath(): string {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new SwiftShaderError(
-      `the packaged SwiftShader is for linux-x64, this is ${process.platform}-${process.arch}`,
+      `the packaged SwiftShader supports only linux-x64; this is ${process.platform}-${process.arch}`,
     )
   }
   try {

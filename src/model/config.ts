@@ -63,8 +63,7 @@ export function checkVitConfig(config: VitConfig): void {
   if (width % heads !== 0) throw new RangeError(`width ${width} is not a multiple of heads ${heads}`)
   if (width % 4 !== 0)
     throw new RangeError(`width ${width} is not a multiple of 4, which position embeddings require`)
-  if (width / heads > 128)
-    throw new RangeError(`width / heads is ${width / heads}; at most 128 is supported`)
+  if (width / heads > 128) throw new RangeError(`width / heads is ${width / heads}; at most 128 is supported`)
 }
 
 export function checkFmaeConfig(config: FmaeConfig): void {
@@ -78,7 +77,9 @@ export function checkFmaeConfig(config: FmaeConfig): void {
   const { maskRatio } = config
   const kept = keptPatches(config)
   if (!(maskRatio >= 0 && maskRatio < 1) || kept < 1 || kept >= patchCount(config)) {
-    throw new RangeError(`maskRatio ${maskRatio} leaves ${kept} of ${patchCount(config)} patches visible; at least 1 must be visible and 1 masked`)
+    throw new RangeError(
+      `maskRatio ${maskRatio} leaves ${kept} of ${patchCount(config)} patches visible; at least 1 must be visible and 1 masked`,
+    )
   }
 }
 

@@ -66,7 +66,7 @@ export function requireImages(model: string, images: Tensor, { imageSize }: VitC
   const wanted = [CHANNELS, imageSize, imageSize]
   const [, ...each] = images.shape
   if (images.dtype === 'f32' && each.join() === wanted.join()) return
-  throw new ShapeError(model, `${described('images', images)}, wants [batch, ${wanted.join(', ')}]`)
+  throw new ShapeError(model, `${described('images', images)}, expected [batch, ${wanted.join(', ')}]`)
 }
 
 /** A model that contains a ViT. */

@@ -127,10 +127,7 @@ export const fineTuneSettings = z.strictObject({
     { compared },
   ),
   folds: inData(count.default(3), 'number of folds, if the data has no folds.json', { compared }),
-  testFold: inData(
-    foldName.optional(),
-    'held-out fold to test on (default: the last)',
-  ),
+  testFold: inData(foldName.optional(), 'held-out fold to test on (default: the last)'),
   trainOn: inData(
     z.array(foldName).min(1).optional(),
     'comma-separated folds to train on (default: all but the test fold)',
@@ -145,7 +142,10 @@ export const fineTuneSettings = z.strictObject({
     z.number().min(0).lt(1).default(0),
     'drop-path rate of the last block; decreases linearly to 0 in the first',
   ),
-  lambda: inIat(rate.default(0), 'strength λ of the gradient reversal (IAT); 0 trains without an identity head'),
+  lambda: inIat(
+    rate.default(0),
+    'strength λ of the gradient reversal (IAT); 0 trains without an identity head',
+  ),
   idLoss: inIat(
     z.enum(['bce', 'softmax']).default('bce'),
     'loss of the identity head: binary cross-entropy on the one-hot subject, or softmax cross-entropy',

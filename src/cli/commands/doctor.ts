@@ -59,8 +59,7 @@ async function checkAdapter(): Promise<string | null> {
   if (found.source === 'swiftshader')
     console.log('\nlavapipe is several times faster; to install it, run: npm run setup')
   return (
-    problem &&
-    'The driver returns wrong results. Try another one: FMAE_ADAPTER=swiftshader npm run doctor'
+    problem && 'The driver returns wrong results. Try another one: FMAE_ADAPTER=swiftshader npm run doctor'
   )
 }
 
@@ -81,7 +80,10 @@ function printAdapter({ adapter, software, source, description }: FoundAdapter):
 /** Where autotuning stores its choices (docs/tuner.md). */
 function printVariants(): void {
   const { place } = openVariantStore()
-  row('Autotuning', existsSync(place) ? `${place} (delete it to autotune again)` : `${place} (not created yet)`)
+  row(
+    'Autotuning',
+    existsSync(place) ? `${place} (delete it to autotune again)` : `${place} (not created yet)`,
+  )
 }
 
 /** Doubles four numbers on the device: some drivers list an adapter that fails here. Returns what went wrong. */

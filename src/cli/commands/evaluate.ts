@@ -50,7 +50,9 @@ async function chosenImages(
 ): Promise<Uint32Array> {
   const { testFold } = options
   if (!testFold) {
-    console.log('Evaluating all images, including those of training subjects. Use --test-fold to evaluate one fold.')
+    console.log(
+      'Evaluating all images, including those of training subjects. Use --test-fold to evaluate one fold.',
+    )
     return Uint32Array.from({ length: set.length }, (_, index) => index)
   }
   const { folds: count, seed } = info.options

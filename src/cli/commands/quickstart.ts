@@ -66,8 +66,7 @@ export async function quickstart(given: QuickstartOptions): Promise<number> {
 function runFolder({ out, resume, budget, seed }: Options): string {
   const taken = (folder: string) => existsSync(stageCheckpoint(folder, 'fmae-pretrain'))
   if (out !== undefined) {
-    if (resume && !taken(out))
-      throw new UserError(`--resume: ${out} contains no run; start without --resume`)
+    if (resume && !taken(out)) throw new UserError(`--resume: ${out} contains no run; start without --resume`)
     keepFolder(out)
     if (!resume && taken(out))
       throw new UserError(

@@ -79,8 +79,7 @@ async function tuned(
       return await access
     } catch (error) {
       if (!(error instanceof VariantStoreError)) throw error
-      if (!complained)
-        say(`Autotuning cache: ${error.message}. Training continues without it.`)
+      if (!complained) say(`Autotuning cache: ${error.message}. Training continues without it.`)
       complained = true
       return null
     }

@@ -15,7 +15,7 @@ const MOST_UPLOADS_UNDER_WAY = 512 * 2 ** 20
 /** Signals and timers are handled at least this often. */
 const TURN_MS = 50
 
-/** One optimiser step as it is logged. */
+/** One optimizer step as it is logged. */
 export interface StepRecord {
   /** Steps done, counting from 1. */
   readonly step: number
@@ -41,7 +41,7 @@ export interface TrainLoopOptions {
 /** A loss or a gradient became NaN or infinite. */
 export class DivergedError extends UserError {}
 
-/** Optimiser steps in an epoch. */
+/** Optimizer steps in an epoch. */
 export function stepsPerEpoch(batches: BatchSource, accumulation: number): number {
   const steps = Math.floor(batches.batchesPerEpoch / accumulation)
   if (steps === 0) {
