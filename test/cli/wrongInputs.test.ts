@@ -255,7 +255,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     env: { FMAE_ADAPTER: 'swiftshader' },
     ...(process.platform === 'linux' && process.arch === 'x64'
       ? {}
-      : { skip: 'the packaged SwiftShader is for linux-x64' }),
+      : { skip: 'the packaged SwiftShader supports only linux-x64' }),
   }),
   'missing file': () => pretrain(path('absent.tar')),
   'missing folder': () => pretrain(path('absent')),
@@ -384,7 +384,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     pretrain(labels('split.jsonl', { img_path: 'a.jpg' }), '--split', 'day'),
   'batch larger than the data': () => pretrain(faces, '--batch-size', '25'),
   'accumulation larger than an epoch': () => pretrain(faces, '--accumulation', '4'),
-  'one picture a person for probe': async () => {
+  'one image per subject for probe': async () => {
     const lone = Array.from({ length: 4 }, (_, at) => ({ img_path: write(`${at}.jpg`, ''), subject: at }))
     return { args: ['probe', '--checkpoint', fmae, '--data', labels('lone.jsonl', ...lone)] }
   },
