@@ -68,15 +68,17 @@ export { FineTuning } from './train/loop/fineTuning.js'
 export { Pretraining } from './train/loop/pretraining.js'
 export { settleVariants, type VariantSettings } from './train/loop/settleVariants.js'
 export { type StepRecord, type TrainLoopOptions, trainLoop } from './train/loop/trainLoop.js'
+export { type FineTuningData, type FineTuningPlan, makeFineTuning } from './train/makeFineTuning.js'
 export { type ActionUnitMetrics, actionUnitMetrics, sigmoid } from './train/metrics/actionUnitMetrics.js'
+export { classifierConfig, fmaeConfig, vitConfig } from './train/modelConfig.js'
 export { AdamW } from './train/optim/adamw.js'
 export { fineTuningRules, pretrainingRules } from './train/optim/parameterGroups.js'
 export { learningRateAt } from './train/optim/schedule.js'
-export {
-  type FineTuneOptions,
-  fineTuneDefaults,
-  type PretrainOptions,
-  pretrainDefaults,
-} from './train/options.js'
 export { fineTuneRecipes, pretrainRecipes } from './train/recipes.js'
+export {
+  type FineTuneSettings,
+  fineTuneDefaults,
+  type PretrainSettings,
+  pretrainDefaults,
+} from './train/settings.js'
 export type { TrainingRun } from './train/trainingRun.js'

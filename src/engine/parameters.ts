@@ -160,7 +160,7 @@ function splitIntoChunks(specs: readonly ParameterSpec[], maxBytes: number): Par
 }
 
 /** FNV-1a over the name: a stream number that does not depend on the order of parameters. */
-function streamOf(name: string): number {
+export function streamOf(name: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
   return hash >>> 0

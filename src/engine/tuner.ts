@@ -5,6 +5,7 @@
 import type { Capabilities } from './capabilities.js'
 import { captureStep } from './capturedStep.js'
 import type { Runtime } from './runtime.js'
+import { DeviceTimer, type StepTimer } from './stepTimer.js'
 import type { Tensor } from './tensor.js'
 import { VariantRace } from './variantRace.js'
 import type { Choices, KernelClass } from './variants.js'
@@ -54,8 +55,9 @@ export async function autotune(
   classes: readonly KernelClass<Tensor>[],
   stored: StoredChoices,
   budgetMs: number,
+  timer: StepTimer = new DeviceTimer(runtime),
 ): Promise<Tuning> {
-  const race = new VariantRace(runtime, performance.now() + budgetMs)
+  const race = new VariantRace(runtime, timer, budgetMs)
   try {
     return await settle(runtime, classes, stored, race)
   } finally {

@@ -8,6 +8,8 @@ import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
 import type { ClassifierConfig, FmaeConfig, VitConfig } from '../model/config.js'
 import { presets } from '../model/presets.js'
+import { classifierConfig } from '../train/modelConfig.js'
+import { fineTuneDefaults } from '../train/settings.js'
 import { norm } from './array64.js'
 import { type Check, comparisons } from './check.js'
 import * as expected from './fixtureNumbers.js'
@@ -32,15 +34,11 @@ export const tinyFmae: FmaeConfig = {
   normPix: true,
 }
 
-export const tinyClassifier: ClassifierConfig = {
-  ...vit,
-  aus: 3,
-  subjects: 5,
-  lambda: 2,
-  idLoss: 'bce',
-  idHeadLayers: 1,
-  dropPath: 0,
-}
+export const tinyClassifier: ClassifierConfig = classifierConfig(
+  vit,
+  { aus: 3, subjects: 5 },
+  fineTuneDefaults({ lambda: 2 }),
+)
 
 const SAMPLES = 2
 const PATCHES = 16

@@ -1,27 +1,19 @@
 import * as z from 'zod'
 import { UserError } from '../errors.js'
-import { type ClassifierConfig, checkFmaeConfig, checkVitConfig, type FmaeConfig } from '../model/config.js'
+import type { ClassifierConfig, FmaeConfig } from '../model/config.js'
+import { checkModelSize } from '../train/checkpoint/modelSize.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from '../train/checkpoint/safetensors.js'
-import { vitShape } from '../train/checkpoint/vitShape.js'
+import { classifierShape, fmaeShape } from '../train/modelConfig.js'
 
-const count = z.int().positive()
+const fmaeSchema = z.object(fmaeShape)
 
-const fmaeSchema = z.object({
-  ...vitShape,
-  decoderWidth: count,
-  decoderDepth: count,
-  decoderHeads: count,
-  maskRatio: z.number(),
-  normPix: z.boolean(),
-})
-
+/** Files of the first version say less: the rest is what the reference has. */
 const classifierSchema = z.object({
-  ...vitShape,
-  aus: count,
-  subjects: z.int().nonnegative().default(0),
-  lambda: z.number().nonnegative(),
-  idLoss: z.enum(['bce', 'softmax']).default('bce'),
-  idHeadLayers: z.union([z.literal(1), z.literal(2), z.literal(3)]).default(1),
+  ...classifierShape,
+  subjects: classifierShape.subjects.default(0),
+  idLoss: classifierShape.idLoss.default('bce'),
+  idHeadLayers: classifierShape.idHeadLayers.default(1),
+  dropPath: classifierShape.dropPath.default(0),
 })
 
 const optimizerSchema = z.object({
@@ -55,12 +47,12 @@ export function parseGoldenFile(file: string, { tensors, metadata }: Safetensors
     metadata.optimizer === undefined ? null : parseJson(file, 'optimizer', metadata, optimizerSchema)
   if (kind === 'fmae') {
     const config = parseJson(file, 'config', metadata, fmaeSchema)
-    checkSizes(file, () => checkFmaeConfig(config))
+    checkModelSize({ kind, config }, tensors, `${file}: config`)
     return { file, tensors, optimizer, kind, config }
   }
   if (kind === 'classifier') {
-    const config = { ...parseJson(file, 'config', metadata, classifierSchema), dropPath: 0 }
-    checkSizes(file, () => checkVitConfig(config))
+    const config = parseJson(file, 'config', metadata, classifierSchema)
+    checkModelSize({ kind: 'iat', config }, tensors, `${file}: config`)
     if (config.lambda > 0 && config.subjects === 0) {
       throw new UserError(`${file}: config: lambda is ${config.lambda}, so subjects must be at least 1`)
     }
@@ -88,12 +80,4 @@ function parseJson<S extends z.ZodType>(
   if (result.success) return result.data
   const { path, message } = result.error.issues[0]
   throw new UserError(`${file}: ${[field, ...path].join('.')}: ${message}`)
-}
-
-function checkSizes(file: string, check: () => void): void {
-  try {
-    check()
-  } catch (error) {
-    throw error instanceof RangeError ? new UserError(`${file}: config: ${error.message}`) : error
-  }
 }

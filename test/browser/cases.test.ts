@@ -5,7 +5,6 @@ import { openTestPage } from './page.js'
 
 // Every op, model fixture and golden file of Node's tests in a real Chromium: same cases, same tolerances.
 
-t.setTimeout(600_000)
 const chromium = await launchChromium()
 if (chromium.skip) {
   t.test('ops, fixtures and golden files', { skip: chromium.skip }, async () => {})

@@ -10,12 +10,11 @@ import { openTestPage } from './page.js'
 
 // Chromium decodes and trains as Node does.
 
-t.setTimeout(600_000)
 const chromium = await launchChromium()
 if (chromium.skip) t.test('decoding and training', { skip: chromium.skip }, async () => {})
 else {
   const { page, errors } = await openTestPage(chromium, 'training')
-  const set = openImageSet('data/faces')
+  const set = await openImageSet('data/faces')
   const samples = await images()
   const runtime = await openDevice()
   t.teardown(() => runtime.close())

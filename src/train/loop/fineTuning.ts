@@ -1,5 +1,6 @@
 import { type Batch, BatchSource } from '../../data/batches.js'
 import type { ImageLoader } from '../../data/imageLoader.js'
+import { streams } from '../../data/streams.js'
 import { backward, withTape } from '../../engine/autograd.js'
 import { allocatePersistent } from '../../engine/parameters.js'
 import { PhiloxStream } from '../../engine/random.js'
@@ -12,16 +13,12 @@ import { type ClassifierTargets, iatLoss, identityTargets, identityTargetType } 
 import { AdamW } from '../optim/adamw.js'
 import { fineTuningRules } from '../optim/parameterGroups.js'
 import type { Schedule } from '../optim/schedule.js'
-import type { FineTuneOptions } from '../options.js'
+import type { FineTuneSettings } from '../settings.js'
 import type { RunSettings, TrainingRun } from '../trainingRun.js'
 import { inputImages, scheduleOf } from './pretraining.js'
 
-/** Philox streams of drop path and of the re-drawn head weights. */
-const DROP_PATH_STREAM = 0x3a5c0002
-const HEAD_STREAM = 0x3a5c0003
-
 type Settings = RunSettings &
-  Pick<FineTuneOptions, 'flip' | 'shift' | 'layerDecay' | 'idHeadInit' | 'idHeadLearningRateScale'>
+  Pick<FineTuneSettings, 'flip' | 'shift' | 'layerDecay' | 'idHeadInit' | 'idHeadLearningRateScale'>
 
 /** Fine-tuning for AUs, with IAT where λ > 0; ready for `trainLoop`. */
 export class FineTuning implements TrainingRun {
@@ -51,7 +48,7 @@ export class FineTuning implements TrainingRun {
     const augmentation = { flip, shift }
     const identities = config.lambda > 0 ? { subjects } : {}
     this.batches = new BatchSource({ loader, indices, batchSize, seed, augmentation, aus, ...identities })
-    this.random = new RandomState(runtime, seed, DROP_PATH_STREAM)
+    this.random = new RandomState(runtime, seed, streams.dropPath)
     this.schedule = scheduleOf(settings)
     this.lossNames = config.lambda > 0 ? ['loss', 'au', 'id'] : ['loss']
     this.#images = inputImages(runtime, batchSize, config.imageSize)
@@ -70,7 +67,7 @@ export class FineTuning implements TrainingRun {
   /** Re-draws the AU head's weight almost at zero (std 2e-5), as after loading a pretrained encoder; its bias stays. */
   resetAuHead(): void {
     const weight = this.parameters.get('head.weight')
-    const stream = new PhiloxStream(this.settings.seed, HEAD_STREAM)
+    const stream = new PhiloxStream(this.settings.seed, streams.auHead)
     this.runtime.write(
       weight,
       Float32Array.from({ length: weight.size }, () => 2e-5 * stream.normal()),
@@ -119,7 +116,7 @@ export class FineTuning implements TrainingRun {
     const bias = this.parameters.get(`${name}.bias`)
     const weight = this.parameters.get(`${name}.weight`)
     const level = this.config.idLoss === 'bce' ? -Math.log(subjects - 1) : 0
-    const stream = new PhiloxStream(this.settings.seed, HEAD_STREAM + 1)
+    const stream = new PhiloxStream(this.settings.seed, streams.identityHead)
     const bound = 0.01 / Math.sqrt(inputs)
     this.runtime.write(bias, new Float32Array(subjects).fill(level))
     this.runtime.write(
