@@ -17,7 +17,8 @@ import { launchChromium } from './chromium.js'
 import { serveDemo, visit } from './demoPage.js'
 import { choosePhoto, cropOf, openModel, openTryIt, type TryItTab, unitsOf } from './tryItTab.js'
 
-// The Try it tab: photographs and the camera through a model that Node trained, and models to and fro between Node and the page.
+// The Try it tab: photographs and the camera through a model that Node trained, and models to and fro between
+// Node and the page.
 
 const SIDE = 32
 const london = join(root, '..', 'shared', 'data', 'london')
