@@ -36,10 +36,10 @@ export interface MatmulPlan {
 }
 
 /** k is cut into parts no shorter than this. */
-const shortestPart = 64
+const SHORTEST_PART = 64
 
 /** Cutting k for more would cost a second pass, and the row sums a pass of their own. */
-const cpuWorkgroups = 2
+const CPU_WORKGROUPS = 2
 
 /** The fixed table: on a CPU driver the first that fits is used where nothing was measured; for GPUs see `gpuChoice`. */
 const variants: readonly MatmulVariant[] = [
@@ -47,14 +47,14 @@ const variants: readonly MatmulVariant[] = [
     name: 'broadcast',
     takes: (layout) => (layout === 'NT' ? 'NN' : layout),
     fits: broadcastFits,
-    workgroupsWanted: cpuWorkgroups,
+    workgroupsWanted: CPU_WORKGROUPS,
     text: broadcastText,
   },
   {
     name: 'register',
     takes: () => 'TN',
     fits: (caps, { epilogue }) => caps.software && epilogue !== 'rowSums',
-    workgroupsWanted: cpuWorkgroups,
+    workgroupsWanted: CPU_WORKGROUPS,
     text: (_caps, product) => registerText(product),
   },
   ...gpuVariants,
@@ -94,7 +94,7 @@ function splitsOf(
 ) {
   if (batch > 1 || epilogue !== 'none') return 1
   const tiles = Math.ceil(m / rows) * Math.ceil(n / columns)
-  return Math.max(1, Math.min(Math.ceil(workgroupsWanted / tiles), Math.floor(k / shortestPart)))
+  return Math.max(1, Math.min(Math.ceil(workgroupsWanted / tiles), Math.floor(k / SHORTEST_PART)))
 }
 
 function named(name: string): MatmulVariant {

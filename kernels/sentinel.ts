@@ -10,8 +10,8 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix } from './stored.js'
 
-const workgroupSize = 64
-const elementsPerInvocation = 32
+const WORKGROUP_SIZE = 64
+const ELEMENTS_PER_INVOCATION = 32
 
 /**
  * Bindings: x f32 or f16 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step keep the
@@ -28,7 +28,7 @@ export function sentinelScan(_caps: KernelCaps, count: number, opNumber: number,
     key: `sentinel/${vector}${storedSuffix(stored)}`,
     bindings: ['read', 'write'],
     params: [vector ? words / 4 : words, opNumber, lastWordBits],
-    workgroups: flatGrid(Math.ceil(count / elementsPerInvocation), workgroupSize),
+    workgroups: flatGrid(Math.ceil(count / ELEMENTS_PER_INVOCATION), WORKGROUP_SIZE),
     cost: { flops: count, bytes: storedBytes(stored) * count },
     code: () => code(vector, stored),
   }
@@ -55,10 +55,10 @@ fn isBad(word: Bits) -> bool {
 #endif
 }
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let first = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
-  let stride = workgroups.x * workgroups.y * ${workgroupSize}u;
+  let first = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
+  let stride = workgroups.x * workgroups.y * ${WORKGROUP_SIZE}u;
   var bad = false;
   for (var index = first; index < params.loads; index += stride) {
     let mask = select(0xffffffffu, params.lastWordBits, index == params.loads - 1u);

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { cannotWrite } from '../train/checkpoint/atomicWrite.node.js'
+import { cannotWrite } from '../atomicWrite.node.js'
 
 /** One line of a log: numbers and texts by name. */
 export type LogRecord = Readonly<Record<string, number | string | boolean | null>>

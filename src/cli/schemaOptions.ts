@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import * as z from 'zod'
+import { parseJson } from '../data/schemas.js'
 import { UserError } from '../errors.js'
 import type { FieldNotes } from '../train/settings.js'
 
@@ -40,19 +41,28 @@ function flagOf(name: string, field: Field): Option {
   const notes = [field.enum?.join(' | '), field.default === undefined ? null : `default ${field.default}`]
   const note = notes.filter(Boolean).join('; ')
   const option = new Option(`--${flag} <${value}>`, note ? `${description} (${note})` : description)
-  if (field.type !== 'array') return option.argParser(once(`--${flag}`, (text) => parseValue(text, field)))
-  // Lists add up: --aus 6 --aus 12 is --aus 6,12.
-  return option.argParser((text: string, before: readonly unknown[] = []) => [
-    ...before,
-    ...parseList(text, field),
-  ])
+  return option.argParser(parserOf(`--${flag}`, field))
 }
 
-/** A parser that refuses a second value: the last one would win in silence. */
-export function once<T>(flag: string, parse: (text: string) => T): (text: string, before?: T) => T {
+/** What a flag does with its text when it is given once more: nothing is dropped in silence. */
+function parserOf(flag: string, field: Field): (text: string, before?: unknown) => unknown {
+  // Lists add up: --aus 6 --aus 12 is --aus 6,12.
+  if (field.type === 'array')
+    return (text, before = []) => [...(before as readonly unknown[]), ...parseList(text, field)]
+  if (field.type === 'string' && !field.enum) return once(flag)
+  // Scripts append a number to a line that has one already.
+  return (text, before) => {
+    if (before !== undefined && String(before) !== text)
+      console.log(`Note: ${flag} is given as ${before} and as ${text}; the last value counts.`)
+    return parseValue(text, field)
+  }
+}
+
+/** A parser for texts, such as paths, that refuses a second one. */
+export function once(flag: string): (text: string, before?: unknown) => string {
   return (text, before) => {
     if (before !== undefined) throw new UserError(`${flag} is given twice; expected it once`)
-    return parse(text)
+    return text
   }
 }
 
@@ -98,6 +108,8 @@ function isUnsetSwitch(schema: z.ZodObject, name: string, value: unknown): boole
   return value === true && field?.type === 'boolean' && field.default === true
 }
 
+const configSchema = z.record(z.string(), z.unknown(), 'expected a JSON object with options')
+
 function readConfig(path: string): Values {
   let text: string
   try {
@@ -105,13 +117,7 @@ function readConfig(path: string): Values {
   } catch (error) {
     throw new UserError(`--config ${path}: cannot be read (${(error as Error).message})`)
   }
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Values
-  } catch (error) {
-    throw new UserError(`--config ${path}: not JSON (${(error as Error).message})`)
-  }
-  throw new UserError(`--config ${path}: expected a JSON object of options`)
+  return parseJson(text, configSchema, `--config ${path}`)
 }
 
 /** One line: where it stands, what was expected, what was got. */

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import type { z } from 'zod'
 import { describeError, UserError } from '../errors.js'
 import { fineTuneRecipes, pretrainRecipes } from '../train/recipes.js'
+import { outliveReaders } from './closedOutput.js'
 import { notices } from './notices.js'
 import {
   evaluateOptions,
@@ -69,11 +70,7 @@ function addCommand<S extends z.ZodObject>(spec: CommandSpec<S>): void {
 
 /** An option that can be given once. */
 function single(command: Command, flags: string, description: string): void {
-  command.option(
-    flags,
-    description,
-    once(flags.split(' ')[0], (text) => text),
-  )
+  command.option(flags, description, once(flags.split(' ')[0]))
 }
 
 function recipeOf(recipes: Recipes, name: string): Record<string, unknown> {
@@ -150,11 +147,7 @@ program
     '[files...]',
     'safetensors files with weights, inputs and expected outputs (see docs/file-formats.md)',
   )
-  .option(
-    '--tolerance <n>',
-    'largest relative error that passes (default 1e-4)',
-    once('--tolerance', (text) => text),
-  )
+  .option('--tolerance <n>', 'largest relative error that passes (default 1e-4)', once('--tolerance'))
   .action(async (files: string[], flags: { tolerance?: string }) => {
     const tolerance = Number(flags.tolerance ?? 1e-4)
     if (!(tolerance > 0))
@@ -179,6 +172,7 @@ function refuseUnknownCommand([first = '-']: readonly string[]): void {
   throw new UserError(`unknown command "${first}"; expected one of ${names.join(', ')}`)
 }
 
+outliveReaders()
 try {
   refuseUnknownCommand(process.argv.slice(2))
   await program.parseAsync()

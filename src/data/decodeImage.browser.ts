@@ -1,22 +1,20 @@
-import type { ImageDecoder } from './imageSet.js'
+import { guardedDecoder } from './guardedDecoder.js'
 
 /**
  * Decodes by `createImageBitmap`; the twin of decodeImage.node.ts. Straight resize to size×size; colours in sRGB, turned as EXIF says,
  * transparent pictures on black. A picture of the right size comes out in Chromium as in Node (a transparent one may differ by
  * 1 of 255); where it is scaled, the browser's filter differs from sharp's.
  */
-export const imageDecoder: ImageDecoder = {
-  async decode(bytes, size) {
-    const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)]), {
-      resizeWidth: size,
-      resizeHeight: size,
-      resizeQuality: 'high',
-    })
-    const { data } = drawn(bitmap, size)
-    bitmap.close()
-    return withoutAlpha(data)
-  },
-}
+export const imageDecoder = guardedDecoder(async (bytes, size, { type }) => {
+  const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)], { type }), {
+    resizeWidth: size,
+    resizeHeight: size,
+    resizeQuality: 'high',
+  })
+  const { data } = drawn(bitmap, size)
+  bitmap.close()
+  return withoutAlpha(data)
+})
 
 function drawn(bitmap: ImageBitmap, size: number): ImageData {
   const context = new OffscreenCanvas(size, size).getContext('2d', {

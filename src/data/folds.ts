@@ -126,8 +126,9 @@ export function splitPerSubject(
   for (const subject of [...bySubject.keys()].sort()) {
     const own = stream.shuffle(bySubject.get(subject) ?? [])
     const count = Math.max(1, Math.min(Math.round(own.length * fraction), own.length - 1))
-    first.push(...own.slice(0, count))
-    rest.push(...own.slice(count))
+    own.forEach((index, at) => {
+      ;(at < count ? first : rest).push(index)
+    })
   }
   return { first: Uint32Array.from(first).sort(), rest: Uint32Array.from(rest).sort() }
 }

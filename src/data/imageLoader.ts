@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js'
+import { Budget } from './budget.js'
 import type { ImageDecoder, ImageSet } from './imageSet.js'
 import { type Standardisation, standardise } from './standardise.js'
 
@@ -8,9 +9,14 @@ export interface ImageLoaderOptions {
   /** Side of the network's input in pixels. */
   readonly size: number
   readonly standardisation: Standardisation
-  /** Memory for decoded pictures; default 1 GiB. */
+  /** Memory for decoded images; default 1 GiB. */
   readonly cacheBytes?: number
+  /** Images of more pixels are refused; default 50 million. */
+  readonly maxPixels?: number
 }
+
+/** Images whose files are read or held at the same time: a batch may be larger than memory is. */
+const AT_ONCE = 32
 
 /**
  * Pictures ready for the network, kept in memory up to a budget. What is in stays in: epochs visit every picture
@@ -21,6 +27,7 @@ export class ImageLoader {
   readonly size: number
   private readonly kept = new Map<number, Float32Array>()
   private readonly capacity: number
+  private readonly reading = new Budget(AT_ONCE)
 
   constructor(private readonly options: ImageLoaderOptions) {
     this.set = options.set
@@ -38,14 +45,19 @@ export class ImageLoader {
   }
 
   /** The picture as people see it: RGB bytes, size·size·3. */
-  async decode(index: number): Promise<Uint8Array> {
+  decode(index: number): Promise<Uint8Array> {
+    return this.reading.run(1, () => this.read(index))
+  }
+
+  private async read(index: number): Promise<Uint8Array> {
+    const { decoder, maxPixels } = this.options
     const bytes = await this.set.bytes(index)
     try {
-      return await this.options.decoder.decode(bytes, this.size)
+      return await decoder.decode(bytes, this.size, maxPixels)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new UserError(
-        `${this.set.describe(index)}: not a readable picture (${reason}); expected JPEG, PNG or WebP`,
+        `${this.set.describe(index)}: not a readable image (${reason}); expected JPEG, PNG or WebP`,
       )
     }
   }

@@ -1,57 +1,42 @@
-import { existsSync, statSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { UserError } from '../errors.js'
 import { cannotRead } from './files.node.js'
-import { openImageFolder } from './imageFolder.node.js'
+import type { TreeFile } from './fileTree.js'
+import { DiskTree } from './fileTree.node.js'
 import type { ImageSet } from './imageSet.js'
-import { openJsonLines } from './jsonLines.node.js'
-import { subjectRule } from './subjectRules.js'
-import { holdsShards, openWebDataset } from './webDataset.node.js'
-import { isShard } from './webDatasetIndex.js'
+import { openSet } from './openSet.js'
+import type { ReadOptions } from './readers/reader.js'
 
-export interface OpenOptions {
-  /** The action units that labels may name; default: what the set declares, else any FACS unit. */
-  readonly aus?: readonly number[] | undefined
-  /** WebDataset only: the splits to read; default all. */
-  readonly splits?: readonly string[] | undefined
-  /** JSON Lines only: folder that `img_path` starts from; default: where the label file stands. */
+export interface OpenOptions extends ReadOptions {
+  /** Label files only: folder that `img_path` starts from; default: where the label file stands. */
   readonly root?: string | undefined
-  /** JSON Lines only: `bp4d`, `bp4dplus`, `disfa` or a regular expression, applied to `img_path`. */
-  readonly subjectFrom?: string | undefined
-}
-
-function openFolder(folder: string, options: OpenOptions): ImageSet {
-  const labels = join(folder, 'labels.jsonl')
-  if (existsSync(labels)) return { ...openLabels(labels, options), name: basename(resolve(folder)) }
-  if (holdsShards(folder)) return openWebDataset(folder, options.aus, options.splits)
-  refuseSplits(folder, options)
-  return openImageFolder(folder)
-}
-
-function openLabels(file: string, options: OpenOptions): ImageSet {
-  refuseSplits(file, options)
-  const subject = options.subjectFrom === undefined ? null : subjectRule(options.subjectFrom)
-  return openJsonLines(file, { aus: options.aus ?? null, subject, root: options.root })
-}
-
-/** Reading everything instead could train on people who were to be kept apart. */
-function refuseSplits(path: string, { splits }: OpenOptions): void {
-  if (splits) throw new UserError(`${path}: --split chooses among shards (.tar, .tar.gz); there are none`)
+  /** Whether paths in labels and in dataset.json may lead out of their folder. */
+  readonly allowOutside?: boolean | undefined
 }
 
 /**
- * Opens pictures by what the path is: a shard (.tar, .tar.gz), a label file (.jsonl, .json), or a folder with
- * labels.jsonl, with shards, or with pictures. Throws UserError if it is none of them or holds nothing.
+ * Opens images by what the path is: a shard (.tar, .tar.gz), a label file (.jsonl, .json), or a folder with
+ * labels.jsonl, with shards, or with images. Rejects with a UserError if it is none of them or holds nothing.
  */
-export function openImageSet(path: string, options: OpenOptions = {}): ImageSet {
-  let isFolder: boolean
+export async function openImageSet(path: string, options: OpenOptions = {}): Promise<ImageSet> {
+  const isFolder = isFolderAt(path)
+  const tree = new DiskTree(isFolder ? path : dirname(path), options.allowOutside)
+  const root = options.root === undefined ? tree : new DiskTree(options.root, options.allowOutside)
+  return openSet({ tree, root, file: isFolder ? null : fileIn(tree, path) }, options)
+}
+
+function isFolderAt(path: string): boolean {
+  if (path === '') throw new UserError('the path of the data is empty; expected a file or a folder')
   try {
-    isFolder = statSync(path).isDirectory()
+    return statSync(path).isDirectory()
   } catch (error) {
     throw cannotRead(path, error)
   }
-  if (isFolder) return openFolder(path, options)
-  if (isShard(path)) return openWebDataset(path, options.aus, options.splits)
-  if (/\.jsonl?$/i.test(path)) return openLabels(path, options)
-  throw new UserError(`${path}: expected a folder of pictures, a shard (.tar, .tar.gz) or labels (.jsonl)`)
+}
+
+function fileIn(tree: DiskTree, path: string): TreeFile {
+  const found = tree.findOwn(basename(path))
+  if ('file' in found) return found.file
+  throw new UserError(`${path}: ${found.reason}`)
 }

@@ -1,25 +1,28 @@
 import * as z from 'zod'
 import { UserError } from '../errors.js'
 
-/** The JSON beside a picture in a WebDataset shard; further fields (pose, light, …) are welcome and ignored. */
+/** A person's name or number; the same everywhere. */
+const subject = z.union([z.string().min(1), z.int().transform(String)], 'expected text or a whole number')
+
+/** The JSON beside an image in a WebDataset shard; further fields (pose, light, …) are welcome and ignored. */
 export const sampleSchema = z.object({
-  subject: z.string().min(1).optional(),
-  AUs: z.array(z.int()).optional(),
-  intensities: z.record(z.string(), z.number()).optional(),
+  subject: subject.nullish(),
+  AUs: z.array(z.int()).nullish(),
+  intensities: z.record(z.string(), z.number()).nullish(),
 })
 
 /** One line of a label file in the reference's format. */
 export const labelLineSchema = z.object({
   img_path: z.string().min(1),
-  AUs: z.array(z.int()).optional(),
-  subject: z.union([z.string().min(1), z.int().transform(String)]).optional(),
+  AUs: z.array(z.int()).nullish(),
+  subject: subject.nullish(),
 })
 
 /** `folds.json`: which people belong together. */
 export const foldsSchema = z.object({
   key: z.literal('subject').optional(),
   folds: z
-    .array(z.object({ name: z.string().min(1), subjects: z.array(z.string().min(1)).min(1) }))
+    .array(z.object({ name: z.string().min(1), subjects: z.array(subject).min(1) }))
     .min(1)
     .superRefine((folds, context) => {
       const names = folds.map(({ name }) => name)
@@ -32,7 +35,13 @@ export const foldsSchema = z.object({
 export const datasetSchema = z.object({
   name: z.string().min(1),
   imageSize: z.int().positive().optional(),
-  aus: z.array(z.int().positive()).optional(),
+  aus: z
+    .array(z.int().positive())
+    .superRefine((aus, context) => {
+      const twice = aus.find((unit, at) => aus.indexOf(unit) !== at)
+      if (twice !== undefined) context.addIssue(`AU ${twice} is listed twice; expected each once`)
+    })
+    .optional(),
   shards: z
     .array(
       z.object({
@@ -44,16 +53,22 @@ export const datasetSchema = z.object({
     .min(1),
 })
 
+export type Dataset = z.output<typeof datasetSchema>
+
 /** Text → value of the schema's type; `where` (file, member or line) begins the message of what is wrong. */
 export function parseJson<S extends z.ZodType>(text: string, schema: S, where: string): z.output<S> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new UserError(`${where}: not valid JSON (${(error as Error).message})`)
-  }
-  const result = schema.safeParse(value)
+  const result = schema.safeParse(jsonValue(text, where))
   if (result.success) return result.data
   const { path, message } = result.error.issues[0]
   throw new UserError(`${where}: ${path.length > 0 ? `field "${path.join('.')}": ` : ''}${message}`)
+}
+
+function jsonValue(text: string, where: string): unknown {
+  try {
+    // An editor of Windows may have put a mark before it.
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
+  } catch (error) {
+    const reason = (error as Error).message.replace(/\s+/g, ' ')
+    throw new UserError(`${where}: not valid JSON (${reason})`)
+  }
 }

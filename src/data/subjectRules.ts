@@ -4,16 +4,14 @@ import { UserError } from '../errors.js'
 export type SubjectRule = (imagePath: string) => string | null
 
 /** How the published label files of each data set write the person into `img_path`. */
-const namedRules: ReadonlyMap<string, RegExp> = new Map(
-  Object.entries({
-    /** `2F15_T8/frame_1.jpg` → F15 */
-    bp4d: /^.([FM]\d{2})/,
-    /** `F001_T1/frame_12.jpg` → F001 */
-    bp4dplus: /^([FM]\d{3})/,
-    /** `RightVideoSN001/frame_1.jpg` → SN001 */
-    disfa: /^[^/]*(SN\d{3})\//,
-  }),
-)
+const namedRules = new Map<string, RegExp>([
+  /** `2F15_T8/frame_1.jpg` → F15 */
+  ['bp4d', /^.([FM]\d{2})/],
+  /** `F001_T1/frame_12.jpg` → F001 */
+  ['bp4dplus', /^([FM]\d{3})/],
+  /** `RightVideoSN001/frame_1.jpg` → SN001 */
+  ['disfa', /^[^/]*(SN\d{3})\//],
+])
 
 /** `bp4d`, `bp4dplus`, `disfa`, or a regular expression whose first group (or whole match) is the subject. */
 export function subjectRule(text: string): SubjectRule {

@@ -1,12 +1,12 @@
 import { UserError } from '../errors.js'
-import type { Fold } from './folds.js'
+import { BlobTree } from './fileTree.browser.js'
 import type { ImageSet } from './imageSet.js'
-import { datasetSchema, foldsSchema, parseJson } from './schemas.js'
-import { type ShardEntry, sampleSet, samplesInMemory, samplesOfEntry } from './webDatasetIndex.js'
+import { openSet } from './openSet.js'
+import { datasetSchema, parseJson } from './schemas.js'
 
 /**
  * A WebDataset on a server: a folder with `dataset.json`, its shards (.tar, .tar.gz) and, where people are dealt out,
- * `folds.json`. All of it is held in memory. Its twin reads files: webDataset.node.ts.
+ * `folds.json`. All of it is fetched before it is read.
  *
  * @param folder its URL, ending in a slash
  * @param onLoaded hears the share of the shards that are there, 0 … 1
@@ -16,32 +16,30 @@ export async function fetchWebDataset(
   folder: URL,
   onLoaded: (share: number) => void = () => {},
 ): Promise<ImageSet> {
-  const datasetFile = new URL('dataset.json', folder)
-  const dataset = parseJson(await text(datasetFile), datasetSchema, datasetFile.href)
-  const folds = await fetchFolds(new URL('folds.json', folder))
+  const url = (path: string) => new URL(path, folder)
+  const description = await fetched(url('dataset.json'))
+  const dataset = parseJson(await description.text(), datasetSchema, url('dataset.json').href)
+  const folds = await fetchOptional(url('folds.json'))
   let loaded = 0
   const shards = await Promise.all(
-    dataset.shards.map(async (entry) => {
-      const samples = await fetchShard(new URL(entry.file, folder), entry, dataset.aus ?? null)
+    dataset.shards.map(async ({ file }) => {
+      const blob = await fetched(url(file))
       onLoaded(++loaded / dataset.shards.length)
-      return samples
+      return [file, blob] as const
     }),
   )
-  return sampleSet(dataset.name, shards.flat(), dataset.aus ?? null, folds)
+  const files: (readonly [string, Blob])[] = [['dataset.json', description], ...shards]
+  if (folds) files.push(['folds.json', folds])
+  const tree = new BlobTree(dataset.name, files, (path) => url(path).href)
+  return openSet({ tree, root: tree, file: null }, {})
 }
 
-async function fetchFolds(url: URL): Promise<readonly Fold[] | null> {
+async function fetchOptional(url: URL): Promise<Blob | null> {
   const response = await fetchFile(url)
-  if (response.status === 404) return null
-  return parseJson(new TextDecoder().decode(await body(url, response)), foldsSchema, url.href).folds
+  return response.status === 404 ? null : body(url, response)
 }
 
-async function fetchShard(url: URL, entry: ShardEntry, aus: readonly number[] | null) {
-  const tar = await unpacked(url.href, await bytes(url))
-  return samplesOfEntry(url.href, entry, samplesInMemory(url.href, tar, entry.split ?? null, aus))
-}
-
-async function bytes(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+async function fetched(url: URL): Promise<Blob> {
   return body(url, await fetchFile(url))
 }
 
@@ -51,29 +49,13 @@ async function fetchFile(url: URL): Promise<Response> {
   })
 }
 
-async function body(url: URL, response: Response): Promise<Uint8Array<ArrayBuffer>> {
+async function body(url: URL, response: Response): Promise<Blob> {
   if (!response.ok) throw cannotFetch(url, `${response.status} ${response.statusText}`)
-  const buffer = await response.arrayBuffer().catch((error: Error) => {
+  return response.blob().catch((error: Error) => {
     throw cannotFetch(url, error.message)
   })
-  return new Uint8Array(buffer)
 }
 
 function cannotFetch(url: URL, reason: string): UserError {
   return new UserError(`${url}: cannot be fetched (${reason})`)
-}
-
-async function text(url: URL): Promise<string> {
-  return new TextDecoder().decode(await bytes(url))
-}
-
-/** A shard's tar. Some servers unpack .gz files on the way; the first two bytes tell. */
-export async function unpacked(file: string, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  if (data[0] !== 0x1f || data[1] !== 0x8b) return data
-  const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream('gzip'))
-  try {
-    return new Uint8Array(await new Response(stream).arrayBuffer())
-  } catch (error) {
-    throw new UserError(`${file}: truncated or damaged gzip file (${(error as Error).message})`)
-  }
 }

@@ -48,10 +48,6 @@ export class CapturedStep {
     return this.#commands.flatMap((command) => (command.kind === 'dispatch' ? [command.kernel] : []))
   }
 
-  get dispatches(): number {
-    return this.kernels.length
-  }
-
   /** Queues the step. */
   run(): readonly Tensor[] {
     if (this.#ready) this.runtime.replay(this.#ready)

@@ -50,7 +50,7 @@ export function fixtureImages(): Float32Array {
 }
 
 /** Noise without ties: ((j · 7919) mod 1009) / 1009. */
-export function fixtureNoise(): Float32Array {
+function fixtureNoise(): Float32Array {
   return Float32Array.from({ length: SAMPLES * PATCHES }, (_, j) => ((j * 7919) % 1009) / 1009)
 }
 
@@ -176,7 +176,7 @@ async function zeroLogitsFixture(runtime: Runtime): Promise<Check[]> {
   const oneHot = Float32Array.from({ length: B * S }, (_, i) => Number(i % S === Math.floor(i / S) % S))
   const targets = runtime.tensor(oneHot, [B, S])
   const { loss, values } = await leafGradient(runtime, logits, () => bceWithLogits(logits, targets))
-  const wanted = oneHot.map((y) => (y ? -1 : 1) * expected.zeroLogitGradient)
+  const wanted = oneHot.map((y) => (y ? -1 : 1) * expected.ZERO_LOGIT_GRADIENT)
   return [a6('loss at zero logits', [loss], [Math.LN2]), a6('gradient at zero logits', values, wanted)]
 }
 
@@ -188,7 +188,7 @@ export async function vitSmallFixture(runtime: Runtime, batch: number): Promise<
   const uniforms = Float32Array.from({ length: batch * 196 }, () => random.uniform())
   const data = { imgs: normals(batch * 3 * 224 * 224), noise: uniforms }
   const loss = await runtime.scope(() => [fmaeRun(runtime, presets['vit-s'], data).forward()])[0].read()
-  return [a6('loss', loss, [expected.vitSmallStartLoss])]
+  return [a6('loss', loss, [expected.VIT_SMALL_START_LOSS])]
 }
 
 function leaf(tensor: Tensor): Tensor {

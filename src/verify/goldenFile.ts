@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { UserError } from '../errors.js'
-import { type ClassifierConfig, checkFmaeConfig, checkVitConfig, type FmaeConfig } from '../model/config.js'
+import type { ClassifierConfig, FmaeConfig } from '../model/config.js'
+import { checkModelSize } from '../train/checkpoint/modelSize.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from '../train/checkpoint/safetensors.js'
-import { checkSizes, classifierShape, fmaeShape } from '../train/modelConfig.js'
+import { classifierShape, fmaeShape } from '../train/modelConfig.js'
 
 const fmaeSchema = z.object(fmaeShape)
 
@@ -34,30 +35,31 @@ export type GoldenFile = {
   readonly optimizer: GoldenOptimizer | null
 } & (
   | { readonly kind: 'fmae'; readonly config: FmaeConfig }
-  | { readonly kind: 'iat'; readonly config: ClassifierConfig }
+  | { readonly kind: 'classifier'; readonly config: ClassifierConfig }
 )
 
 /** Reads metadata and checks values. @throws UserError naming the file and the field or tensor that is wrong. */
 export function parseGoldenFile(file: string, { tensors, metadata }: SafetensorsFile): GoldenFile {
   for (const [name, { data }] of tensors) assertFinite(`${file}: tensor ${name}`, data)
-  const { kind } = metadata
+  // Files of 0.2.0 say iat.
+  const kind = metadata.kind === 'iat' ? 'classifier' : metadata.kind
   const optimizer =
     metadata.optimizer === undefined ? null : parseJson(file, 'optimizer', metadata, optimizerSchema)
   if (kind === 'fmae') {
     const config = parseJson(file, 'config', metadata, fmaeSchema)
-    checkSizes(() => checkFmaeConfig(config), `${file}: config`)
+    checkModelSize({ kind, config }, tensors, `${file}: config`)
     return { file, tensors, optimizer, kind, config }
   }
-  if (kind === 'iat') {
+  if (kind === 'classifier') {
     const config = parseJson(file, 'config', metadata, classifierSchema)
-    checkSizes(() => checkVitConfig(config), `${file}: config`)
+    checkModelSize({ kind: 'iat', config }, tensors, `${file}: config`)
     if (config.lambda > 0 && config.subjects === 0) {
       throw new UserError(`${file}: config: lambda is ${config.lambda}, so subjects must be at least 1`)
     }
     return { file, tensors, optimizer, kind, config }
   }
   const got = kind === undefined ? 'is missing' : `is "${kind}"`
-  throw new UserError(`${file}: not a golden file: metadata "kind" ${got}; expected "fmae" or "iat"`)
+  throw new UserError(`${file}: not a golden file: metadata "kind" ${got}; expected "fmae" or "classifier"`)
 }
 
 function parseJson<S extends z.ZodType>(

@@ -35,7 +35,7 @@ if (chromium.skip) {
   t.test('ViT-S starts where it should', async (t) => {
     assertAll(t, await page.evaluate(() => casesPage.vitSmall()))
   })
-  for (const file of ['fmae', 'iat']) {
+  for (const file of ['fmae', 'classifier']) {
     t.test(`golden file ${file}: outputs, gradients and three steps as PyTorch's`, async (t) => {
       assertAll(t, await page.evaluate((url) => casesPage.golden(url), `/test/golden/${file}.safetensors`))
     })

@@ -21,7 +21,7 @@ const EACH = 4
 /** Some of the bundled faces as a folder of pictures with labels. */
 async function makeFaces(): Promise<string> {
   const folder = join(scratch, 'my faces')
-  const set = openImageSet(fileURLToPath(new URL('../../data/faces/fold1-000.tar.gz', import.meta.url)))
+  const set = await openImageSet(fileURLToPath(new URL('../../data/faces/fold1-000.tar.gz', import.meta.url)))
   const counts = new Map<string, number>()
   const lines: string[] = []
   for (let index = 0; lines.length < PEOPLE * EACH; index++) {
@@ -166,7 +166,7 @@ t.test(
         variants.add(file.metadata.variants)
       }
       t.equal(variants.size, 2, 'each run pins the kernels that it was settled on')
-      const set = openImageSet(faces)
+      const set = await openImageSet(faces)
       const all = Array.from({ length: set.length }, (_, index) => index)
       const { folder } = (await storedRun(page, 'ownPretrain'))!.settings as { folder: { images: string } }
       t.equal(folder.images, await imagesDigest(set, all), 'Node tells the pictures apart by the same digest')
@@ -361,7 +361,7 @@ t.test('a picture that cannot be read, and people who are not told, are named', 
   const { img_path } = JSON.parse(labels[20])
   t.match(
     await problem.textContent(),
-    new RegExp(`^broken/${img_path}: not a readable picture \\(.*\\); expected JPEG, PNG or WebP$`),
+    new RegExp(`^broken/${img_path}: not a readable image \\(.*\\); expected JPEG, PNG or WebP$`),
   )
   await pretrain.state('empty')
   t.same(errors, [])

@@ -6,7 +6,7 @@ import { type Chromium, type OpenPage, serveFolder } from './chromium.js'
 
 /**
  * Bundles `test/browser/page/NAME.ts` and runs it in an empty page of a server of the repository's files: the script fetches
- * what it needs by paths such as /test/golden/iat.safetensors. What it leaves on `globalThis` is there on return.
+ * what it needs by paths such as /test/golden/classifier.safetensors. What it leaves on `globalThis` is there on return.
  * @throws what the script throws
  */
 export async function openTestPage(chromium: Chromium, name: string): Promise<OpenPage> {

@@ -14,7 +14,7 @@ const chromium = await launchChromium()
 if (chromium.skip) t.test('decoding and training', { skip: chromium.skip }, async () => {})
 else {
   const { page, errors } = await openTestPage(chromium, 'training')
-  const set = openImageSet('data/faces')
+  const set = await openImageSet('data/faces')
   const samples = await images()
   const runtime = await openDevice()
   t.teardown(() => runtime.close())

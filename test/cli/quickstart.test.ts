@@ -52,7 +52,7 @@ t.test('Ctrl-C after the last training stops the job, and --resume brings it to 
 })
 
 t.test('no test person is trained on, and pictures of seen people are held out', async (t) => {
-  const faces = openImageSet(join(root, 'data', 'faces'))
+  const faces = await openImageSet(join(root, 'data', 'faces'))
   for (const testFold of ['fold2', 'fold3'] as const) {
     const { set, train, seen, unseen, pretrain } = mainJobData(faces, testFold, 0)
     const subjects = (indices: Uint32Array) =>

@@ -1,12 +1,23 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { takeLock } from '../../src/fileLock.node.js'
 import type { SafeTensor } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors, writeSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
+import { paxHeader, rawMember, rawTar } from '../data/makeShard.js'
 import { type RunOptions, root, runProgram } from './program.js'
 import { tinyEncoder, tinyFolds, tinyJpeg, tinyMembers, tinyModel, writeFaces } from './tinyFaces.js'
 
@@ -26,6 +37,8 @@ const folder = t.testdir()
 const path = (...parts: string[]) => join(folder, ...parts)
 const members = await tinyMembers()
 const faces = await writeFaces(path('faces'), members)
+// Labels that are wrong in another way name images that are there.
+for (const name of ['a.jpg', 'b.jpg']) writeFileSync(path(name), await tinyJpeg(1, []))
 const small = [...tinyModel, '--batch-size', '8', '--epochs', '1']
 const smallClassifier = [...tinyEncoder, '--batch-size', '6', '--epochs', '1']
 const fmae = path('fmae', 'checkpoint.safetensors')
@@ -57,12 +70,51 @@ function changedFaces(name: string, change: Record<string, string | Uint8Array |
   return writeFaces(path(name), Object.fromEntries(changed) as typeof members, folds)
 }
 
+/** The face set with another dataset.json. */
+function describedFaces(
+  name: string,
+  { shards, aus = [1, 2, 12] }: { shards: string[]; aus?: number[] },
+): string {
+  mkdirSync(path(name))
+  writeFileSync(path(name, 'faces.tar'), readFileSync(join(faces, 'faces.tar')))
+  const entries = shards.map((file) => ({ file }))
+  writeFileSync(path(name, 'dataset.json'), JSON.stringify({ name, aus, shards: entries }))
+  return path(name)
+}
+
+/** The beginning of a PNG of 16000×16000 pixels. */
+function largePngHeader(): Buffer {
+  const header = Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'latin1')
+  const sizes = Buffer.alloc(8)
+  sizes.writeUInt32BE(16000, 0)
+  sizes.writeUInt32BE(16000, 4)
+  return Buffer.concat([header, sizes])
+}
+
 async function changedCheckpoint(name: string, source: string, edit: Edit): Promise<string> {
   const { tensors, metadata } = await readSafetensors(source)
   const changed = { ...metadata }
   edit(tensors, changed)
   await writeSafetensors(path(name), tensors, changed)
   return path(name)
+}
+
+const asIntegers = (tensors: Map<string, SafeTensor>) => {
+  const { shape, data } = tensors.get('head.weight')!
+  tensors.set('head.weight', { shape, data: new Int32Array(data.length) })
+}
+
+/** The classifier with other metadata, or other sizes. */
+async function changed(name: string, fields: Record<string, string | number>): Promise<Setup> {
+  const file = await changedCheckpoint(`${name}.safetensors`, classifier, (_, metadata) => {
+    const config = JSON.parse(metadata.config!)
+    for (const [field, value] of Object.entries(fields)) {
+      if (typeof value === 'string') metadata[field] = value
+      else config[field] = value
+    }
+    metadata.config = JSON.stringify(config)
+  })
+  return evaluate(file)
 }
 
 const poison = (value: number): Edit => {
@@ -86,6 +138,32 @@ function readOnlyFolder(): Promise<Setup> {
   mkdirSync(path('locked'))
   chmodSync(path('locked'), 0o555)
   return asNobody(['pretrain', '--data', faces, '--out', path('locked', 'run'), ...small])
+}
+
+/** A folder whose lock this process holds, or one `elsewhere`. */
+function lockedFolder(name: string, host?: string): string {
+  mkdirSync(path(name))
+  const lock = path(name, 'run.lock')
+  takeLock(lock)
+  if (host) writeFileSync(lock, JSON.stringify({ ...JSON.parse(readFileSync(lock, 'utf8')), host }))
+  return path(name)
+}
+
+/** A file system that nothing can be written to. */
+function readOnlySystem(): Setup {
+  const disk = mkdtempSync(join(tmpdir(), 'fmae-disk-'))
+  const setup = pretrain(faces, '--out', join(disk, 'run'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', disk], { stdio: 'pipe' })
+  } catch {
+    rmdirSync(disk)
+    return { ...setup, skip: 'a read-only system cannot be mounted without the rights to' }
+  }
+  process.once('exit', () => {
+    execFileSync('umount', ['--lazy', disk])
+    rmdirSync(disk)
+  })
+  return setup
 }
 
 /** A file system with room for one and a half checkpoints. */
@@ -136,7 +214,6 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'unknown recipe': () => pretrain(faces, '--recipe', 'disfa'),
   'recipe named as a property of every object': () => pretrain(faces, '--recipe', 'constructor'),
   'a flag of one value given twice': () => ({ args: ['pretrain', '--data', faces, '--data', faces] }),
-  '`--out ""`': () => pretrain(faces, '--out', ''),
   '`--aus` that is no list of numbers': () => finetune(faces, '--aus', '1,x'),
   'the same AU twice in `--aus`': () => finetune(faces, '--aus', '1,1,2'),
   '`--subject-from` that is no regular expression': () =>
@@ -193,24 +270,74 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     return { ...(await asNobody(pretrain(path('sealed')).args)), after }
   },
   'file of another kind': () => pretrain(write('notes.txt', 'hello')),
+  'folder with images of other formats only': () => {
+    mkdirSync(path('gifs'))
+    write('gifs/a.gif', 'GIF89a')
+    return pretrain(path('gifs'))
+  },
+  '`--data ""`': () => pretrain(''),
+  'pipe instead of a file': () => {
+    execFileSync('mkfifo', [path('pipe.tar')])
+    return pretrain(path('pipe.tar'))
+  },
   'truncated tar': () => pretrain(write('cut.tar', readFileSync(join(faces, 'faces.tar')).subarray(0, 5000))),
   'file that is no tar': () => pretrain(write('noise.tar', 'noise '.repeat(1000))),
+  'tar with a negative size': () =>
+    pretrain(write('negative.tar', rawTar(paxHeader({ size: '-1536' }), rawMember({}, 'x')))),
+  'tar with a damaged pax header': () =>
+    pretrain(write('pax.tar', rawTar(rawMember({ type: 'x' }, '99 path=a\n')))),
+  'tar with a sparse member': () => pretrain(write('sparse.tar', rawTar(rawMember({ type: 'S' })))),
+  'tar with a link out of it': () =>
+    pretrain(write('link.tar', rawTar(rawMember({ type: '2', linkName: '../a.jpg' })))),
+  'tar of names with more than one dot': () =>
+    pretrain(write('dots.tar', rawTar(rawMember({ name: 'a.b.jpg' }, 'x')))),
   'truncated gzip': () =>
     pretrain(write('cut.tar.gz', gzipSync(readFileSync(join(faces, 'faces.tar'))).subarray(0, 5000))),
   'corrupt JPEG': async () => {
     const image = (members['003.jpg'] as Uint8Array).slice(0, 300)
     return pretrain(await changedFaces('corrupt', { '003.jpg': image }))
   },
+  'SVG called .jpg': async () =>
+    pretrain(await changedFaces('svg', { '003.jpg': '<svg xmlns="http://www.w3.org/2000/svg"/>' })),
+  'image of too many pixels': async () =>
+    pretrain(await changedFaces('pixels', { '003.jpg': largePngHeader() })),
   '.jpg without .json': async () => pretrain(await changedFaces('unlabelled', { '003.json': undefined })),
   '.json without .jpg': async () => pretrain(await changedFaces('pictureless', { '003.jpg': undefined })),
   '.json that is not JSON': async () => pretrain(await changedFaces('notJson', { '003.json': '{AUs' })),
+  '.json nested 10,000 levels deep': async () =>
+    pretrain(await changedFaces('deep', { '003.json': '['.repeat(10_000) + ']'.repeat(10_000) })),
+  'one image under two subjects, by a link in a tar': async () => {
+    const linked = rawMember({ name: '024.jpg', type: '1', linkName: './003.jpg' })
+    const labels = rawMember({ name: '024.json' }, '{ "subject": "eve", "AUs": [] }')
+    const data = await changedFaces('linked', {})
+    const faces = readFileSync(join(data, 'faces.tar'))
+    writeFileSync(join(data, 'faces.tar'), Buffer.concat([faces, rawTar(linked, labels)]))
+    return finetune(data)
+  },
+  'shard listed twice': () => finetune(describedFaces('listed', { shards: ['faces.tar', './faces.tar'] })),
+  'shard outside of its folder': () => finetune(describedFaces('away', { shards: ['../faces/faces.tar'] })),
+  'AU declared twice': () => finetune(describedFaces('units', { shards: ['faces.tar'], aus: [1, 2, 1] })),
   'AU that the data set does not declare': async () =>
     finetune(await changedFaces('undeclared', { '003.json': '{ "subject": "dot", "AUs": [1, 999, 4] }' })),
   'bad line in a label file': () => pretrain(labels('bad.jsonl', { img_path: 'a.jpg' }, '{"img_path": ')),
   'label file: AU that FACS does not know': () =>
     finetune(labels('au.jsonl', { img_path: 'a.jpg', AUs: [999, 99] })),
-  'label file: missing picture': () =>
+  'label file: missing images': () =>
     pretrain(labels('lost.jsonl', ...Array(8).fill({ img_path: 'absent.jpg', AUs: [999] }))),
+  'label file: one image under two subjects': () => {
+    const entry = (img_path: string, subject: string) => ({ img_path, subject, AUs: [1] })
+    return finetune(
+      labels('two.jsonl', entry('a.jpg', 'ann'), entry('b.jpg', 'bob'), entry('x/../a.jpg', 'bob')),
+    )
+  },
+  'label file: one image with other AUs': () =>
+    finetune(labels('units.jsonl', { img_path: 'a.jpg', AUs: [1] }, { img_path: './a.jpg', AUs: [2, 1] })),
+  'label file: path out of its folder': () => finetune(labels('out.jsonl', { img_path: '../a.jpg' })),
+  'label file: absolute path': () => finetune(labels('absolute.jsonl', { img_path: '/data/a.jpg' })),
+  'label file: link out of its folder': () => {
+    symlinkSync(join(root, 'package.json'), path('out.jpg'))
+    return finetune(labels('linked.jsonl', { img_path: 'out.jpg' }))
+  },
   'label file: picture without a person': () =>
     finetune(labels('nobody.jsonl', { img_path: 'a.jpg', AUs: [1] })),
   'data without labels for finetune': async () => {
@@ -243,6 +370,13 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     rmSync(join(data, 'folds.json'))
     return evaluate(classifier, '--data', data, '--test-fold', 'fold3')
   },
+  'folds.json that is not that of the fine-tuning (evaluate)': async () => {
+    const [first, second, third] = tinyFolds.folds
+    const folds = {
+      folds: [first, { ...second, subjects: third.subjects }, { ...third, subjects: second.subjects }],
+    }
+    return evaluate(classifier, '--data', await changedFaces('dealt', {}, folds), '--test-fold', 'fold3')
+  },
   'training on the test fold': () => finetune(faces, '--train-on', 'fold1,fold3'),
   'unknown split': () => pretrain(faces, '--split', 'night'),
   'unknown split beside one that is there': () => pretrain(faces, '--split', 'day,night'),
@@ -251,7 +385,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'batch larger than the data': () => pretrain(faces, '--batch-size', '25'),
   'accumulation larger than an epoch': () => pretrain(faces, '--accumulation', '4'),
   'one picture a person for probe': async () => {
-    const lone = Array.from({ length: 4 }, (_, at) => ({ img_path: `${at}.jpg`, subject: at }))
+    const lone = Array.from({ length: 4 }, (_, at) => ({ img_path: write(`${at}.jpg`, ''), subject: at }))
     return { args: ['probe', '--checkpoint', fmae, '--data', labels('lone.jsonl', ...lone)] }
   },
   'missing checkpoint': () => evaluate(path('absent.safetensors')),
@@ -270,6 +404,50 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         metadata.config = '{ "imageSize": 32, "patchSize": 16 }'
       }),
     ),
+  'Git-LFS pointer in place of a checkpoint': () =>
+    evaluate(
+      write('lfs.safetensors', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n'),
+    ),
+  'web page in place of a checkpoint': () =>
+    evaluate(write('page.safetensors', '<!DOCTYPE html><html></html>')),
+  'checkpoint whose AUs are not as many as its outputs': () => changed('few', { aus: '[1,2]' }),
+  'checkpoint that lists an AU twice': () => changed('twice', { aus: '[1,1,2]' }),
+  'checkpoint of more blocks than it holds': () => changed('deep', { depth: 3_000_000 }),
+  'checkpoint of larger pictures than it holds places for': () => changed('wide', { imageSize: 16e6 }),
+  'checkpoint whose step is no whole number': () => changed('hex', { step: '0x10' }),
+  'checkpoint of a step after the end of the run': async () => {
+    mkdirSync(path('late'))
+    await changedCheckpoint('late/checkpoint.safetensors', fmae, (_, metadata) => {
+      metadata.step = '4'
+    })
+    return pretrain(faces, '--resume', '--out', path('late'))
+  },
+  'second moment below 0 in a checkpoint': async () =>
+    evaluate(
+      await changedCheckpoint('negative.safetensors', classifier, (tensors) => {
+        tensors.get('exp_avg_sq.head.bias')!.data[2] = -1
+      }),
+    ),
+  'integers as weights in a checkpoint': async () =>
+    evaluate(await changedCheckpoint('integers.safetensors', classifier, asIntegers)),
+  'integers as weights to start from': async () =>
+    finetune(
+      faces,
+      '--from',
+      await changedCheckpoint('integers2.safetensors', classifier, (tensors, metadata) => {
+        asIntegers(tensors)
+        for (const name of Object.keys(metadata)) delete metadata[name]
+      }),
+    ),
+  '`--from` weights under the names of Hugging Face': async () => {
+    const tensors = (await readSafetensors(classifier)).tensors
+    const renamed = [...tensors].map(([name, tensor]) => [
+      `vit.${name.replace('blocks.', 'encoder.layer.')}`,
+      tensor,
+    ])
+    await writeSafetensors(path('hf.safetensors'), new Map(renamed as [string, SafeTensor][]))
+    return finetune(faces, '--from', path('hf.safetensors'))
+  },
   'NaN in a checkpoint': async () =>
     evaluate(await changedCheckpoint('nan.safetensors', classifier, poison(Number.NaN))),
   'infinity in a checkpoint to start from': async () =>
@@ -291,7 +469,8 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     finetune(
       faces,
       '--from',
-      await changedCheckpoint('decoder.safetensors', fmae, (tensors) => {
+      await changedCheckpoint('decoder.safetensors', fmae, (tensors, metadata) => {
+        for (const name of Object.keys(metadata)) delete metadata[name]
         for (const name of [...tensors.keys()]) if (!name.startsWith('decoder')) tensors.delete(name)
       }),
     ),
@@ -301,6 +480,15 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '`--out` is a file': () => pretrain(faces, '--out', write('notes.txt', 'hello')),
   '`--out` with a finished run in it': () => pretrain(faces, '--out', path('fmae')),
   '`--out` in a read-only folder': readOnlyFolder,
+  '`--out` on a read-only file system': readOnlySystem,
+  '`--out` where no folder can be made': () => ({
+    ...pretrain(faces, '--out', '/proc/run'),
+    ...(process.platform === 'linux' ? {} : { skip: 'there is no /proc' }),
+  }),
+  '`--out ""`': () => pretrain(faces, '--out', ''),
+  '`--out` that another run is using': () => pretrain(faces, '--out', lockedFolder('busy')),
+  '`--out` that a run on another machine is using': () =>
+    pretrain(faces, '--out', lockedFolder('far', 'node7')),
   'log that cannot be begun anew': () => {
     mkdirSync(path('logged', 'log.jsonl'), { recursive: true })
     return pretrain(faces, '--out', path('logged'))
@@ -315,6 +503,13 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     await runProgram(args)
     await changedFaces('moved', { '003.jpg': undefined, '003.json': undefined })
     return { args: [...args, '--resume'] }
+  },
+  '`--resume` with other folds': async () => {
+    const trained = ['--out', path('refolded'), '--train-on', 'fold1']
+    await runProgram(finetune(await changedFaces('folded', {}), ...trained).args)
+    const [first, second, third] = tinyFolds.folds
+    const folds = { folds: [first, { ...second, name: 'other' }, third] }
+    return finetune(await changedFaces('folded', {}, folds), ...trained, '--resume')
   },
   'learning rate so high that the loss becomes NaN': () => pretrain(faces, '--base-learning-rate', '1e30'),
   'disk full at the second checkpoint': fullDisk,

@@ -163,6 +163,6 @@ t.test('mistakes of data show with their cause', async (t) => {
   const damaged = makeSource({ loader: makeLoader(100).loader, indices: [99], batchSize: 1 })
   await t.rejects(damaged.next(), {
     name: 'UserError',
-    message: /ramps member 99: not a readable picture \(bad marker\)/,
+    message: /ramps member 99: not a readable image \(bad marker\)/,
   })
 })

@@ -13,7 +13,7 @@ t.test('a single shard, plain or gzipped, gives labels and pictures', async (t) 
   const tar = await makeTar(samples)
   const folder = t.testdir({ 'a.tar': tar, 'b.tar.gz': gzipSync(tar) })
   for (const file of ['a.tar', 'b.tar.gz']) {
-    const set = openImageSet(`${folder}/${file}`)
+    const set = await openImageSet(`${folder}/${file}`)
     t.equal(set.length, 2)
     t.same(set.aus, [1, 12])
     t.same(set.sample(0), { id: `${file}/000000`, subject: 'S1', aus: [1, 12], split: null })
@@ -40,26 +40,23 @@ t.test('a folder of shards follows its dataset.json and brings its folds', async
     'dataset.json': JSON.stringify(dataset),
     'folds.json': JSON.stringify({ key: 'subject', folds }),
   })
-  const set = openImageSet(folder)
+  const set = await openImageSet(folder)
   t.match(set, { name: 'faces', length: 4, aus: [1, 2, 12], folds })
   t.same(
     [0, 1, 2, 3].map((at) => set.sample(at).split),
     ['fold1', 'fold1', 'extra', 'extra'],
   )
   t.equal(new Set([0, 1, 2, 3].map((at) => set.sample(at).id)).size, 4)
-  t.equal(openImageSet(folder, { splits: ['extra'] }).length, 2)
-  t.equal(openImageSet(`${folder}/more.tar.gz`).sample(0).split, 'extra')
-  t.throws(() => openImageSet(folder, { splits: ['extra', 'fold9'] }), {
+  t.equal((await openImageSet(folder, { splits: ['extra'] })).length, 2)
+  t.equal((await openImageSet(`${folder}/more.tar.gz`)).sample(0).split, 'extra')
+  await t.rejects(openImageSet(folder, { splits: ['extra', 'fold9'] }), {
     message: /no shard of split fold9; there are fold1, extra/,
-  })
-  t.throws(() => openImageSet(folder, { aus: [1, 2] }), {
-    message: /one\.tar member 000000\.json: unknown action unit 12/,
   })
 })
 
 t.test('a shard of pictures alone has no labels', async (t) => {
   const folder = t.testdir({ 'a.tar': await makeTar(await makeSamples([null, null])) })
-  const set = openImageSet(`${folder}/a.tar`)
+  const set = await openImageSet(`${folder}/a.tar`)
   t.equal(set.aus, null)
   t.same(set.sample(1), { id: 'a.tar/000001', subject: null, aus: null, split: null })
 })
@@ -76,7 +73,7 @@ t.test('what is wrong with a shard is said with file and member', async (t) => {
     ],
     'picture-missing.tar': [
       await makeTar(imageless),
-      /member 000001\.json: its picture is missing; expected 000001\.jpg/,
+      /member 000001\.json: its image is missing; expected 000001\.jpg/,
     ],
     'bad-json.tar': [
       await makeTar({ ...good, '000001.json': '{"subject":' }),
@@ -92,16 +89,16 @@ t.test('what is wrong with a shard is said with file and member', async (t) => {
     ],
     'twice.tar': [
       await makeTar({ ...good, '000001.jpg': '' }),
-      /member 000001\.jpg: a second picture named 000001/,
+      /member 000001\.jpg: a second image named 000001/,
     ],
     'cut.tar': [tar.subarray(0, 1500), /cut\.tar: the archive is truncated/],
     'cut.tar.gz': [gzipSync(tar).subarray(0, 200), /cut\.tar\.gz: truncated or damaged gzip file/],
-    'text.tar.gz': [Buffer.from('hello'), /text\.tar\.gz: truncated or damaged gzip file/],
+    'text.tar.gz': [Buffer.from('hello'), /text\.tar\.gz: the archive is truncated/],
   }
   const files = Object.fromEntries(Object.entries(cases).map(([file, [bytes]]) => [file, Buffer.from(bytes)]))
   const folder = t.testdir(files)
   for (const [file, [, message]] of Object.entries(cases))
-    t.throws(() => openImageSet(`${folder}/${file}`), { name: 'UserError', message }, file)
+    await t.rejects(openImageSet(`${folder}/${file}`), { name: 'UserError', message }, file)
 })
 
 t.test('dataset.json and folds.json are checked', async (t) => {
@@ -115,17 +112,17 @@ t.test('dataset.json and folds.json are checked', async (t) => {
     return openImageSet(folder)
   }
   const dataset = { name: 'x', shards: [{ file: 'a.tar' }] }
-  t.equal(open(dataset).length, 2)
-  t.throws(() => open({ name: 'x', shards: [] }), { message: /dataset\.json: field "shards"/ })
-  t.throws(() => open({ name: 'x', shards: [{ file: 'b.tar' }] }), { message: /b\.tar: no such file/ })
-  t.throws(() => open({ name: 'x', shards: [{ file: 'a.tar', images: 3 }] }), {
-    message: /a\.tar: holds 2 pictures; dataset\.json expects 3/,
+  t.equal((await open(dataset)).length, 2)
+  await t.rejects(open({ name: 'x', shards: [] }), { message: /dataset\.json: field "shards"/ })
+  await t.rejects(open({ name: 'x', shards: [{ file: 'b.tar' }] }), { message: /b\.tar: no such file/ })
+  await t.rejects(open({ name: 'x', shards: [{ file: 'a.tar', images: 3 }] }), {
+    message: /a\.tar: holds 2 images; dataset\.json expects 3/,
   })
   const twice = ['S1', 'S2'].map((subject) => ({ name: 'a', subjects: [subject] }))
-  t.throws(() => open(dataset, { folds: twice }), {
+  await t.rejects(open(dataset, { folds: twice }), {
     message: /folds\.json: field "folds": two folds are called "a"; expected a name for each/,
   })
-  t.throws(() => open(dataset, { folds: [{ name: 'a' }] }), {
+  await t.rejects(open(dataset, { folds: [{ name: 'a' }] }), {
     message: /folds\.json: field "folds\.0\.subjects"/,
   })
 })
@@ -136,13 +133,13 @@ t.test('a folder of pictures is read with its subfolders, in order', async (t) =
     'notes.txt': 'no picture',
     a: { '2.webp': 'x', '10.jpeg': 'y' },
   })
-  const set = openImageSet(folder)
+  const set = await openImageSet(folder)
   t.same(
     [0, 1, 2].map((at) => set.sample(at).id),
     ['a/10.jpeg', 'a/2.webp', 'b.PNG'],
   )
   t.equal((await set.bytes(0)).length, 1)
-  t.throws(() => openImageSet(t.testdir({ 'notes.txt': '' })), {
+  await t.rejects(openImageSet(t.testdir({ 'notes.txt': '' })), {
     message: /no \.jpg, \.jpeg, \.png or \.webp file/,
   })
 })
@@ -155,19 +152,19 @@ t.test('hidden files beside pictures and shards, and folders named like pictures
     __MACOSX: { '1.jpg': 'x' },
     'album.jpg': { '2.png': 'y' },
   })
-  const set = openImageSet(images)
+  const set = await openImageSet(images)
   t.same(
     Array.from({ length: set.length }, (_, at) => set.sample(at).id),
     ['1.jpg', 'album.jpg/2.png'],
   )
   const tar = await makeTar(await makeSamples(labels))
-  t.equal(openImageSet(t.testdir({ 'a.tar': tar, '._a.tar': 'x' })).length, 2)
+  t.equal((await openImageSet(t.testdir({ 'a.tar': tar, '._a.tar': 'x' }))).length, 2)
 })
 
 t.test('splits are asked of shards alone', async (t) => {
   const folder = t.testdir({ '1.png': 'x', labelled: { 'labels.jsonl': '{"img_path":"1.png"}' } })
   for (const path of [folder, `${folder}/labelled`, `${folder}/labelled/labels.jsonl`])
-    t.throws(() => openImageSet(path, { splits: ['day'] }), {
+    await t.rejects(openImageSet(path, { splits: ['day'] }), {
       name: 'UserError',
       message: /--split chooses among shards \(\.tar, \.tar\.gz\); there are none/,
     })
@@ -175,32 +172,34 @@ t.test('splits are asked of shards alone', async (t) => {
 
 t.test('shards without a picture are no set', async (t) => {
   const folder = t.testdir({ 'a.tar': await makeTar({ 'readme.txt': 'nothing yet' }) })
-  t.throws(() => openImageSet(folder), { name: 'UserError', message: /no .* file in its shards/ })
+  await t.rejects(openImageSet(folder), { name: 'UserError', message: /no .* file in its shards/ })
 })
 
 t.test('a folder with labels.jsonl follows it, wherever its pictures start', async (t) => {
   const folder = t.testdir({
-    'labels.jsonl': '{"img_path":"pictures/1.png","subject":"002","AUs":[6,12],"age":null}\r\n',
+    'labels.jsonl': '{"img_path":"images/1.png","subject":"002","AUs":[6,12],"age":null}\r\n',
     'folds.json': '{"folds":[{"name":"fold0","subjects":["002"]}]}',
     images: { '1.png': 'pixels' },
     elsewhere: { images: { '1.png': 'others' } },
   })
-  const set = openImageSet(folder)
+  const set = await openImageSet(folder)
   t.match(set, { length: 1, aus: [6, 12], folds: [{ name: 'fold0' }] })
-  t.match(set.sample(0), { id: 'pictures/1.png', subject: '002', aus: [6, 12] })
+  t.match(set.sample(0), { id: 'images/1.png', subject: '002', aus: [6, 12] })
   t.equal(Buffer.from(await set.bytes(0)).toString(), 'pixels')
-  const moved = openImageSet(`${folder}/labels.jsonl`, { root: `${folder}/elsewhere`, aus: [6, 12, 25] })
+  const moved = await openImageSet(`${folder}/labels.jsonl`, {
+    root: `${folder}/elsewhere`,
+  })
   t.equal(Buffer.from(await moved.bytes(0)).toString(), 'others')
-  t.same(moved.aus, [6, 12, 25])
-  const lost = openImageSet(`${folder}/labels.jsonl`, { root: `${folder}/nowhere` })
-  await t.rejects(lost.bytes(0), { message: /nowhere\/pictures\/1\.png: no such file/ })
+  await t.rejects(openImageSet(`${folder}/labels.jsonl`, { root: `${folder}/nowhere` }), {
+    message: /nowhere: no such file or folder/,
+  })
 })
 
 t.test('a path that is nothing readable is refused by name', async (t) => {
   const folder = t.testdir({ 'a.zip': '' })
-  t.throws(() => openImageSet(`${folder}/missing`), {
+  await t.rejects(openImageSet(`${folder}/missing`), {
     name: 'UserError',
     message: /missing: no such file or folder/,
   })
-  t.throws(() => openImageSet(`${folder}/a.zip`), { name: 'UserError', message: /a\.zip: expected a folder/ })
+  await t.rejects(openImageSet(`${folder}/a.zip`), { name: 'UserError', message: /a\.zip: expected labels/ })
 })

@@ -3,8 +3,11 @@ import sharp from 'sharp'
 import t from 'tap'
 import { copyAugmented, drawAugmentation } from '../../src/data/augment.js'
 import { imageDecoder } from '../../src/data/decodeImage.node.js'
+import { imageFormat } from '../../src/data/imageFormat.js'
 import { highpassWindow, standardise } from '../../src/data/standardise.js'
+import { withoutBadImages } from '../../src/data/withoutBadImages.js'
 import { makeImage } from './makeShard.js'
+import { openTree } from './readers/openTree.js'
 
 t.test('decodes any colour model to RGB of the asked size', async (t) => {
   const red = await makeImage(200, 10, 20, 16)
@@ -26,6 +29,84 @@ t.test('a damaged picture is refused', async (t) => {
     .toBuffer()
   await t.rejects(imageDecoder.decode(jpeg.subarray(0, jpeg.length / 2), 8))
   await t.rejects(imageDecoder.decode(new TextEncoder().encode('not a picture'), 8))
+})
+
+t.test('images are told by content: what the name says is not asked', async (t) => {
+  const red = await makeImage(200, 10, 20, 40)
+  const wide = sharp(red).resize(37, 21, { fit: 'fill' })
+  for (const [type, bytes] of [
+    ['image/png', await wide.png().toBuffer()],
+    ['image/jpeg', await wide.jpeg({ progressive: true }).withMetadata({ orientation: 3 }).toBuffer()],
+    ['image/webp', await wide.webp().toBuffer()],
+    ['image/webp', await wide.webp({ lossless: true }).toBuffer()],
+    ['image/webp', await wide.ensureAlpha(0.5).webp().withMetadata({ orientation: 3 }).toBuffer()],
+  ] as const) {
+    t.same(imageFormat(bytes), { type, width: 37, height: 21 })
+    for (let length = 0; length < bytes.length; length += 7)
+      try {
+        imageFormat(bytes.subarray(0, length))
+      } catch (error) {
+        t.type(error, Error)
+      }
+  }
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
+  for (const [bytes, reason] of [
+    [Buffer.from(svg), /it is text, such as SVG/],
+    [Buffer.from(`\ufeff${svg}`), /it is text, such as SVG/],
+    [await wide.gif().toBuffer(), /it is GIF/],
+    [await wide.tiff().toBuffer(), /it is TIFF/],
+    [await wide.avif().toBuffer(), /it is AVIF/],
+    [Buffer.from('version https://git-lfs.github.com/spec/v1\n'), /git lfs pull/],
+    [Buffer.alloc(0), /it is empty/],
+    [Buffer.from('BM'), /it is BMP/],
+    [Buffer.alloc(99), /it begins as none of these/],
+  ] as const)
+    await t.rejects(imageDecoder.decode(bytes, 8), { message: reason })
+})
+
+t.test('noise behind the signature of an image is looked at in steps forward', async () => {
+  const starts = ['\xff\xd8\xff', '\x89PNG\r\n\x1a\n', 'RIFF1234WEBPVP8X', 'RIFF1234WEBPVP8L'].map((text) =>
+    Buffer.from(text, 'latin1'),
+  )
+  fc.assert(
+    fc.property(fc.constantFrom(...starts), fc.uint8Array({ maxLength: 3000 }), (start, noise) => {
+      try {
+        imageFormat(Buffer.concat([start, noise]))
+      } catch {
+        // Any reason will do.
+      }
+    }),
+  )
+})
+
+t.test('an image of too many pixels is refused before it is decoded', async (t) => {
+  const background = 'white'
+  const large = await sharp({ create: { width: 8000, height: 7000, channels: 3, background } })
+    .toColourspace('b-w')
+    .png({ palette: true, colours: 2 })
+    .toBuffer()
+  await t.rejects(imageDecoder.decode(large, 8), { message: '8000×7000 pixels; at most 50 million are read' })
+  t.equal((await imageDecoder.decode(large, 8, 56e6)).length, 192)
+  await t.rejects(imageDecoder.decode(await makeImage(1, 2, 3, 8), 4, 63), { message: /8×8 pixels/ })
+})
+
+t.test('bad images are skipped by choice, named, up to a tenth', async (t) => {
+  const good = await makeImage(1, 2, 3)
+  const files = Object.fromEntries(
+    Array.from({ length: 20 }, (_, at) => [`${at + 10}.png`, good as Uint8Array]),
+  )
+  const damaged = { ...files, '12.png': good.subarray(0, 60), '15.png': Buffer.from('<svg/>') }
+  const { set, bad } = await withoutBadImages(await openTree(damaged), imageDecoder)
+  t.equal(set.length, 18)
+  t.match(bad, [/^faces\/12\.png: not a readable image/, /^faces\/15\.png: .*it is text/])
+  t.equal(set.sample(2).id, '13.png')
+  t.equal(set.describe(4), 'faces/16.png')
+  const worse = await openTree({ ...damaged, '20.png': '' })
+  await t.rejects(withoutBadImages(worse, imageDecoder), {
+    name: 'UserError',
+    message:
+      /more than 2 images of 20 cannot be read, a tenth at most may be skipped; the first: faces\/12\.png/,
+  })
 })
 
 const pixelsOf = (size: number) => fc.uint8Array({ minLength: size * size * 3, maxLength: size * size * 3 })

@@ -73,7 +73,7 @@ t.test('labels, shards and plain pictures are the same set as in Node', async (t
   writeFileSync(join(root, 'bare shards', 'a.tar'), tar)
   for (const name of ['labelled', 'labels further down', 'plain', 'shards']) {
     const folder = join(root, name)
-    t.same(await contents(await openFiles(picked(folder))), await contents(openImageSet(folder)), name)
+    t.same(await contents(await openFiles(picked(folder))), await contents(await openImageSet(folder)), name)
   }
   const bare = await contents(await openFiles(picked(join(root, 'bare shards'))))
   t.same(
@@ -115,11 +115,7 @@ t.test('wrong files are named as in Node', async (t) => {
   }
   const inNode = (content: string) => {
     writeFileSync(join(folder, 'labels.jsonl'), content)
-    try {
-      return openImageSet(folder)
-    } catch (error) {
-      return (error as Error).message.slice(root.length + 1)
-    }
+    return openImageSet(folder).catch((error: Error) => error.message.replaceAll(`${root}/`, ''))
   }
   for (const content of [
     '{"img_path"',
@@ -127,16 +123,13 @@ t.test('wrong files are named as in Node', async (t) => {
     line({ img_path: 'anna/1.png', AUs: 12 }),
     line({ AUs: [12] }),
     '\n',
+    line({ img_path: 'gone.png', AUs: [] }),
+    line({ img_path: 'a.png' }) + line({ img_path: 'anna/1.png' }) + line({ img_path: 'b.png' }),
   ]) {
     const message = await wrong(content)
     t.type(message, 'string', content)
-    t.equal(message, inNode(content))
+    t.equal(message, await inNode(content))
   }
-  t.equal(await wrong(line({ img_path: 'gone.png', AUs: [] })), 'good/gone.png: no such file')
-  t.equal(
-    await wrong(line({ img_path: 'a.png' }) + line({ img_path: '../b.png' })),
-    'good/a.png: no such file; 2 files that labels.jsonl names are missing',
-  )
   rmSync(join(folder, 'labels.jsonl'))
   rmSync(join(folder, 'anna'), { recursive: true })
   await t.rejects(openFiles(picked(folder)), /no \.jpg, \.jpeg, \.png or \.webp file/)

@@ -20,7 +20,7 @@ const runtime = await openDevice()
 t.teardown(() => runtime.close())
 t.beforeEach(provideStorage)
 
-const set = openImageSet(fileURLToPath(new URL('../../data/faces', import.meta.url)))
+const set = await openImageSet(fileURLToPath(new URL('../../data/faces', import.meta.url)))
 const faces: Faces = {
   data: mainJobData(set, 'fold3', 0),
   loader: new ImageLoader({ set, decoder: imageDecoder, size: 64, standardisation: 'highpass' }),

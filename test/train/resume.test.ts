@@ -144,7 +144,13 @@ t.test(
     same(t, await load('killed'), await load('fmae-whole'))
     t.same(
       readdirSync(out('killed')).sort(),
-      ['checkpoint.safetensors', 'log.jsonl'],
+      [
+        'best.json',
+        'checkpoint-best.safetensors',
+        'checkpoint-step36.safetensors',
+        'checkpoint.safetensors',
+        'log.jsonl',
+      ],
       'nothing else is left behind',
     )
   },
@@ -159,7 +165,7 @@ t.test(
     const args = [...finetune.with(2, data), '--out', out('mended')]
     const broken = await runProgram(args)
     t.equal(broken.code, 1)
-    t.match(broken.stderr, /member 003\.jpg: not a readable picture/)
+    t.match(broken.stderr, /member 003\.jpg: not a readable image/)
     t.equal((await load('mended')).metadata.step, '4', 'the first epoch is saved')
     await writeFaces(data, members)
     const resumed = await runProgram([...args, '--resume'])

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { cannotWrite } from '../../atomicWrite.node.js'
 import { auTargets, chooseFolds, type FoldParts } from '../../data/folds.js'
-import { openImageSet } from '../../data/openImageSet.node.js'
+import { constantAuNotes, foldNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
-import { cannotWrite } from '../../train/checkpoint/atomicWrite.node.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
 import { makeFineTuning } from '../../train/makeFineTuning.js'
@@ -17,15 +17,13 @@ import { checkpointPath, openLog, prepareOut } from '../runFolder.node.js'
 import { settingsOf } from '../schemaOptions.js'
 import { StopSignal } from '../stopSignal.js'
 import { auTable } from './auTable.js'
+import { openData } from './openData.js'
 import { parameterCount } from './pretrain.js'
 import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FineTuneOptions): Promise<number> {
-  const set = openImageSet(options.data, {
-    root: options.root,
-    subjectFrom: options.subjectFrom,
-  })
+  const set = await openData(options)
   const aus = options.aus ?? set.aus
   if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning needs a set with labels`)
   if (aus.length === 0) throw new UserError(`${options.data}: no label names an action unit; expected some`)
@@ -33,7 +31,8 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   const { train, test, testFold, subjects } = parts
   const encoder = vitConfig(options)
   // A test image without labels shows now, not after an epoch.
-  auTargets(set, test, aus)
+  const targets = auTargets(set, test, aus)
+  for (const note of [...foldNotes(set, parts.folds), ...constantAuNotes(targets, aus)]) console.log(note)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
   const loader = imageLoader(set, encoder.imageSize, options.standardise, options.cacheMegabytes)
@@ -71,15 +70,17 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
     checkpointEvery: options.checkpointEvery,
     tune: options.tune,
     memoryReport: options.memoryReport,
-    stop: new StopSignal(),
+    keep: options.keep,
+    stop: new StopSignal(options.maxMinutes),
     onEpoch: async (epoch) => {
-      if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return
+      if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return undefined
       measured.last = await measure(test)
       const { f1At05, f1Best, threshold, auc, loss, baseRateEntropy } = measured.last
       log.write({ epoch, f1At05, f1Best, threshold, auc, loss, baseRateEntropy })
       console.log(
         `epoch ${epoch}: F1 ${percent(f1At05)} at 0.5, ${percent(f1Best)} at ${threshold.toFixed(2)}, AUC ${auc?.toFixed(3) ?? 'undefined'}`,
       )
+      return { name: 'f1At05', value: f1At05, better: 'higher' }
     },
   })
   if (outcome === 'stopped') console.log('To go on: the same command with --resume')

@@ -1,4 +1,3 @@
-import { openImageSet } from '../../data/openImageSet.node.js'
 import { readInfo } from '../../train/checkpoint/checkpoint.js'
 import { loadClassifier, loadEncoder } from '../../train/checkpoint/loadModel.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
@@ -6,14 +5,14 @@ import { classify } from '../../train/loop/evaluation.js'
 import { probeFeatures, probeFloors, probeSubjects } from '../../train/metrics/probeSubjects.js'
 import type { ProbeOptions } from '../options.js'
 import { writeJson } from './evaluate.js'
+import { openData } from './openData.js'
 import { imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `probe`: how well people can be told apart by frozen features. Returns the exit code. */
 export async function probe(options: ProbeOptions): Promise<number> {
   const file = await readSafetensors(options.checkpoint)
   const info = readInfo(file, options.checkpoint)
-  const { data, root, subjectFrom } = options
-  const set = openImageSet(data, { splits: options.split, root, subjectFrom })
+  const set = await openData(options)
   const subjects = probeSubjects(set, options.seed)
   const runtime = await openAnnouncedDevice()
   const model =

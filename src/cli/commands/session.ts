@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { StoredType } from '../../../kernels/stored.js'
 import { imageDecoder } from '../../data/decodeImage.node.js'
 import { ImageLoader } from '../../data/imageLoader.js'
 import type { ImageSet } from '../../data/imageSet.js'
-import { openImageSet } from '../../data/openImageSet.node.js'
 import type { Standardisation } from '../../data/standardise.js'
 import { openDevice } from '../../engine/device.js'
 import { halvesOverflow } from '../../engine/halfOverflow.js'
@@ -56,22 +53,6 @@ export function imageLoader(
     standardisation,
     cacheBytes: cacheMegabytes * 2 ** 20,
   })
-}
-
-/**
- * Opens labelled pictures to measure `aus` on. A label file cannot say which units it covers, so one that it never
- * names counts as absent in all its pictures, and that is said.
- */
-export function openForTest(
-  { data, root, subjectFrom }: { data: string; root?: string | undefined; subjectFrom?: string | undefined },
-  aus: readonly number[],
-): ImageSet {
-  const set = openImageSet(data, { root, subjectFrom })
-  const lacking = aus.filter((unit) => !set.aus?.includes(unit))
-  const isLabelFile = /\.jsonl?$/i.test(data) || existsSync(join(data, 'labels.jsonl'))
-  if (!set.aus || lacking.length === 0 || !isLabelFile) return set
-  console.log(`${set.name} never names AU ${lacking.join(', ')}: taken as absent in all its pictures`)
-  return { ...set, aus: [...set.aus, ...lacking] }
 }
 
 /** `fitBatch`, and a line where it changed something. */

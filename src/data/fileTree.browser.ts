@@ -1,0 +1,86 @@
+import { UserError } from '../errors.js'
+import {
+  type ByteSource,
+  cannotRead,
+  type FileTree,
+  type FoundFile,
+  type Listing,
+  MAX_WHOLE_FILE,
+  memorySource,
+  NO_SUCH_FILE,
+  type NotFound,
+  readPath,
+  type TreeFile,
+  tooLarge,
+} from './fileTree.js'
+
+/** A file that a visitor picked, or one that was fetched. */
+class BlobFile implements TreeFile {
+  constructor(
+    readonly path: string,
+    readonly name: string,
+    private readonly blob: Blob,
+  ) {}
+
+  async bytes() {
+    if (this.blob.size > MAX_WHOLE_FILE) throw tooLarge(this.name, this.blob.size)
+    return this.read(this.blob)
+  }
+
+  async range(offset: number, length: number) {
+    const bytes = await this.read(this.blob.slice(offset, offset + length))
+    if (bytes.length < length) throw new UserError(`${this.name}: the file is truncated`)
+    return bytes
+  }
+
+  async withSource<T>(use: (source: ByteSource) => T): Promise<T> {
+    return use(memorySource(this.name, await this.bytes()))
+  }
+
+  private async read(blob: Blob) {
+    try {
+      return new Uint8Array(await blob.arrayBuffer())
+    } catch (error) {
+      // A file that was moved or changed since it was picked.
+      throw cannotRead(this.name, error)
+    }
+  }
+}
+
+/** Files by their paths, wherever a page has them from. Names with accents are kept composed. */
+export class BlobTree implements FileTree {
+  private readonly files: ReadonlyMap<string, BlobFile>
+
+  /** @param nameOf what messages call a file */
+  constructor(
+    readonly name: string,
+    blobs: Iterable<readonly [path: string, blob: Blob]>,
+    nameOf: (path: string) => string,
+  ) {
+    this.folder = name
+    this.files = new Map(
+      Array.from(blobs, ([path, blob]) => {
+        const composed = path.normalize('NFC')
+        return [composed, new BlobFile(composed, nameOf(composed), blob)] as const
+      }),
+    )
+  }
+
+  readonly folder: string
+
+  list(): Listing {
+    const files = [...this.files.values()]
+    return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), notes: [] }
+  }
+
+  find(path: string): FoundFile | NotFound {
+    const { path: inside, isAbsolute, escapes } = readPath(path)
+    if (isAbsolute || escapes) return { reason: `not below ${this.name}; expected a path in it` }
+    return this.findOwn(inside)
+  }
+
+  findOwn(name: string): FoundFile | NotFound {
+    const file = this.files.get(name.normalize('NFC'))
+    return file ? { file, identity: file.path } : { reason: NO_SUCH_FILE }
+  }
+}

@@ -1,0 +1,136 @@
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs'
+import { basename, dirname, join, sep } from 'node:path'
+import { cannotRead } from './files.node.js'
+import { isHidden } from './imageFiles.js'
+import { counted, examples } from './notes.js'
+
+/**
+ * Every regular file below a folder, once. Links to folders are followed, but into no folder a second time, so that
+ * links which lead back do not keep the walk busy; links to files of the folder itself are left out.
+ */
+export class FolderWalk {
+  /** Sorted, `/` between the parts. */
+  readonly paths: readonly string[]
+  /** What was passed over, one sentence each. */
+  readonly notes: readonly string[]
+
+  private readonly files: string[] = []
+  /** Where the folders that were read really are, by their paths. */
+  private readonly folders = new Map<string, string>()
+  private readonly visited = new Set<string>()
+  private readonly folderLinks: string[] = []
+  private readonly fileLinks: string[] = []
+  private readonly again: string[] = []
+  private readonly broken: string[] = []
+  private readonly special: string[] = []
+
+  constructor(
+    private readonly folder: string,
+    private readonly real: string,
+  ) {
+    this.enter('', real)
+    this.followFolders()
+    const copies = this.followFiles()
+    this.paths = this.files.sort()
+    const told = [
+      {
+        paths: this.again,
+        what: ['link is not followed: it leads back', 'links are not followed: they lead back'],
+      },
+      { paths: copies, what: ['link repeats the target of another', 'links repeat the target of another'] },
+      { paths: this.broken, what: ['broken link', 'broken links'] },
+      {
+        paths: this.special,
+        what: ['pipe, socket or device is not read', 'pipes, sockets or devices are not read'],
+      },
+    ]
+    this.notes = told
+      .filter(({ paths }) => paths.length > 0)
+      .map(({ paths, what }) => `${folder}: ${counted(paths.length, what[0], what[1])} (${examples(paths)})`)
+  }
+
+  /** Reads a folder and those in it; links wait until all that is really here is known. */
+  private enter(start: string, startReal: string): void {
+    const waiting = [{ path: start, real: startReal }]
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const { path, real } = next
+      if (this.visited.has(real)) {
+        this.again.push(path)
+        continue
+      }
+      this.visited.add(real)
+      this.folders.set(path, real)
+      for (const entry of entriesOf(join(this.folder, path))) {
+        const inside = path === '' ? entry.name : `${path}/${entry.name}`
+        if (isHidden(entry.name)) continue
+        if (entry.isDirectory()) waiting.push({ path: inside, real: join(real, entry.name) })
+        else this.take(entry, inside)
+      }
+    }
+  }
+
+  private take(entry: Dirent, path: string): void {
+    if (entry.isFile()) this.files.push(path)
+    else if (entry.isSymbolicLink()) this.sortLink(path)
+    else this.special.push(path)
+  }
+
+  private sortLink(path: string): void {
+    try {
+      const status = statSync(join(this.folder, path))
+      if (status.isDirectory()) this.folderLinks.push(path)
+      else if (status.isFile()) this.fileLinks.push(path)
+      else this.special.push(path)
+    } catch {
+      // It leads nowhere, or to itself.
+      this.broken.push(path)
+    }
+  }
+
+  /** Links in linked folders join the end of the list. */
+  private followFolders(): void {
+    for (let at = 0; at < this.folderLinks.length; at++) {
+      const path = this.folderLinks[at]
+      const real = realpathSync(join(this.folder, path))
+      if (isBelow(this.real, real)) this.again.push(path)
+      else this.enter(path, real)
+    }
+  }
+
+  /** Returns the links to files elsewhere that share their target with an earlier one: images all the same. */
+  private followFiles(): string[] {
+    if (this.fileLinks.length === 0) return []
+    const own = new Set(this.files.map((path) => join(this.realFolder(path), basename(path))))
+    const elsewhere = new Set<string>()
+    const copies: string[] = []
+    for (const path of this.fileLinks.sort()) {
+      const real = realpathSync(join(this.folder, path))
+      if (own.has(real)) {
+        this.again.push(path)
+        continue
+      }
+      if (elsewhere.has(real)) copies.push(path)
+      elsewhere.add(real)
+      this.files.push(path)
+    }
+    return copies
+  }
+
+  private realFolder(path: string): string {
+    const folder = dirname(path)
+    return this.folders.get(folder === '.' ? '' : folder) ?? folder
+  }
+}
+
+/** Whether the path lies below the folder, both absolute. */
+export function isBelow(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    throw cannotRead(folder, error)
+  }
+}

@@ -1,0 +1,11 @@
+import { type FileTree, optionalFile, textOf } from './fileTree.js'
+import type { Fold } from './folds.js'
+import { foldsSchema, parseJson } from './schemas.js'
+
+export const FOLDS_FILE = 'folds.json'
+
+/** `folds.json` of the folder, if there is one. */
+export async function readFolds(tree: FileTree): Promise<readonly Fold[] | null> {
+  const file = optionalFile(tree, FOLDS_FILE)
+  return file && parseJson(await textOf(file), foldsSchema, file.name).folds
+}

@@ -1,0 +1,45 @@
+import { UserError } from '../errors.js'
+import type { TreeFile } from './fileTree.js'
+
+/** What is unpacked is held in memory; above this it belongs on disk. */
+const MAX_UNPACKED = 2 ** 30
+
+/** By its first bytes: some are misnamed, and some servers unpack .gz files on the way. */
+export async function isGzip(file: TreeFile): Promise<boolean> {
+  return file.withSource((source) => {
+    if (source.size < 2) return false
+    const [first, second] = source.read(0, 2)
+    return first === 0x1f && second === 0x8b
+  })
+}
+
+/** The unpacked content of a gzip file. */
+export async function gunzip(file: TreeFile): Promise<Uint8Array> {
+  const packed = new Blob([await file.bytes()])
+  const chunks: Uint8Array<ArrayBuffer>[] = []
+  let size = 0
+  const reader = packed.stream().pipeThrough(new DecompressionStream('gzip')).getReader()
+  for (;;) {
+    const { done, value } = await reader.read().catch((error: Error) => {
+      throw new UserError(`${file.name}: truncated or damaged gzip file (${error.message})`)
+    })
+    if (done) break
+    size += value.length
+    if (size > MAX_UNPACKED) {
+      await reader.cancel()
+      throw new UserError(`${file.name}: unpacks to more than 1 GiB; unpack it first: gunzip ${file.name}`)
+    }
+    chunks.push(value)
+  }
+  return joined(chunks, size)
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}

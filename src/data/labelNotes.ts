@@ -1,0 +1,54 @@
+import { type Fold, subjectsOf } from './folds.js'
+import type { ImageSet } from './imageSet.js'
+import { counted, examples } from './notes.js'
+
+/** Where folds and the people of the set do not fit together, one sentence each. */
+export function foldNotes(set: ImageSet, folds: readonly Fold[]): string[] {
+  const known = new Set(subjectsOf(set))
+  const inFolds = new Set(folds.flatMap(({ subjects }) => subjects))
+  const unknown = [...inFolds].filter((subject) => !known.has(subject))
+  const outside = [...known].filter((subject) => !inFolds.has(subject))
+  const notes: string[] = []
+  if (unknown.length > 0)
+    notes.push(
+      `${set.name}: no image shows ${counted(unknown.length, 'subject')} that the folds name (${examples(unknown)})`,
+    )
+  if (outside.length > 0)
+    notes.push(
+      `${set.name}: ${counted(outside.length, 'subject is', 'subjects are')} in no fold (${examples(outside)}); ${counted(imagesOf(set, inFolds), 'image is', 'images are')} left out`,
+    )
+  return notes
+}
+
+/** Images of subjects that are in no fold. */
+function imagesOf(set: ImageSet, inFolds: ReadonlySet<string>): number {
+  let count = 0
+  for (let index = 0; index < set.length; index++) {
+    const { subject } = set.sample(index)
+    if (subject !== null && !inFolds.has(subject)) count++
+  }
+  return count
+}
+
+/**
+ * Units that all test images or none of them show: they enter the mean F1 as they are and drop out of the mean AUC.
+ *
+ * @param targets 0 or 1, [N, A]
+ */
+export function constantAuNotes(targets: ArrayLike<number>, aus: readonly number[]): string[] {
+  const images = targets.length / aus.length
+  const present = aus.map((_, column) => {
+    let count = 0
+    for (let at = column; at < targets.length; at += aus.length) count += targets[at]
+    return count
+  })
+  return [
+    { units: aus.filter((_, column) => present[column] === images), where: 'present in all' },
+    { units: aus.filter((_, column) => present[column] === 0), where: 'absent from all' },
+  ]
+    .filter(({ units }) => units.length > 0)
+    .map(
+      ({ units, where }) =>
+        `AU ${units.join(', ')}: ${where} ${counted(images, 'test image')}, so in the mean F1 but not in the mean AUC`,
+    )
+}

@@ -1,0 +1,78 @@
+import { UserError } from '../errors.js'
+import type { FileTree, TreeFile } from './fileTree.js'
+import { isOtherImage } from './imageFiles.js'
+import type { ImageSet } from './imageSet.js'
+import { counted, examples } from './notes.js'
+import type { Reader, ReadOptions } from './readers/reader.js'
+import { readers } from './readers/table.js'
+
+/** A file or a folder to read, on a disk or in a page. */
+export interface Source {
+  readonly tree: FileTree
+  /** The file that was given; null: the folder. */
+  readonly file: TreeFile | null
+  /** Where the paths in label files start. */
+  readonly root: FileTree
+}
+
+/**
+ * Opens a set by the first reader of the table that takes it. What lies in the folder and is not read is told in the set's notes.
+ *
+ * @throws UserError that names file and line, if no reader takes it or something is wrong in it
+ */
+export async function openSet(source: Source, options: ReadOptions): Promise<ImageSet> {
+  return source.file ? openFile(source, source.file, options) : openFolder(source, options)
+}
+
+async function openFile(source: Source, file: TreeFile, options: ReadOptions): Promise<ImageSet> {
+  const reader = readers.find((candidate) => !candidate.foldersOnly && candidate.owns(file.path))
+  if (!reader) throw new UserError(`${file.name}: expected ${anyOf(readers.map(({ reads }) => reads))}`)
+  refuseSplits(reader, file.name, options)
+  const { set } = await reader.open({ ...source, files: [file], isFolder: false, name: file.path, options })
+  return set
+}
+
+async function openFolder(source: Source, options: ReadOptions): Promise<ImageSet> {
+  const { tree } = source
+  const { files, notes } = tree.list()
+  for (const reader of readers) {
+    const chosen = reader.chosen(files)
+    if (chosen.length === 0) continue
+    refuseSplits(reader, tree.folder, options)
+    const opening = { ...source, files: chosen, isFolder: true, name: tree.name, options }
+    const { set, read } = await reader.open(opening)
+    return { ...set, notes: [...notes, ...(set.notes ?? []), ...unread(tree, files, read)] }
+  }
+  const others = unread(tree, files, new Set())
+  throw new UserError(
+    [
+      `${tree.folder}: no .jpg, .jpeg, .png or .webp file in this folder or below it`,
+      ...notes,
+      ...others,
+    ].join('; '),
+  )
+}
+
+function anyOf(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
+}
+
+/** Reading everything instead could train on people who were to be kept apart. */
+function refuseSplits(reader: Reader, path: string, { splits }: ReadOptions): void {
+  if (splits && !reader.hasSplits)
+    throw new UserError(`${path}: --split chooses among shards (.tar, .tar.gz); there are none`)
+}
+
+/** One sentence for each kind of data that lies in the folder and is not read. */
+function unread(tree: FileTree, files: readonly TreeFile[], read: ReadonlySet<string>): string[] {
+  const rest = files.map(({ path }) => path).filter((path) => !read.has(path))
+  const kinds = [
+    ...readers.map(({ noun, owns }) => ({ one: noun, many: `${noun}s`, owns })),
+    { one: 'image of another format', many: 'images of other formats', owns: isOtherImage },
+  ]
+  return kinds.flatMap(({ one, many, owns }) => {
+    const own = rest.filter(owns)
+    if (own.length === 0) return []
+    return [`${tree.folder}: ${counted(own.length, `${one} is`, `${many} are`)} not read (${examples(own)})`]
+  })
+}

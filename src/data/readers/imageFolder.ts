@@ -1,0 +1,26 @@
+import { isImage } from '../imageFiles.js'
+import { imageSetOf } from '../imageSetOf.js'
+import type { Reader } from './reader.js'
+
+/** Every .jpg, .jpeg, .png and .webp file below the folder, sorted by path, without labels: for pretraining. */
+export const imageFolderReader: Reader = {
+  reads: 'a folder of images',
+  noun: 'image',
+  foldersOnly: true,
+  owns: isImage,
+  chosen: (files) => files.filter(({ path }) => isImage(path)),
+
+  async open({ name, files }) {
+    const images = files.map((file) => ({
+      sample: { id: file.path, subject: null, aus: null, split: null },
+      where: file.name,
+      identity: file.path,
+      name: file.name,
+      bytes: () => file.bytes(),
+    }))
+    return {
+      set: imageSetOf(images, { name, aus: null, folds: null, notes: [] }),
+      read: new Set(files.map(({ path }) => path)),
+    }
+  },
+}

@@ -1,0 +1,12 @@
+import { imageFolderReader } from './imageFolder.js'
+import { parseJsonLines } from './jsonLines.js'
+import { labelFileReader } from './labelFile.js'
+import type { Reader } from './reader.js'
+import { shardReader } from './shards.js'
+
+/** All that can be read. A folder that suits several is read by the first of them. */
+export const readers: readonly Reader[] = [
+  labelFileReader({ extensions: ['jsonl', 'json'], parse: parseJsonLines }),
+  shardReader,
+  imageFolderReader,
+]

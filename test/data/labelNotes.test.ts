@@ -1,0 +1,28 @@
+import t from 'tap'
+import { constantAuNotes, foldNotes } from '../../src/data/labelNotes.js'
+import { openTree } from './readers/openTree.js'
+
+const line = (path: string, subject: string) => `${JSON.stringify({ img_path: path, subject, AUs: [1] })}\n`
+
+t.test('folds that do not fit the people are told with their numbers', async (t) => {
+  const files = { 'a.jpg': 'x', 'b.jpg': 'y', 'c.jpg': 'z' }
+  const labels = line('a.jpg', '003') + line('b.jpg', '003') + line('c.jpg', '001')
+  const set = await openTree({ ...files, 'labels.jsonl': labels })
+  const folds = [
+    { name: 'one', subjects: ['001', '03'] },
+    { name: 'two', subjects: ['0006'] },
+  ]
+  t.same(foldNotes(set, folds), [
+    'faces: no image shows 2 subjects that the folds name (03, 0006)',
+    'faces: 1 subject is in no fold (003); 2 images are left out',
+  ])
+  t.same(foldNotes(set, [{ name: 'one', subjects: ['001', '003'] }]), [])
+})
+
+t.test('units that do not vary among the test images are told', async (t) => {
+  t.same(constantAuNotes([1, 0, 0, 1, 1, 0], [6, 12, 25]), [
+    'AU 6: present in all 2 test images, so in the mean F1 but not in the mean AUC',
+    'AU 25: absent from all 2 test images, so in the mean F1 but not in the mean AUC',
+  ])
+  t.same(constantAuNotes([1, 0], [6]), [])
+})
