@@ -251,7 +251,7 @@ t.test('files that are neither get their sentence', only, async (t) => {
     await problem('short.safetensors', whole.subarray(0, 3)),
     /3 bytes; the header length alone takes 8$/,
   )
-  const other = await readFile(join(root, 'test', 'golden', 'iat.safetensors'))
+  const other = await readFile(join(root, 'test', 'golden', 'classifier.safetensors'))
   t.match(
     await problem('other.safetensors', other),
     /^other\.safetensors: no checkpoint of ours: metadata field format/,
