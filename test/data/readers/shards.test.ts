@@ -152,3 +152,16 @@ t.test('members of 2 GiB and more are stepped over, and are no images', async (t
   })
   rmSync(file)
 })
+
+t.test('an archive that would fill memory is refused soon', async (t) => {
+  const bomb = gzipSync(Buffer.alloc(2 ** 27))
+  await t.rejects(openTree({ 'a.tar.gz': bomb }), {
+    name: 'UserError',
+    message:
+      'faces/a.tar.gz: unpacks to more than 200 times its size; unpack it first: gunzip faces/a.tar.gz',
+  })
+  await t.rejects(openTree({ 'a.tar': Buffer.alloc(2 ** 24 + 2048) }), {
+    message:
+      'faces/a.tar at byte 512: zeros for more than 16777216 bytes; the archive is damaged or was not copied whole',
+  })
+})
