@@ -3,7 +3,7 @@
  * user waits for it), then again between timestamps, which gives each of its kernels a row of its own.
  */
 import { propagate, withTape } from '../src/engine/autograd.js'
-import type { CapturedStep } from '../src/engine/capturedStep.js'
+import { type CapturedStep, captureStep } from '../src/engine/capturedStep.js'
 import { attention } from '../src/engine/ops/attention.js'
 import { bceWithLogits } from '../src/engine/ops/bceWithLogits.js'
 import { gatherRows } from '../src/engine/ops/gatherRows.js'
@@ -47,7 +47,7 @@ export async function measureKernels(
     if (quick && !kernelCase.quick) continue
     progress(`${kernelCase.name} ${kernelCase.shape}`)
     runtime.memory.beginScope()
-    const step = runtime.capture(kernelCase.prepare(runtime))
+    const step = captureStep(runtime, kernelCase.prepare(runtime))
     rows.push(await wholeRow(runtime, kernelCase, step, ceilings, effort))
     if (profiler) {
       runtime.profiler = profiler

@@ -7,8 +7,8 @@ import type { Runtime } from '../src/engine/runtime.js'
 import { CHANNELS, type ClassifierConfig, type FmaeConfig } from '../src/model/config.js'
 import { FineTuning } from '../src/train/loop/fineTuning.js'
 import { Pretraining } from '../src/train/loop/pretraining.js'
-import { fineTuneDefaults, pretrainDefaults } from '../src/train/options.js'
-import { fineTuneRecipes, pretrainRecipes } from '../src/train/recipes.js'
+import { classifierConfig } from '../src/train/modelConfig.js'
+import { fineTuneDefaults, pretrainDefaults } from '../src/train/settings.js'
 
 const AUS = [1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24]
 const SUBJECTS = Array.from({ length: 168 }, (_, i) => `S${i}`)
@@ -47,22 +47,14 @@ export function noisePretraining(
   config: FmaeConfig,
   changes: { batchSize?: number; epochs?: number } = {},
 ): Pretraining {
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...changes }
+  const settings = pretrainDefaults(changes)
   return new Pretraining(runtime, config, settings, loaderOf(config.imageSize), indices)
 }
 
 /** The IAT classifier of 12 AUs and 168 people on the encoder of `config`. */
 export function noiseClassifier(config: FmaeConfig): ClassifierConfig {
-  const { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps } = config
-  const vit = { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps }
-  const heading = {
-    aus: AUS.length,
-    subjects: SUBJECTS.length,
-    lambda: 2,
-    idLoss: 'bce',
-    idHeadLayers: 1,
-  } as const
-  return { ...vit, ...heading, dropPath: 0 }
+  const outputs = { aus: AUS.length, subjects: SUBJECTS.length }
+  return classifierConfig(config, outputs, fineTuneDefaults({ lambda: 2 }))
 }
 
 /** IAT fine-tuning with the recipe of the main job. */
@@ -71,7 +63,7 @@ export function noiseFineTuning(
   config: FmaeConfig,
   changes: { batchSize?: number } = {},
 ): FineTuning {
-  const settings = { ...fineTuneDefaults(fineTuneRecipes['nano-iat']), ...changes }
+  const settings = fineTuneDefaults({ lambda: 1, ...changes })
   const loader = loaderOf(config.imageSize)
   return new FineTuning(runtime, noiseClassifier(config), settings, loader, indices, AUS, SUBJECTS)
 }

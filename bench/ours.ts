@@ -2,7 +2,9 @@
  * Our own engine behind the benchmark's protocol: the same work as the peers, through the ops, the tape and the recorded step that
  * training uses.
  */
+
 import { backward, propagate, withTape } from '../src/engine/autograd.js'
+import { captureStep } from '../src/engine/capturedStep.js'
 import { openDevice } from '../src/engine/device.js'
 import { attention } from '../src/engine/ops/attention.js'
 import { layerNorm } from '../src/engine/ops/layerNorm.js'
@@ -99,7 +101,7 @@ await serve(async (work: string, shape: Shape) => {
   runtime.memory.beginScope()
   const run = works[work](shape)
   let results: Results | null = null
-  const step = runtime.capture(() => {
+  const step = captureStep(runtime, () => {
     results = run()
     return Object.values(results.made)
   })

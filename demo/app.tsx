@@ -1,25 +1,27 @@
+import './validLanguage.js'
 import { type ComponentType, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { FineTune } from './acts/fineTune.js'
-import { OwnData } from './acts/ownData.js'
-import { Pretrain } from './acts/pretrain.js'
-import { TryIt } from './acts/tryIt.js'
 import { useHiddenPause } from './hiddenPause.js'
 import { useCommands } from './parts/commands.js'
 import { stayOnDrop } from './parts/drop.js'
-import { Badge, Notes, Unavailable } from './parts/notices.js'
-import { Tabs, useHashTab } from './parts/tabs.js'
+import { Failure, FailureBoundary } from './parts/failure.js'
+import { Badge, Notes } from './parts/notices.js'
+import { TabBar, useHashTab } from './parts/tabBar.js'
 import { ThemeSwitch } from './parts/theme.js'
-import { openStudio, type StudioLink, StudioProvider, useStudio } from './studioLink.js'
+import { FineTune } from './tabs/fineTune.js'
+import { OwnData } from './tabs/ownData.js'
+import { Pretrain } from './tabs/pretrain.js'
+import { TryIt } from './tabs/tryIt.js'
+import { openWorker, useWorker, type WorkerLink, WorkerProvider } from './workerLink.js'
 
-export interface Act {
+export interface Tab {
   /** Part of the address after #. */
   readonly id: string
   readonly title: string
   readonly view: ComponentType
 }
 
-const acts: readonly Act[] = [
+const tabs: readonly Tab[] = [
   { id: 'pretrain', title: 'Pretrain', view: Pretrain },
   { id: 'fineTune', title: 'Fine-tune', view: FineTune },
   { id: 'tryIt', title: 'Try it', view: TryIt },
@@ -27,10 +29,10 @@ const acts: readonly Act[] = [
 ]
 
 function App() {
-  const [link, setLink] = useState<StudioLink | null>(null)
-  const [problem, setProblem] = useState<string | null>(null)
+  const [link, setLink] = useState<WorkerLink | null>(null)
+  const [failure, setFailure] = useState<Error | null>(null)
   useEffect(() => {
-    openStudio().then(setLink, (error: Error) => setProblem(error.message))
+    openWorker().then(setLink, setFailure)
   }, [])
   return (
     <>
@@ -40,45 +42,45 @@ function App() {
           {link && <Badge {...link.adapter} />}
           <ThemeSwitch />
         </div>
-        <h1>Watch a network learn faces</h1>
+        <h1>Train on faces in your browser</h1>
         <p class="lead">
-          A masked autoencoder is trained here, in this page, on your device. No picture and no number leaves
-          it.
+          Pretrain a masked autoencoder, fine-tune an action unit classifier, and try both on your own images.
+          Everything runs on this device. The page uploads nothing.
         </p>
       </header>
-      {problem && <Unavailable reason={problem} />}
-      {!link && !problem && <p class="opening">Looking for a device to compute on …</p>}
+      {failure && <Failure error={failure} />}
+      {!link && !failure && <p class="opening">Looking for a WebGPU device …</p>}
       {link && (
-        <StudioProvider value={link}>
-          <Stage />
-        </StudioProvider>
+        <WorkerProvider value={link}>
+          <TabPanels />
+        </WorkerProvider>
       )}
     </>
   )
 }
 
-/** The acts; all stay alive, so that nothing is lost by looking at another one. */
-function Stage() {
-  const [current, choose] = useHashTab(acts)
+/** The tabs; all stay alive, so that nothing is lost by looking at another one. */
+function TabPanels() {
+  const [current, choose] = useHashTab(tabs)
   const pause = useHiddenPause()
-  const { studio } = useStudio()
-  const { problem, run } = useCommands()
+  const { worker } = useWorker()
+  const { problem, send } = useCommands()
   // Once everything here listens.
   useEffect(() => {
-    run(() => studio.restore())
+    send(() => worker.restore())
   }, [])
   return (
     <>
-      <Tabs acts={acts} current={current} choose={choose} />
+      <TabBar tabs={tabs} current={current} choose={choose} />
       <main>
         <Notes />
         {problem && (
           <p class="problem" role="alert">
-            What this page had saved cannot be taken up: {problem}
+            The saved runs cannot be restored: {problem}
           </p>
         )}
-        {acts.map(({ id, title, view: View }) => (
-          <section key={id} id={`act-${id}`} role="tabpanel" aria-label={title} hidden={id !== current}>
+        {tabs.map(({ id, title, view: View }) => (
+          <section key={id} id={`panel-${id}`} role="tabpanel" aria-label={title} hidden={id !== current}>
             <View />
           </section>
         ))}
@@ -89,8 +91,8 @@ function Stage() {
           page is hidden
         </label>
         <p>
-          Runs are kept in this browser's storage for this page and survive a reload. The method: Ning, Salah
-          and Ertugrul, <a href="https://arxiv.org/abs/2407.11243">arXiv 2407.11243</a>.
+          Runs are saved in this browser and continue after a reload. Method: Ning, Salah and Ertugrul,{' '}
+          <a href="https://arxiv.org/abs/2407.11243">arXiv 2407.11243</a>.
         </p>
       </footer>
     </>
@@ -98,4 +100,13 @@ function Stage() {
 }
 
 stayOnDrop()
-render(<App />, document.getElementById('app')!)
+const app = document.getElementById('app')!
+app.textContent = ''
+render(
+  <FailureBoundary>
+    <App />
+  </FailureBoundary>,
+  app,
+)
+// From here on the page tells of failures itself, instead of index.html.
+document.documentElement.dataset.started = ''

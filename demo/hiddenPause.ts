@@ -1,16 +1,17 @@
 import { useEffect, useState } from 'preact/hooks'
 import { oneAfterOther } from './oneAfterOther.js'
-import { useStudio } from './studioLink.js'
+import { keepPreference, readPreference } from './preferences.js'
+import { useWorker } from './workerLink.js'
 
 const KEY = 'pauseWhenHidden'
 
 /** Pauses training while the page is hidden, if the visitor wants it so; a training that was paused so goes on by itself. */
 export function useHiddenPause(): { readonly wanted: boolean; readonly toggle: () => void } {
-  const { studio } = useStudio()
-  const [wanted, setWanted] = useState(localStorage.getItem(KEY) !== 'no')
+  const { worker } = useWorker()
+  const [wanted, setWanted] = useState(readPreference(KEY) !== 'no')
   useEffect(() => {
     if (!wanted) return
-    const follow = () => (document.hidden ? studio.restAll() : studio.wakeAll())
+    const follow = () => (document.hidden ? worker.restAll() : worker.wakeAll())
     // A page may come and go faster than a training comes to rest.
     const inTurn = oneAfterOther()
     const change = () => inTurn(follow)
@@ -20,7 +21,7 @@ export function useHiddenPause(): { readonly wanted: boolean; readonly toggle: (
     return () => document.removeEventListener('visibilitychange', change)
   }, [wanted])
   const toggle = () => {
-    localStorage.setItem(KEY, wanted ? 'no' : 'yes')
+    keepPreference(KEY, wanted ? 'no' : 'yes')
     setWanted(!wanted)
   }
   return { wanted, toggle }

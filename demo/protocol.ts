@@ -1,18 +1,18 @@
 import * as z from 'zod'
-import { vitShape } from '../src/train/checkpoint/vitShape.js'
+import { vitShape } from '../src/train/modelConfig.js'
 
-// What page and worker say to each other. The page calls methods of `Studio` (worker/studio.ts) through comlink; the worker tells of
+// What page and worker say to each other. The page calls methods of `PageWorker` (worker/worker.ts) through comlink; the worker tells of
 // its own accord by these events.
 
 /** The runs that the page keeps, each with a checkpoint of its own. */
-export const jobNames = ['pretrain', 'fineTunePlain', 'fineTuneIat', 'ownPretrain', 'ownFineTune'] as const
-export type JobName = (typeof jobNames)[number]
+export const runNames = ['pretrain', 'fineTunePlain', 'fineTuneIat', 'ownPretrain', 'ownFineTune'] as const
+export type RunName = (typeof runNames)[number]
 
 /** `empty`: nothing trained yet. */
-export type JobState = 'empty' | 'paused' | 'running' | 'finished'
+export type RunState = 'empty' | 'paused' | 'running' | 'finished'
 
-export interface JobStatus {
-  readonly state: JobState
+export interface RunStatus {
+  readonly state: RunState
   readonly step: number
   readonly totalSteps: number
   readonly epochs: number
@@ -31,57 +31,61 @@ export interface Speed {
   readonly deviceBytes: number
 }
 
-/** A picture for the page: RGB bytes, size·size·3. */
+/** An image for the page: RGB bytes, size·size·3. */
 export interface ReconstructionView {
   readonly original: Uint8Array
   readonly masked: Uint8Array
   readonly reconstruction: Uint8Array
 }
 
-export type StudioEvent =
+export type WorkerEvent =
   /** Something to tell in one line: kernels tuned, storage missing. */
   | { readonly type: 'note'; readonly text: string }
   /** The bundled faces on their way, 0 … 1. */
   | { readonly type: 'loading'; readonly share: number }
-  | { readonly type: 'status'; readonly job: JobName; readonly status: JobStatus }
+  | { readonly type: 'status'; readonly run: RunName; readonly status: RunStatus }
   /** A run starts anew or was restored: its settings, and the curve so far. */
   | {
       readonly type: 'history'
-      readonly job: JobName
+      readonly run: RunName
       readonly settings: unknown
       readonly steps: readonly StepPoint[]
     }
   | {
       readonly type: 'steps'
-      readonly job: JobName
+      readonly run: RunName
       readonly steps: readonly StepPoint[]
       readonly speed: Speed
     }
   | {
       readonly type: 'reconstructions'
-      readonly job: JobName
+      readonly run: RunName
       readonly step: number
       readonly size: number
       readonly samples: readonly ReconstructionView[]
     }
-  /** The two classifiers of act 2, as one run: `step` is that which both have done. While they are examined, training waits. */
+  /** The two classifiers of the Fine-tune tab, as one run: `step` is that which both have done. While they are evaluated, training waits. */
   | {
       readonly type: 'fineTune'
-      readonly status: JobStatus
+      readonly status: RunStatus
       readonly plan: FineTunePlan | null
-      readonly examining: boolean
+      readonly evaluating: boolean
     }
-  /** What both classifiers know so far, at each step where they were examined. */
-  | { readonly type: 'exams'; readonly facts: ExamFacts; readonly exams: readonly FineTuneExam[] }
+  /** What both classifiers know so far, at each step where they were evaluated. */
+  | {
+      readonly type: 'pairEvaluations'
+      readonly facts: EvaluationFacts
+      readonly evaluations: readonly PairEvaluation[]
+    }
   | { readonly type: 'featureMaps'; readonly maps: FeatureMaps }
   /** How a classifier did so far, after each epoch. */
-  | { readonly type: 'evaluations'; readonly job: JobName; readonly evaluations: readonly Evaluation[] }
-  /** The pictures of a visitor's folder on their way, 0 … 1. */
+  | { readonly type: 'evaluations'; readonly run: RunName; readonly evaluations: readonly Evaluation[] }
+  /** The images of a visitor's folder on their way, 0 … 1. */
   | { readonly type: 'reading'; readonly share: number }
-  /** Runs on a visitor's folder that go on when that folder is picked again: pictures are not kept. */
+  /** Runs on a visitor's folder that go on when that folder is chosen again: images are not kept. */
   | { readonly type: 'waiting'; readonly runs: readonly WaitingRun[] }
   /** A run ended by an error; what was saved before it is kept. */
-  | { readonly type: 'failed'; readonly job: JobName; readonly text: string }
+  | { readonly type: 'failed'; readonly text: string }
   /** The device is gone: nothing runs until the page is loaded again. */
   | { readonly type: 'lost'; readonly text: string }
 
@@ -100,7 +104,7 @@ export const pretrainSettingsSchema = z.object({
   width: count,
   depth: count,
   batchSize: count,
-  /** For 256 pictures a step, as in the command line. */
+  /** For 256 images a step, as in the command line. */
   baseLearningRate: z.number().positive(),
   epochs: count,
 })
@@ -125,10 +129,10 @@ const evaluationSchema = z.object({
   f1At05: share,
   f1PerAu: z.array(share),
   auc: share.nullable(),
-  /** Null where all pictures have the unit, or none. */
+  /** Null where all images have the unit, or none. */
   aucPerAu: z.array(share.nullable()),
 })
-/** Action unit metrics on people who are never trained on. */
+/** Action unit metrics on held-out subjects. */
 export type Evaluation = z.output<typeof evaluationSchema>
 
 export const storedHistorySchema = z.object({
@@ -138,6 +142,7 @@ export const storedHistorySchema = z.object({
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
 })
+export type StoredHistory = z.output<typeof storedHistorySchema>
 
 /** What can be set for fine-tuning, checked again when it comes back from storage. */
 export const fineTuneSettingsSchema = z.object({
@@ -145,7 +150,7 @@ export const fineTuneSettingsSchema = z.object({
   lambda: z.number().min(0.1).max(4),
   batchSize: count,
   epochs: count,
-  /** For 256 pictures a step, as in the command line. */
+  /** For 256 images a step, as in the command line. */
   baseLearningRate: z.number().positive(),
 })
 export type FineTuneSettings = z.output<typeof fineTuneSettingsSchema>
@@ -160,7 +165,7 @@ export const fineTuneDefaultSettings: FineTuneSettings = {
 /** Settings of a pair of classifiers, and where both start. */
 export const fineTunePlanSchema = fineTuneSettingsSchema.extend({
   encoder: z.object(vitShape),
-  /** Step of act 1 that the encoder was taken at; null if it starts at random. */
+  /** Step of the pretraining run that the encoder was taken at; null if it starts at random. */
   pretrainStep: z.int().nonnegative().nullable(),
 })
 export type FineTunePlan = z.output<typeof fineTunePlanSchema>
@@ -168,32 +173,32 @@ export type FineTunePlan = z.output<typeof fineTunePlanSchema>
 const scoresSchema = z.object({
   /** Mean F1 over the AUs, "present" from probability 0.5 on. */
   f1At05: share,
-  /** The same at the one threshold that makes it highest on the very pictures of the exam: optimistic. */
+  /** The same at the one threshold that makes it highest on the very images of the evaluation: optimistic. */
   f1Best: share,
   threshold: share,
   /** Mean area under the ROC curve over the AUs; null where no AU has both classes. */
   auc: share.nullable(),
-  /** Share of pictures in which a softmax regression on the features, fitted to convergence, names the right person. */
+  /** Accuracy of a softmax regression, fitted to convergence, that predicts the subject from the features. */
   probe: share,
 })
-/** What a classifier knows at one step. */
+/** The scores of a classifier at one step. */
 export type ClassifierScores = z.output<typeof scoresSchema>
 
-const examSchema = z.object({ step: z.int().nonnegative(), plain: scoresSchema, iat: scoresSchema })
-/** Both classifiers, examined after the same step with the same pictures. */
-export type FineTuneExam = z.output<typeof examSchema>
+const pairEvaluationSchema = z.object({ step: z.int().nonnegative(), plain: scoresSchema, iat: scoresSchema })
+/** Both classifiers, evaluated after the same step on the same images. */
+export type PairEvaluation = z.output<typeof pairEvaluationSchema>
 
-/** What the exams are held with, the same pictures each time. */
-export interface ExamFacts {
-  /** Pictures of people never trained on: AU scores. */
+/** What the evaluations have in common: the same images each time. */
+export interface EvaluationFacts {
+  /** Images of held-out subjects: AU scores. */
   readonly unseenImages: number
   readonly unseenSubjects: number
-  /** Mean F1 of calling every AU present in every one of these pictures. */
+  /** Mean F1 of marking every AU as present in every one of these images. */
   readonly alwaysPresentF1: number
-  /** Pictures of people of both kinds: probe. */
+  /** Images of subjects of both kinds: probe. */
   readonly probeImages: number
   readonly probeSubjects: number
-  /** Accuracy of guessing people, and of telling them apart by their true AU labels alone. */
+  /** Accuracy of guessing subjects, and of predicting them from their true AU labels alone. */
   readonly chance: number
   readonly labelsOnly: number
 }
@@ -202,38 +207,46 @@ const pointsSchema = z.array(z.tuple([z.number(), z.number()]))
 
 const featureMapsSchema = z.object({
   step: z.int().nonnegative(),
-  /** Person of each point, 0 … people − 1. */
+  /** Subject of each point, 0 … subjects − 1. */
   subjects: z.array(z.int().nonnegative()),
-  /** So many people, the first ones, are trained on; the others are not. */
+  /** So many subjects, the first ones, are trained on; the others are held out. */
   known: count,
-  /** Places of the pictures' features in the plane, within the unit circle. */
+  /** Places of the images' features in the plane, within the unit circle. */
   plain: pointsSchema,
   iat: pointsSchema,
-  /** Share of these pictures whose nearest one, in the features themselves, is of the same person. */
+  /** Share of these images whose nearest one, in the features themselves, is of the same subject. */
   nearest: z.object({ plain: share, iat: share }),
 })
-/** Maps of the same pictures' features in both classifiers. */
+/** Maps of the same images' features in both classifiers. */
 export type FeatureMaps = z.output<typeof featureMapsSchema>
 
-export const storedPairSchema = z.object({
-  plan: fineTunePlanSchema,
-  exams: z.array(examSchema),
-  maps: featureMapsSchema.nullable(),
-  /** It was running when it was saved, so it goes on after a reload. */
-  running: z.boolean(),
-})
+/** Version 0.2.0 called the evaluations `exams`; version 0.3 is the last to read that. */
+const withEvaluations = (stored: unknown) =>
+  stored instanceof Object && 'exams' in stored ? { evaluations: stored.exams, ...stored } : stored
 
-/** Which folder a run was made with: its pictures are not kept, so it must be picked again. */
+export const storedPairSchema = z.preprocess(
+  withEvaluations,
+  z.object({
+    plan: fineTunePlanSchema,
+    evaluations: z.array(pairEvaluationSchema),
+    maps: featureMapsSchema.nullable(),
+    /** It was running when it was saved, so it goes on after a reload. */
+    running: z.boolean(),
+  }),
+)
+export type StoredPair = z.output<typeof storedPairSchema>
+
+/** Which folder a run was made with: its images are not kept, so it must be chosen again. */
 const folderMarkSchema = z.object({
   name: z.string(),
-  /** Number, and a hash of names, people and labels. */
+  /** Number, and a hash of names, subjects and labels. */
   images: z.string(),
 })
 export type FolderMark = z.output<typeof folderMarkSchema>
 
 /** A run that waits for its folder. */
 export interface WaitingRun {
-  readonly job: JobName
+  readonly run: RunName
   readonly step: number
   readonly folder: FolderMark
 }
@@ -243,16 +256,16 @@ export interface FolderSummary {
   readonly name: string
   readonly images: number
   readonly subjects: number
-  /** Pictures with AU labels. */
+  /** Images with AU labels. */
   readonly labelled: number
   readonly aus: readonly { readonly unit: number; readonly images: number }[]
   readonly folds: readonly { readonly name: string; readonly subjects: number; readonly images: number }[]
-  /** Pretraining uses this many pictures, and leaves the others out to show what was learnt. */
+  /** Pretraining uses this many images; the others are held out. */
   readonly pretrainImages: number
   /** Null where classifiers cannot be trained; `noFineTune` says why. */
   readonly fineTune: { readonly train: number; readonly test: number } | null
   readonly noFineTune: string | null
-  /** The first pictures: RGB bytes, size·size·3. */
+  /** The first images: RGB bytes, size·size·3. */
   readonly size: number
   readonly thumbnails: readonly Uint8Array[]
 }
@@ -261,7 +274,7 @@ export const ownPretrainSettingsSchema = pretrainSettingsSchema.extend({ folder:
 export type OwnPretrainSettings = z.output<typeof ownPretrainSettingsSchema>
 
 const ownLambda = { lambda: z.number().min(0).max(4) }
-/** As in act 2, but with one classifier, which may have λ = 0. */
+/** As for the pair, but with one classifier, which may have λ = 0. */
 export const ownFineTuneSettingsSchema = fineTuneSettingsSchema.extend(ownLambda)
 export type OwnFineTuneSettings = z.output<typeof ownFineTuneSettingsSchema>
 

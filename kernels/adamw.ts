@@ -17,11 +17,11 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
 /** Elements per block: the granularity at which parameters change group. */
-export const adamwBlock = 64
+export const ADAMW_BLOCK = 64
 /** Group number of blocks that are not updated. */
-export const adamwSkippedGroup = 0xffffffff
+export const ADAMW_SKIPPED_GROUP = 0xffffffff
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /** One step's numbers. `step` counts from 1. */
 export interface AdamwStep {
@@ -37,7 +37,7 @@ export interface AdamwStep {
 }
 
 /** Numbers in the `scalars` buffer. */
-export const adamwScalarCount = 13
+export const ADAMW_SCALAR_COUNT = 13
 
 /**
  * The `scalars` buffer of one step, f32 [13]; corrections are computed in float64. The last three are for loss scaling, which
@@ -95,14 +95,14 @@ struct Clip {
  * where the norm is not wanted.
  */
 export function adamwKernel(_caps: KernelCaps, count: number): Kernel {
-  if (count % adamwBlock !== 0)
-    throw new RangeError(`adamw: count must divide by ${adamwBlock}, got ${count}`)
+  if (count % ADAMW_BLOCK !== 0)
+    throw new RangeError(`adamw: count must divide by ${ADAMW_BLOCK}, got ${count}`)
   return {
     name: 'adamw',
     key: 'adamw',
     bindings: ['write', 'read', 'write', 'write', 'read', 'read', 'read', 'read'],
     params: [count / 4],
-    workgroups: flatGrid(count / 4, workgroupSize),
+    workgroups: flatGrid(count / 4, WORKGROUP_SIZE),
     cost: { flops: 16 * count, bytes: 28 * count },
     code,
   }
@@ -123,12 +123,12 @@ ${clipWgsl}
 struct Params { vectors: u32 }
 @group(0) @binding(8) var<uniform> params: Params;
 
-const vectorsPerBlock = ${adamwBlock / 4}u;
-const skippedGroup = ${adamwSkippedGroup}u;
+const vectorsPerBlock = ${ADAMW_BLOCK / 4}u;
+const skippedGroup = ${ADAMW_SKIPPED_GROUP}u;
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let index = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (index >= params.vectors || clip.nonFinite != 0.0) {
     return;
   }

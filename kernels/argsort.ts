@@ -10,11 +10,11 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /** Bindings: x f32 [rows, length], order u32 [rows, length], rank u32 [rows, length]. */
 export function argsortKernel(_caps: KernelCaps, rows: number, length: number): Kernel {
-  const workgroupsPerRow = Math.ceil(length / workgroupSize)
+  const workgroupsPerRow = Math.ceil(length / WORKGROUP_SIZE)
   return {
     name: 'argsortRows',
     key: 'argsortRows',
@@ -34,11 +34,11 @@ const code = () => wgsl`
 struct Params { rows: u32, length: u32, workgroupsPerRow: u32 }
 @group(0) @binding(3) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
   let flat = flatWorkgroup(workgroup, workgroups);
   let row = flat / params.workgroupsPerRow;
-  let element = (flat % params.workgroupsPerRow) * ${workgroupSize}u + lane;
+  let element = (flat % params.workgroupsPerRow) * ${WORKGROUP_SIZE}u + lane;
   if (row >= params.rows || element >= params.length) {
     return;
   }

@@ -3,12 +3,12 @@
  *
  * Maths    S = q·kᵀ/√d,  P = e^(S-L),  dP = dO·vᵀ,  δ = rowsum(dO∘O) = rowsum(P∘dP),  dS = P∘(dP - δ)
  *          dq = dS·k/√d,   dk = dSᵀ·q/√d,   dv = Pᵀ·dO            (Dao, FlashAttention-2, 2023, algorithm 2)
- * Kernels  queries: rows are queries, others are keys; writes dq, and δ on the way, since it reads dO anyway.
- *          keys:    rows are keys, others are queries; writes dk and dv; needs δ, so it runs second.
+ * Kernels  queries: rows are queries, columns are keys; writes dq, and δ on the way, since it reads dO anyway.
+ *          keys:    rows are keys, columns are queries; writes dk and dv; needs δ, so it runs second.
  *          A single pass would need atomic float adds into dq, hence a sum whose order changes from run to run.
  * Shapes   qkv, dqkv [B,T,3D] (the first kernel writes the query third, the second the rest), out, dOut [B,T,D], L, δ [B,H,T].
  * Mapping  see attention.ts and the variants' files.
- * Numerics f32 whatever the storage, fixed order, each sum serial over the others. L and δ are stored in f32.
+ * Numerics f32 whatever the storage, fixed order, each sum serial over the columns. L and δ are stored in f32.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import {
@@ -16,7 +16,6 @@ import {
   type AttentionShape,
   type AttentionVariant,
   attentionPrelude,
-  attentionVariants,
   loaders,
   planKernel,
 } from './attention.js'
@@ -30,8 +29,8 @@ import { type StoredType, storedBytes } from './stored.js'
 export function attentionBackwardQueries(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0],
-  stored: StoredType = 'f32',
+  variant: AttentionVariant,
+  stored: StoredType,
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 1, stored)
   return {
@@ -46,8 +45,8 @@ export function attentionBackwardQueries(
 export function attentionBackwardKeys(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0],
-  stored: StoredType = 'f32',
+  variant: AttentionVariant,
+  stored: StoredType,
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 2, stored)
   return {
@@ -68,17 +67,17 @@ function backwardCost(
   return { flops: products * rows * tokens * headDim, bytes: rows * (6 * headDim * storedBytes(stored) + 8) }
 }
 
-/** Score and dP of this invocation's rows and others; `row` and `dRow` load piece i of row m. */
+/** Score and dP of this invocation's rows and columns; `row` and `dRow` load chunk i of row m. */
 function productsWgsl(row: string, tile: string, dRow: string, dTile: string): string {
   return /* wgsl */ `
-    var score = array<f32, rowsEach * othersEach>();
-    var dP = array<f32, rowsEach * othersEach>();
-    for (var i = 0u; i < params.pieces; i++) {
+    var score = array<f32, rowsEach * columnsEach>();
+    var dP = array<f32, rowsEach * columnsEach>();
+    for (var i = 0u; i < params.chunks; i++) {
       for (var m = 0u; m < rowsEach; m++) {
         let row = ${row};
         let dRow = ${dRow};
-        for (var n = 0u; n < othersEach; n++) {
-          let at = m * othersEach + n;
+        for (var n = 0u; n < columnsEach; n++) {
+          let at = m * columnsEach + n;
           score[at] = dotAdd(row, ${tile}[i * stride + x + side * n], score[at]);
           dP[at] = dotAdd(dRow, ${dTile}[i * stride + x + side * n], dP[at]);
         }
@@ -90,11 +89,11 @@ function productsWgsl(row: string, tile: string, dRow: string, dTile: string): s
 function queriesTiled(plan: AttentionPlan): string {
   return wgsl`
 ${attentionPrelude(plan)}
-@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
-@group(0) @binding(1) var<storage, read> out: array<StoredPiece>;
+@group(0) @binding(0) var<storage, read> qkv: array<StoredChunk>;
+@group(0) @binding(1) var<storage, read> out: array<StoredChunk>;
 @group(0) @binding(2) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(3) var<storage, read> dOut: array<StoredPiece>;
-@group(0) @binding(4) var<storage, read_write> dqkv: array<StoredPiece>;
+@group(0) @binding(3) var<storage, read> dOut: array<StoredChunk>;
+@group(0) @binding(4) var<storage, read_write> dqkv: array<StoredChunk>;
 @group(0) @binding(5) var<storage, read_write> delta: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 ${loaders(plan, { loadQkv: 'qkv', loadOut: 'out', loadDOut: 'dOut' })}
@@ -110,7 +109,7 @@ ${entryPoint}
     rowLogSumExp[m] = log2e * logSumExp[perToken(block, row)];
     // This invocation's share of the row's δ.
     var share = 0.0;
-    for (var i = x; i < params.pieces; i += side) {
+    for (var i = x; i < params.chunks; i += side) {
       share = dotAdd(loadOut(output[m] + i), loadDOut(output[m] + i), share);
     }
     dScoreTile[(y + side * m) * stride + x] = share;
@@ -122,17 +121,17 @@ ${entryPoint}
     let row = block.firstRow + y + side * m;
     if (x == 0u && row <= lastToken) { delta[perToken(block, row)] = rowDelta[m]; }
   }
-  var dQuery = array<Piece, rowsEach * slots>();
+  var dQuery = array<Chunk, rowsEach * slots>();
 
-  for (var first = 0u; first < params.tokens; first += others) {
+  for (var first = 0u; first < params.tokens; first += columns) {
     ${loadTiles(['keyTile', 'loadQkv(keyStart(block, token)'], ['valueTile', 'loadQkv(valueStart(block, token)'])}
     ${productsWgsl('loadQkv(query[m] + i)', 'keyTile', 'loadDOut(output[m] + i)', 'valueTile')}
     for (var m = 0u; m < rowsEach; m++) {
-      for (var n = 0u; n < othersEach; n++) {
-        let other = x + side * n;
-        let at = m * othersEach + n;
+      for (var n = 0u; n < columnsEach; n++) {
+        let column = x + side * n;
+        let at = m * columnsEach + n;
         let p = exp2(scale * score[at] - rowLogSumExp[m]);
-        dScoreTile[(y + side * m) * stride + other] = p * (dP[at] - rowDelta[m]);
+        dScoreTile[(y + side * m) * stride + column] = p * (dP[at] - rowDelta[m]);
       }
     }
     workgroupBarrier();
@@ -146,11 +145,11 @@ ${entryPoint}
 function keysTiled(plan: AttentionPlan): string {
   return wgsl`
 ${attentionPrelude(plan)}
-@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
+@group(0) @binding(0) var<storage, read> qkv: array<StoredChunk>;
 @group(0) @binding(1) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(2) var<storage, read> dOut: array<StoredPiece>;
+@group(0) @binding(2) var<storage, read> dOut: array<StoredChunk>;
 @group(0) @binding(3) var<storage, read> delta: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dqkv: array<StoredPiece>;
+@group(0) @binding(4) var<storage, read_write> dqkv: array<StoredChunk>;
 @group(0) @binding(5) var<uniform> params: Params;
 ${loaders(plan, { loadQkv: 'qkv', loadDOut: 'dOut' })}
 ${tilesWgsl(plan, ['queryTile', 'dOutTile'], ['pTile', 'dScoreTile'])}
@@ -162,21 +161,21 @@ ${entryPoint}
     key[m] = keyStart(block, row);
     value[m] = valueStart(block, row);
   }
-  var dKey = array<Piece, rowsEach * slots>();
-  var dValue = array<Piece, rowsEach * slots>();
+  var dKey = array<Chunk, rowsEach * slots>();
+  var dValue = array<Chunk, rowsEach * slots>();
 
-  for (var first = 0u; first < params.tokens; first += others) {
+  for (var first = 0u; first < params.tokens; first += columns) {
     ${loadTiles(['queryTile', 'loadQkv(queryStart(block, token)'], ['dOutTile', 'loadDOut(outStart(block, token)'])}
     ${productsWgsl('loadQkv(key[m] + i)', 'queryTile', 'loadQkv(value[m] + i)', 'dOutTile')}
-    for (var n = 0u; n < othersEach; n++) {
-      let other = x + side * n;
-      let at = perToken(block, min(first + other, lastToken));
-      let otherLogSumExp = log2e * logSumExp[at];
-      let otherDelta = delta[at];
+    for (var n = 0u; n < columnsEach; n++) {
+      let column = x + side * n;
+      let at = perToken(block, min(first + column, lastToken));
+      let columnLogSumExp = log2e * logSumExp[at];
+      let columnDelta = delta[at];
       for (var m = 0u; m < rowsEach; m++) {
-        let p = exp2(scale * score[m * othersEach + n] - otherLogSumExp);
-        pTile[(y + side * m) * stride + other] = p;
-        dScoreTile[(y + side * m) * stride + other] = p * (dP[m * othersEach + n] - otherDelta);
+        let p = exp2(scale * score[m * columnsEach + n] - columnLogSumExp);
+        pTile[(y + side * m) * stride + column] = p;
+        dScoreTile[(y + side * m) * stride + column] = p * (dP[m * columnsEach + n] - columnDelta);
       }
     }
     workgroupBarrier();

@@ -6,7 +6,7 @@
  *            m' = max(m, s),  p = e^(s-m'),  l' = l·e^(m-m') + Σp,  o' = o·e^(m-m') + Σ p·v;   O = o/l,  L = m + ln l.
  *          Milakov & Gimelshein 2018; Rabe & Staats 2021; Dao, FlashAttention-2, 2023. No T×T matrix exists anywhere.
  * Shapes   qkv [B,T,3D] → out [B,T,D], L [B,H,T].
- * Mapping  rows are queries, others are keys with their values: see attention.ts and the variants' files.
+ * Mapping  rows are queries, columns are keys with their values: see attention.ts and the variants' files.
  * Numerics f32 whatever the storage, fixed order; o is rescaled once per group of keys.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
@@ -15,7 +15,6 @@ import {
   type AttentionShape,
   type AttentionVariant,
   attentionPrelude,
-  attentionVariants,
   loaders,
   planKernel,
 } from './attention.js'
@@ -29,8 +28,8 @@ import { type StoredType, storedBytes } from './stored.js'
 export function attentionForward(
   caps: KernelCaps,
   shape: AttentionShape,
-  variant: AttentionVariant = attentionVariants(caps)[0],
-  stored: StoredType = 'f32',
+  variant: AttentionVariant,
+  stored: StoredType,
 ): Kernel {
   const plan = attentionPlan(caps, shape, variant, 1, stored)
   const { batch, tokens, heads, headDim } = shape
@@ -49,8 +48,8 @@ export function attentionForward(
 function forwardTiled(plan: AttentionPlan): string {
   return wgsl`
 ${attentionPrelude(plan)}
-@group(0) @binding(0) var<storage, read> qkv: array<StoredPiece>;
-@group(0) @binding(1) var<storage, read_write> out: array<StoredPiece>;
+@group(0) @binding(0) var<storage, read> qkv: array<StoredChunk>;
+@group(0) @binding(1) var<storage, read_write> out: array<StoredChunk>;
 @group(0) @binding(2) var<storage, read_write> logSumExp: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 ${loaders(plan, { loadQkv: 'qkv' })}
@@ -62,26 +61,26 @@ ${entryPoint}
   for (var m = 0u; m < rowsEach; m++) {
     query[m] = queryStart(block, min(block.firstRow + y + side * m, lastToken));
   }
-  var sum = array<Piece, rowsEach * slots>();
+  var sum = array<Chunk, rowsEach * slots>();
   // Of row \`lane\`, in the first invocations.
   var largest = lowest;
   var total = 0.0;
 
-  for (var first = 0u; first < params.tokens; first += others) {
+  for (var first = 0u; first < params.tokens; first += columns) {
     ${loadTiles(['keyTile', 'loadQkv(keyStart(block, token)'], ['valueTile', 'loadQkv(valueStart(block, token)'])}
-    var score = array<f32, rowsEach * othersEach>();
-    for (var i = 0u; i < params.pieces; i++) {
+    var score = array<f32, rowsEach * columnsEach>();
+    for (var i = 0u; i < params.chunks; i++) {
       for (var m = 0u; m < rowsEach; m++) {
         let q = loadQkv(query[m] + i);
-        for (var n = 0u; n < othersEach; n++) {
-          score[m * othersEach + n] = dotAdd(q, keyTile[i * stride + x + side * n], score[m * othersEach + n]);
+        for (var n = 0u; n < columnsEach; n++) {
+          score[m * columnsEach + n] = dotAdd(q, keyTile[i * stride + x + side * n], score[m * columnsEach + n]);
         }
       }
     }
     for (var m = 0u; m < rowsEach; m++) {
-      for (var n = 0u; n < othersEach; n++) {
-        let other = x + side * n;
-        scoreTile[(y + side * m) * stride + other] = scale * score[m * othersEach + n];
+      for (var n = 0u; n < columnsEach; n++) {
+        let column = x + side * n;
+        scoreTile[(y + side * m) * stride + column] = scale * score[m * columnsEach + n];
       }
     }
     workgroupBarrier();

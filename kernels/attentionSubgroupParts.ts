@@ -1,5 +1,5 @@
 /**
- * The texts of which attentionSubgroup.ts makes its kernels: who has which pieces, products of rows with others, weighted sums of others, stores.
+ * The texts of which attentionSubgroup.ts makes its kernels: who has which chunks, products of rows with columns, weighted sums of columns, stores.
  * What they are for, and why they look so, is said there.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
@@ -11,8 +11,8 @@ export function each(count: number, text: (index: number) => string): string {
 }
 
 /** The counts that the texts below loop over. */
-export function counts({ rows, others, lanes, slots }: AttentionPlan) {
-  return { rows, slots, lanes, groups: others / lanes, rowVectors: Math.ceil(rows / lanes) }
+export function counts({ rows, columns, lanes, slots }: AttentionPlan) {
+  return { rows, slots, lanes, groups: columns / lanes, rowVectors: Math.ceil(rows / lanes) }
 }
 
 export const entryPoint = `
@@ -28,68 +28,68 @@ fn main(
   let endRow = min(block.firstRow + rows, params.tokens);
 `
 
-/** Which pieces this lane has of every sum: piece0, piece1, … */
+/** Which chunks this lane has of every sum: chunk0, chunk1, … */
 export function owned({ slots, lanes }: AttentionPlan): string {
-  return each(slots, (s) => `let piece${s} = min(lane + ${s * lanes}u, params.pieces - 1u);`)
+  return each(slots, (s) => `let chunk${s} = min(lane + ${s * lanes}u, params.chunks - 1u);`)
 }
 
-/** The others of this lane from \`first\` on: other0, other1, … and whether they exist. */
-export function othersOfLane(plan: AttentionPlan): string {
+/** The columns of this lane from \`first\` on: column0, column1, … and whether they exist. */
+export function columnsOfLane(plan: AttentionPlan): string {
   const { lanes, groups } = counts(plan)
   return each(
     groups,
     (g) => `
     let token${g} = first + ${g * lanes}u + lane;
     let exists${g} = token${g} < params.tokens;
-    let other${g} = min(token${g}, lastToken);`,
+    let column${g} = min(token${g}, lastToken);`,
   )
 }
 
-/** A product of every row with every other: what it is called, and how both are loaded. */
+/** A product of every row with every column: what it is called, and how both are loaded. */
 interface Product {
   readonly name: string
   readonly load: string
   readonly row: string
-  readonly loadOther: string
-  readonly other: string
+  readonly loadColumn: string
+  readonly column: string
 }
 
-/** WGSL that makes the products: \`name3_1\` is row 3 with group 1's other of this lane. Lanes without a row or an other load nothing. */
+/** WGSL that makes the products: \`name3_1\` is row 3 with group 1's column of this lane. Lanes without a row or a column load nothing. */
 export function productsWgsl(plan: AttentionPlan, products: readonly Product[]): string {
   const { rows, lanes, groups, rowVectors } = counts(plan)
-  const starts = ({ name, other }: Product) =>
-    each(groups, (g) => `let ${name}Other${g} = ${other}(block, other${g});`)
-  const noRows = ({ name }: Product) => each(rowVectors, (v) => `var ${name}R${v} = Piece();`)
+  const starts = ({ name, column }: Product) =>
+    each(groups, (g) => `let ${name}Column${g} = ${column}(block, column${g});`)
+  const noRows = ({ name }: Product) => each(rowVectors, (v) => `var ${name}R${v} = Chunk();`)
   // Vectors of rows move down by one, and the last is loaded.
   const loadRows = ({ name, load, row }: Product) =>
     `${each(rowVectors - 1, (v) => `${name}R${v} = ${name}R${v + 1};`)}
-        ${name}R${rowVectors - 1} = Piece();
+        ${name}R${rowVectors - 1} = Chunk();
         if (token < endRow) { ${name}R${rowVectors - 1} = ${load}(${row}(block, token) + i); }`
-  const loadOthers = ({ name, loadOther }: Product) =>
+  const loadColumns = ({ name, loadColumn }: Product) =>
     each(
       groups,
       (g) =>
-        `var ${name}O${g} = Piece(); if (exists${g}) { ${name}O${g} = ${loadOther}(${name}Other${g} + i); }`,
+        `var ${name}C${g} = Chunk(); if (exists${g}) { ${name}C${g} = ${loadColumn}(${name}Column${g} + i); }`,
     )
   const row = ({ name }: Product, r: number) =>
     `{ let x = subgroupShuffle(${name}R${Math.floor(r / lanes)}, ${r % lanes}u);
-        ${each(groups, (g) => `${name}${r}_${g} = dotAdd(x, ${name}O${g}, ${name}${r}_${g});`)} }`
+        ${each(groups, (g) => `${name}${r}_${g} = dotAdd(x, ${name}C${g}, ${name}${r}_${g});`)} }`
   return wgsl`
     ${products.map(starts).join('\n')}
     ${products.map(({ name }) => each(rows, (r) => each(groups, (g) => `var ${name}${r}_${g} = 0.0;`))).join('\n')}
-    for (var i = 0u; i < params.pieces; i++) {
+    for (var i = 0u; i < params.chunks; i++) {
       ${products.map(noRows).join('\n')}
       for (var start = block.firstRow; start < block.firstRow + rows; start += ${lanes}u) {
         let token = start + lane;
         ${products.map(loadRows).join('\n')}
       }
-      ${products.map(loadOthers).join('\n')}
+      ${products.map(loadColumns).join('\n')}
       ${products.map((product) => each(rows, (r) => row(product, r))).join('\n')}
     }
 `
 }
 
-/** A sum per row: what it is called, the weights, and how the others are loaded. */
+/** A sum per row: what it is called, the weights, and how the columns are loaded. */
 interface WeightedSum {
   readonly name: string
   readonly weight: string
@@ -100,12 +100,12 @@ interface WeightedSum {
 export function sumsStart(plan: AttentionPlan, sums: readonly string[]): string {
   const { rows, slots } = counts(plan)
   return sums
-    .map((name) => each(rows, (r) => each(slots, (s) => `var ${name}${r}_${s} = Piece();`)))
+    .map((name) => each(rows, (r) => each(slots, (s) => `var ${name}${r}_${s} = Chunk();`)))
     .join('\n')
 }
 
 /**
- * WGSL that adds weight · other to every sum, for the others from \`first\` on, a group after the other. The group at hand is always number 0:
+ * WGSL that adds weight · column to every sum, for the columns from \`first\` on, a group after the other. The group at hand is always number 0:
  * \`weigh\` makes its weights of its products, whose names are \`products\`, and then the next group moves up.
  */
 export function sumsWgsl(
@@ -116,20 +116,20 @@ export function sumsWgsl(
 ): string {
   const { rows, slots, lanes, groups } = counts(plan)
   const load = ({ name, load, start }: WeightedSum) =>
-    `let ${name}Start = ${start}(block, other);
-        ${each(slots, (s) => `let ${name}Piece${s} = ${load}(${name}Start + piece${s});`)}`
+    `let ${name}Start = ${start}(block, column);
+        ${each(slots, (s) => `let ${name}Chunk${s} = ${load}(${name}Start + chunk${s});`)}`
   const add = ({ name, weight }: WeightedSum, r: number) =>
     `{ let weight = subgroupShuffle(${weight}${r}_0, j);
-        ${each(slots, (s) => `${name}${r}_${s} += weight * ${name}Piece${s};`)} }`
+        ${each(slots, (s) => `${name}${r}_${s} += weight * ${name}Chunk${s};`)} }`
   const next = (name: string) =>
     each(rows, (r) => each(groups - 1, (g) => `${name}${r}_${g} = ${name}${r}_${g + 1};`))
   return wgsl`
-    let end = min(first + others, params.tokens);
+    let end = min(first + columns, params.tokens);
     for (var group = first; group < end; group += ${lanes}u) {
       let exists = group + lane < params.tokens;
       ${weigh}
       for (var j = 0u; j < min(${lanes}u, end - group); j++) {
-        let other = group + j;
+        let column = group + j;
         ${sums.map(load).join('\n')}
         ${sums.map((sum) => each(rows, (r) => add(sum, r))).join('\n')}
       }
@@ -159,12 +159,12 @@ export function storeRows(
 `
 }
 
-/** WGSL that stores this lane's pieces of row 0's sum: the piece at hand moves down to slot 0, where \`value\` takes it. */
-export function storePieces(plan: AttentionPlan, buffer: string, start: string, name: string, value: string) {
+/** WGSL that stores this lane's chunks of row 0's sum: the chunk at hand moves down to slot 0, where \`value\` takes it. */
+export function storeChunks(plan: AttentionPlan, buffer: string, start: string, name: string, value: string) {
   const { slots, lanes } = counts(plan)
   return wgsl`
-    for (var piece = lane; piece < params.pieces; piece += ${lanes}u) {
-      ${buffer}[${start}(block, row) + piece] = StoredPiece(${value});
+    for (var chunk = lane; chunk < params.chunks; chunk += ${lanes}u) {
+      ${buffer}[${start}(block, row) + chunk] = StoredChunk(${value});
       ${each(slots - 1, (s) => `${name}0_${s} = ${name}0_${s + 1};`)}
     }
 `

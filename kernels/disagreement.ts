@@ -10,7 +10,7 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /** How many pairs of numbers the kernel leaves for `count` elements. */
 export function disagreementPairs(count: number): number {
@@ -18,14 +18,14 @@ export function disagreementPairs(count: number): number {
 }
 
 /** Bindings: got, expected, both `stored` [count], pairs f32 [disagreementPairs(count), 2]: (largest difference, sum of squares). */
-export function disagreement(_caps: KernelCaps, count: number, stored: StoredType = 'f32'): Kernel {
+export function disagreement(_caps: KernelCaps, count: number, stored: StoredType): Kernel {
   const pairs = disagreementPairs(count)
   return {
     name: `disagreement${storedSuffix(stored)}`,
     key: `disagreement${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'write'],
     params: [count, pairs],
-    workgroups: flatGrid(pairs, workgroupSize),
+    workgroups: flatGrid(pairs, WORKGROUP_SIZE),
     cost: { flops: 4 * count, bytes: 2 * storedBytes(stored) * count },
     code: () => code(stored),
   }
@@ -43,9 +43,9 @@ struct Params { count: u32, pairs: u32 }
 const exponent = 0x7f800000u;
 const largestNumber = 3.4e38;
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let slot = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let slot = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (slot >= params.pairs) {
     return;
   }

@@ -12,7 +12,7 @@ import { perValueKernel, readOnly, valueWidth, writable } from './perValue.js'
 import { type StoredType, storedBytes } from './stored.js'
 
 /** gelu(x) = x·Φ(x). Bindings: x, y. */
-export function geluForward(caps: KernelCaps, size: number, stored: StoredType = 'f32'): Kernel {
+export function geluForward(caps: KernelCaps, size: number, stored: StoredType): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
     name: 'geluForward',
@@ -27,7 +27,7 @@ export function geluForward(caps: KernelCaps, size: number, stored: StoredType =
 }
 
 /** dx = dy·gelu′(x). Bindings: x (the input of gelu), dy, dx. */
-export function geluBackward(caps: KernelCaps, size: number, stored: StoredType = 'f32'): Kernel {
+export function geluBackward(caps: KernelCaps, size: number, stored: StoredType): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
     name: 'geluBackward',
@@ -44,7 +44,7 @@ export function geluBackward(caps: KernelCaps, size: number, stored: StoredType 
 }
 
 /** sum = a + b. Bindings: a, b, sum. */
-export function addForward(caps: KernelCaps, size: number, stored: StoredType = 'f32'): Kernel {
+export function addForward(caps: KernelCaps, size: number, stored: StoredType): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
     name: 'add',
@@ -64,6 +64,7 @@ export function addInto(caps: KernelCaps, size: number): Kernel {
     name: 'addInto',
     values: size / width,
     width,
+    stored: 'f32',
     buffers: [writable('total'), readOnly('x')],
     statement: 'total[index] += x[index];',
     cost: { flops: size, bytes: 12 * size },
@@ -71,12 +72,7 @@ export function addInto(caps: KernelCaps, size: number): Kernel {
 }
 
 /** y = factor·x. The factor is a constant of the model, not something that changes by step. Bindings: x, y. */
-export function scaleForward(
-  caps: KernelCaps,
-  size: number,
-  factor: number,
-  stored: StoredType = 'f32',
-): Kernel {
+export function scaleForward(caps: KernelCaps, size: number, factor: number, stored: StoredType): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
     name: 'scale',
@@ -90,13 +86,22 @@ export function scaleForward(
   })
 }
 
+/** Gradient reversal: dx = −λ·dy. λ is data, so that it may change by step. Bindings: dy, lambda f32 [1], dx. */
+export function reverseGradient(caps: KernelCaps, size: number, stored: StoredType): Kernel {
+  const width = valueWidth(size)
+  return perValueKernel(caps, {
+    name: 'reverseGradient',
+    values: size / width,
+    width,
+    stored,
+    buffers: [readOnly('dy'), { ...readOnly('lambda'), type: 'f32' }, writable('dx')],
+    statement: 'dx[index] = Held(-lambda[0] * Value(dy[index]));',
+    cost: { flops: size, bytes: 2 * storedBytes(stored) * size },
+  })
+}
+
 /** Residual with drop path: y = x + keep[sample]·branch. Bindings: x, branch, keep [samples], y. */
-export function residualForward(
-  caps: KernelCaps,
-  size: number,
-  samples: number,
-  stored: StoredType = 'f32',
-): Kernel {
+export function residualForward(caps: KernelCaps, size: number, samples: number, stored: StoredType): Kernel {
   const width = valueWidth(size / samples)
   return perValueKernel(caps, {
     name: 'residual',
@@ -113,12 +118,7 @@ export function residualForward(
 }
 
 /** Scales every sample by its own factor: y = keep[sample]·x. Bindings: x, keep [samples], y. */
-export function scaleSamples(
-  caps: KernelCaps,
-  size: number,
-  samples: number,
-  stored: StoredType = 'f32',
-): Kernel {
+export function scaleSamples(caps: KernelCaps, size: number, samples: number, stored: StoredType): Kernel {
   const width = valueWidth(size / samples)
   return perValueKernel(caps, {
     name: 'scaleSamples',

@@ -20,7 +20,7 @@ import { entryArguments, f32, flatGrid, flatWorkgroupWgsl, type Kernel, type Ker
 import { valueWidth } from './perValue.js'
 import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /** Bindings: x, weight, bias, y, mean, rstd. */
 export function layerNormForward(
@@ -28,7 +28,7 @@ export function layerNormForward(
   rows: number,
   D: number,
   eps: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const { width, lanesPerRow } = mapping(caps, D)
   return {
@@ -36,7 +36,7 @@ export function layerNormForward(
     key: `layerNormForward/${lanesPerRow}/${width}${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'read', 'write', 'write', 'write'],
     params: [rows, D / width, f32(1 / D), f32(eps)],
-    workgroups: flatGrid(rows * lanesPerRow, workgroupSize),
+    workgroups: flatGrid(rows * lanesPerRow, WORKGROUP_SIZE),
     cost: { flops: 8 * rows * D, bytes: 2 * storedBytes(stored) * rows * D + 8 * (D + rows) },
     code: () => forwardCode(width, lanesPerRow, stored),
   }
@@ -50,8 +50,8 @@ export function layerNormBackward(
   caps: KernelCaps,
   rows: number,
   D: number,
-  addend = false,
-  stored: StoredType = 'f32',
+  addend: boolean,
+  stored: StoredType,
 ): Kernel {
   const { width, lanesPerRow } = mapping(caps, D)
   return {
@@ -59,7 +59,7 @@ export function layerNormBackward(
     key: `layerNormBackward/${lanesPerRow}/${width}/${addend}${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'read', 'read', 'read', ...(addend ? (['read'] as const) : []), 'write'],
     params: [rows, D / width, f32(1 / D), 0],
-    workgroups: flatGrid(rows * lanesPerRow, workgroupSize),
+    workgroups: flatGrid(rows * lanesPerRow, WORKGROUP_SIZE),
     cost: {
       flops: 14 * rows * D,
       bytes: (addend ? 4 : 3) * storedBytes(stored) * rows * D + 4 * D + 8 * rows,
@@ -77,7 +77,7 @@ export function layerNormParameterGradients(
   rows: number,
   D: number,
   rowsPerChunk: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   const chunks = Math.ceil(rows / rowsPerChunk)
@@ -86,7 +86,7 @@ export function layerNormParameterGradients(
     key: `layerNormParameterGradients/${width}${storedSuffix(stored)}`,
     bindings: ['read', 'read', 'read', 'read', 'write', 'write'],
     params: [rows, D / width, rowsPerChunk, (chunks * D) / width],
-    workgroups: flatGrid((chunks * D) / width, workgroupSize),
+    workgroups: flatGrid((chunks * D) / width, WORKGROUP_SIZE),
     cost: { flops: 5 * rows * D, bytes: 2 * storedBytes(stored) * rows * D + 8 * (rows + chunks * D) },
     code: () => parameterGradientsCode(width, stored),
   }
@@ -123,7 +123,7 @@ struct Params {
 }
 
 const lanesPerRow = ${lanesPerRow}u;
-const rowsPerWorkgroup = ${workgroupSize / lanesPerRow}u;
+const rowsPerWorkgroup = ${WORKGROUP_SIZE / lanesPerRow}u;
 
 ${flatWorkgroupWgsl}
 
@@ -136,7 +136,7 @@ fn total(v: Value) -> f32 {
 }
 
 #if ${lanesPerRow > 1}
-var<workgroup> partials: array<Sum, ${workgroupSize}>;
+var<workgroup> partials: array<Sum, ${WORKGROUP_SIZE}>;
 #endif
 
 // Adds over the lanes of a row, as a tree; every lane gets the sum. All lanes of the workgroup must call it.
@@ -160,7 +160,7 @@ fn sumOverRow(own: Sum, lane: u32) -> Sum {
 
 /** Opens `main`: this lane's row and the first value of it that is the lane's. */
 const mainHead = `
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
   let row = flatWorkgroup(workgroup, workgroups) * rowsPerWorkgroup + lane / lanesPerRow;
   // Lanes past the last row have nothing to read but must reach the barriers.
@@ -271,9 +271,9 @@ struct Params {
 
 ${flatWorkgroupWgsl}
 
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let index = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (index >= params.outputs) { return; }
   let column = index % params.columns;
   let firstRow = (index / params.columns) * params.rowsPerChunk;

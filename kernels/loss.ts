@@ -14,7 +14,7 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { finishLanes, lanesWgsl, rowLanes } from './lanes.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 // ---- binary cross-entropy with logits ----
 
@@ -34,7 +34,7 @@ export function bceWithLogitsForward(_caps: KernelCaps, count: number): Kernel {
     key: 'bceWithLogitsForward',
     bindings: ['read', 'read', 'write'],
     params: [count, partials],
-    workgroups: flatGrid(partials, workgroupSize),
+    workgroups: flatGrid(partials, WORKGROUP_SIZE),
     cost: { flops: 25 * count, bytes: 8 * count + 4 * partials },
     code: bceForwardCode,
   }
@@ -58,9 +58,9 @@ fn logOnePlus(e: f32) -> f32 {
   return 2.0 * s * series;
 }
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let partial = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let partial = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (partial >= params.partials) {
     return;
   }
@@ -80,7 +80,7 @@ export function bceWithLogitsBackward(_caps: KernelCaps, count: number): Kernel 
     key: 'bceWithLogitsBackward',
     bindings: ['read', 'read', 'read', 'write'],
     params: [count, f32(1 / count)],
-    workgroups: flatGrid(count, workgroupSize),
+    workgroups: flatGrid(count, WORKGROUP_SIZE),
     cost: { flops: 8 * count, bytes: 12 * count },
     code: bceBackwardCode,
   }
@@ -95,9 +95,9 @@ const bceBackwardCode = () => wgsl`
 struct Params { count: u32, factor: f32 }
 @group(0) @binding(4) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let index = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (index >= params.count) {
     return;
   }
@@ -198,7 +198,7 @@ export function softmaxCrossEntropyBackward(
     key: 'softmaxCrossEntropyBackward',
     bindings: ['read', 'read', 'read', 'read', 'write'],
     params: [count, classes, f32(1 - smoothing), f32(smoothing / classes), f32(1 / rows)],
-    workgroups: flatGrid(count, workgroupSize),
+    workgroups: flatGrid(count, WORKGROUP_SIZE),
     cost: { flops: 6 * count, bytes: 8 * count + 12 * rows },
     code: crossEntropyBackwardCode,
   }
@@ -214,9 +214,9 @@ const crossEntropyBackwardCode = () => wgsl`
 struct Params { count: u32, classes: u32, labelMass: f32, everyMass: f32, factor: f32 }
 @group(0) @binding(5) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let index = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (index >= params.count) {
     return;
   }

@@ -18,14 +18,14 @@ import { adamwScalarsWgsl, clipWgsl } from './adamw.js'
 import type { Kernel, KernelCaps } from './kernel.js'
 
 /** The first scale: large, as a scale too large costs one step each halving, one too small costs accuracy unseen. */
-export const firstScale = 2 ** 16
+export const FIRST_SCALE = 2 ** 16
 /** Good steps in a row after which the scale is doubled. */
-export const growthInterval = 500
-const largestScale = 2 ** 24
+export const GROWTH_INTERVAL = 500
+const LARGEST_SCALE = 2 ** 24
 
 /** The state before the first step. */
 export function lossScaleStart(): Float32Array {
-  return Float32Array.of(firstScale, 0, 0)
+  return Float32Array.of(FIRST_SCALE, 0, 0)
 }
 
 /** Bindings: state f32 [3], clip f32 [3] of `clipFactorKernel`, scalars of `adamwScalars`; all are rewritten. */
@@ -77,8 +77,8 @@ fn main() {
     return;
   }
   state.goodSteps += 1.0;
-  if (state.goodSteps == ${growthInterval}.0) {
-    state.scale = min(2.0 * state.scale, ${largestScale}.0);
+  if (state.goodSteps == ${GROWTH_INTERVAL}.0) {
+    state.scale = min(2.0 * state.scale, ${LARGEST_SCALE}.0);
     state.goodSteps = 0.0;
   }
 }

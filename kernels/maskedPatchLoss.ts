@@ -38,7 +38,7 @@ export function maskedPatchLossForward(
   length: number,
   normalise: boolean,
   images: TargetImages | null,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const lanes = rowLanes(caps)
   const width = loadWidth(length, images)
@@ -176,7 +176,7 @@ export function maskedPatchLossBackward(
   rows: number,
   length: number,
   images: TargetImages | null,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const lanes = rowLanes(caps)
   const width = loadWidth(length, images)

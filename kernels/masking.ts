@@ -11,7 +11,7 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /** Bindings: rank u32 [rows, length], kept u32 [rows, kept], restore u32 [rows, 1 + length], mask f32 [rows, length]. */
 export function maskingKernel(_caps: KernelCaps, rows: number, length: number, kept: number): Kernel {
@@ -20,7 +20,7 @@ export function maskingKernel(_caps: KernelCaps, rows: number, length: number, k
     key: 'masking',
     bindings: ['read', 'write', 'write', 'write'],
     params: [rows * length, length, kept],
-    workgroups: flatGrid(rows * length, workgroupSize),
+    workgroups: flatGrid(rows * length, WORKGROUP_SIZE),
     cost: { flops: 0, bytes: 4 * rows * (3 * length + kept) },
     code,
   }
@@ -35,9 +35,9 @@ const code = () => wgsl`
 struct Params { count: u32, length: u32, kept: u32 }
 @group(0) @binding(4) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let index = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (index >= params.count) {
     return;
   }

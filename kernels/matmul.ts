@@ -21,25 +21,25 @@ import {
   type MatmulProduct,
   type MatmulSpec,
   type MatmulText,
+  type MatmulVariant,
   productKernel,
 } from './matmulShared.js'
 
-export type { MatmulEpilogue, MatmulLayout, MatmulProduct, MatmulSpec, StoredTypes } from './matmulShared.js'
-
-/** One way to compute products. */
-export interface MatmulVariant {
-  readonly name: string
-  /** The layout that a product is brought to before, by transposing the operands that differ. */
-  takes(layout: MatmulLayout): MatmulLayout
-  /** Whether it can and should run a product, given in the layout that it takes. */
-  fits(caps: KernelCaps, spec: MatmulSpec): boolean
-  /** So many workgroups fill the device: with fewer, long sums are cut into parts. */
-  readonly workgroupsWanted: number
-  text(caps: KernelCaps, product: MatmulProduct): MatmulText
+/** How a product is computed here. */
+export interface MatmulPlan {
+  /** The kernel's layout: operands that lie otherwise are transposed before. */
+  readonly layout: MatmulLayout
+  /** Parts of k; above 1 the kernel's C is a workspace f32 [splits, m, n], whose parts are then added. */
+  readonly splits: number
+  /** Bindings: a, b, then bias, residual or pre-activation, row sums where the epilogue has them, c. */
+  readonly kernel: Kernel
 }
 
+/** k is cut into parts no shorter than this. */
+const SHORTEST_PART = 64
+
 /** Cutting k for more would cost a second pass, and the row sums a pass of their own. */
-const cpuWorkgroups = 2
+const CPU_WORKGROUPS = 2
 
 /** The fixed table: on a CPU driver the first that fits is used where nothing was measured; for GPUs see `gpuChoice`. */
 const variants: readonly MatmulVariant[] = [
@@ -47,14 +47,14 @@ const variants: readonly MatmulVariant[] = [
     name: 'broadcast',
     takes: (layout) => (layout === 'NT' ? 'NN' : layout),
     fits: broadcastFits,
-    workgroupsWanted: cpuWorkgroups,
+    workgroupsWanted: CPU_WORKGROUPS,
     text: broadcastText,
   },
   {
     name: 'register',
     takes: () => 'TN',
     fits: (caps, { epilogue }) => caps.software && epilogue !== 'rowSums',
-    workgroupsWanted: cpuWorkgroups,
+    workgroupsWanted: CPU_WORKGROUPS,
     text: (_caps, product) => registerText(product),
   },
   ...gpuVariants,
@@ -75,27 +75,26 @@ export function matmulVariants(caps: KernelCaps, spec: MatmulSpec): readonly str
   return names.length > 1 ? names.filter((name) => name !== 'register') : names
 }
 
-/** The layout to which the operands of a product must be transposed for the variant. */
-export function matmulLayout(variant: string, layout: MatmulLayout): MatmulLayout {
-  return named(variant).takes(layout)
+/** How `variant`, one of `matmulVariants`, computes a product. */
+export function matmulPlan(caps: KernelCaps, spec: MatmulSpec, variant: string): MatmulPlan {
+  const { takes, text, workgroupsWanted } = named(variant)
+  const whole: MatmulProduct = { ...spec, layout: takes(spec.layout), splits: 1 }
+  const wholeText = text(caps, whole)
+  const splits = splitsOf(spec, wholeText, workgroupsWanted)
+  if (splits === 1) return { layout: whole.layout, splits, kernel: productKernel(whole, wholeText) }
+  const cut: MatmulProduct = { ...whole, splits, stored: { ...spec.stored, c: 'f32' } }
+  return { layout: whole.layout, splits, kernel: productKernel(cut, text(caps, cut)) }
 }
 
 /** How many parts to cut k into: 1 unless C alone has too few tiles for the device. */
-export function matmulSplits(caps: KernelCaps, spec: MatmulSpec, variant: string): number {
-  if (spec.batch > 1 || spec.epilogue !== 'none') return 1
-  const { workgroupsWanted, text } = named(variant)
-  const { rows, columns } = text(caps, { ...spec, splits: 1 })
-  const tiles = Math.ceil(spec.m / rows) * Math.ceil(spec.n / columns)
-  const shortestPart = 64
-  return Math.max(1, Math.min(Math.ceil(workgroupsWanted / tiles), Math.floor(spec.k / shortestPart)))
-}
-
-/**
- * The product as one kernel, in the layout that the variant takes. Bindings: a, b, then bias, residual or pre-activation, row sums
- * where the epilogue has them, c. With splits above 1, c is the workspace [splits, m, n].
- */
-export function matmulKernel(caps: KernelCaps, product: MatmulProduct, variant: string): Kernel {
-  return productKernel(product, named(variant).text(caps, product))
+function splitsOf(
+  { batch, m, n, k, epilogue }: MatmulSpec,
+  { rows, columns }: MatmulText,
+  workgroupsWanted: number,
+) {
+  if (batch > 1 || epilogue !== 'none') return 1
+  const tiles = Math.ceil(m / rows) * Math.ceil(n / columns)
+  return Math.max(1, Math.min(Math.ceil(workgroupsWanted / tiles), Math.floor(k / SHORTEST_PART)))
 }
 
 function named(name: string): MatmulVariant {

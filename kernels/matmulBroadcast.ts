@@ -29,9 +29,9 @@ import {
   unroll,
 } from './matmulShared.js'
 
-const rows = 32
-const columns = 64
-const rowVectors = rows / 4
+const ROWS = 32
+const COLUMNS = 64
+const rowVectors = ROWS / 4
 
 /** Lanes of a subgroup, or 0 where the size is not fixed or too large for this mapping. */
 function fixedLanes({ subgroups, subgroupMinSize, subgroupMaxSize = 0 }: KernelCaps): number {
@@ -45,13 +45,13 @@ export function broadcastFits(caps: KernelCaps, { layout, m, n, k }: MatmulSpec)
 
 export function broadcastText(caps: KernelCaps, product: MatmulProduct): MatmulText {
   const lanes = fixedLanes(caps)
-  const groups = columns / (4 * lanes)
+  const groups = COLUMNS / (4 * lanes)
   return {
     variant: 'broadcast',
     key: String(lanes),
     epilogue: textEpilogue(product, lanes),
-    rows,
-    columns,
+    rows: ROWS,
+    columns: COLUMNS,
     code: () => broadcastCode(product, lanes, groups),
   }
 }
@@ -67,7 +67,7 @@ function textEpilogue({ layout, epilogue }: MatmulProduct, lanes: number): TextE
 
 function broadcastCode(product: MatmulProduct, lanes: number, groups: number): string {
   // With the short k of a forward product (NN), moving up 31 rows for each one stored would cost 10 % of the time.
-  const band = product.layout === 'TN' ? rows : 8
+  const band = product.layout === 'TN' ? ROWS : 8
   const mainLoop = product.layout === 'TN' ? loopTN(product, lanes, groups) : loopNN(lanes, groups)
   return wgsl`
 ${productPrelude({ ...product, epilogue: textEpilogue(product, lanes) }, { a: 4, b: 4, c: 4 }, ['enable subgroups;'], 'words')}
@@ -80,25 +80,25 @@ fn main(
   let flat = flatWorkgroup(workgroup, workgroups);
   if (flat >= params.workgroups) { return; }
   let part = partOf(flat);
-  let firstRow = part.tileRow * ${rows}u;
+  let firstRow = part.tileRow * ${ROWS}u;
   let firstGroup = part.tileColumn * ${groups * lanes}u + lane;
   let groupCount = params.n / 4u;
   ${unroll(groups, (g) => `let group${g} = min(firstGroup + ${g * lanes}u, groupCount - 1u);`)}
   var rowOfB = (part.batch * params.k + part.kStart) * groupCount;
 
-  ${unroll(rows, (r) => unroll(groups, (g) => `var sum${r}_${g} = vec4f();`))}
+  ${unroll(ROWS, (r) => unroll(groups, (g) => `var sum${r}_${g} = vec4f();`))}
   ${mainLoop}
 
   // The row to be stored is always in sum0: registers cannot be indexed, and a store is the costliest thing to compile, so it
   // is written once. Within a band the other rows move up by one, after it the other bands by a band.
-  let endRow = min(firstRow + ${rows}u, params.m);
+  let endRow = min(firstRow + ${ROWS}u, params.m);
   for (var bandStart = firstRow; bandStart < endRow; bandStart += ${band}u) {
     for (var row = bandStart; row < min(bandStart + ${band}u, endRow); row++) {
       let outputRow = (part.slice * params.m + row) * groupCount;
       ${unroll(groups, (g) => `if (firstGroup + ${g * lanes}u < groupCount) { storeResult(outputRow + group${g}, group${g}, sum0_${g}); }`)}
       ${moveUp(band - 1, 1, groups)}
     }
-    ${moveUp(rows - band, band, groups)}
+    ${moveUp(ROWS - band, band, groups)}
   }
 }
 `
@@ -146,7 +146,7 @@ function loopTN({ epilogue }: MatmulProduct, lanes: number, groups: number): str
 
 /** A [m,k]: for every four steps of k a lane loads them for one row of A (of every `lanes`). */
 function loopNN(lanes: number, groups: number): string {
-  const each = (text: (i: number) => string) => unroll(rows / lanes, text)
+  const each = (text: (i: number) => string) => unroll(ROWS / lanes, text)
   return wgsl`
   let vectorsK = params.k / 4u;
   ${each((i) => `let row${i} = (part.batch * params.m + min(firstRow + ${i * lanes}u + lane, params.m - 1u)) * vectorsK;`)}
@@ -170,7 +170,7 @@ function loadB(step: number, row: string, groups: number): string {
 /** Both steps of k for one accumulator after the other: each is fetched and put back once. */
 function multiplyAdd(groups: number, valueOfA: (row: number, step: 0 | 1) => string): string {
   return unroll(
-    rows,
+    ROWS,
     (r) => `{
       let first = vec4f(${valueOfA(r, 0)});
       let second = vec4f(${valueOfA(r, 1)});

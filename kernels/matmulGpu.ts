@@ -2,14 +2,13 @@
  * The matmul variants for GPUs as entries of the list in matmul.ts, and the fixed table among them. docs/kernels-matmul.md tells what each
  * is good for.
  */
-import type { MatmulVariant } from './matmul.js'
-import type { MatmulSpec } from './matmulShared.js'
+import type { MatmulSpec, MatmulVariant } from './matmulShared.js'
 import { subgroupFits, subgroupText } from './matmulSubgroup.js'
 import { subgroupMatrixFits, subgroupMatrixText } from './matmulSubgroupMatrix.js'
 import { type TiledVariant, tiledText, tiledTiles } from './matmulTiled.js'
 
 /** So many threads fill a GPU; the workgroups of a variant follow. */
-const threadsWanted = 32768
+const THREADS_WANTED = 32768
 
 const tiles = Object.keys(tiledTiles) as TiledVariant[]
 
@@ -24,7 +23,7 @@ export const gpuVariants: readonly MatmulVariant[] = [
       name,
       takes: (layout) => layout,
       fits: (caps, { epilogue }) => !caps.software && epilogue !== 'rowSums',
-      workgroupsWanted: threadsWanted / (threadRows * threadColumns),
+      workgroupsWanted: THREADS_WANTED / (threadRows * threadColumns),
       text: (_caps, product) => tiledText(name, product),
     }
   }),
@@ -32,14 +31,14 @@ export const gpuVariants: readonly MatmulVariant[] = [
     name: 'subgroup',
     takes: (layout) => layout,
     fits: (caps, spec) => !caps.software && spec.epilogue !== 'rowSums' && subgroupFits(caps, spec),
-    workgroupsWanted: threadsWanted / 32,
+    workgroupsWanted: THREADS_WANTED / 32,
     text: subgroupText,
   },
   {
     name: 'subgroupMatrix',
     takes: (layout) => layout,
     fits: (caps, spec) => !caps.software && spec.epilogue !== 'rowSums' && subgroupMatrixFits(caps, spec),
-    workgroupsWanted: threadsWanted / 256,
+    workgroupsWanted: THREADS_WANTED / 256,
     text: (caps, product) => subgroupMatrixText(caps, product),
   },
 ]
@@ -50,7 +49,7 @@ export const gpuVariants: readonly MatmulVariant[] = [
  */
 export function gpuChoice({ batch, m, n, k, epilogue }: MatmulSpec): TiledVariant {
   const workgroups = batch * Math.ceil(m / 64) * Math.ceil(n / 64)
-  const wanted = threadsWanted / 256
+  const wanted = THREADS_WANTED / 256
   if (workgroups >= wanted) {
     return epilogue === 'none' && m >= 1024 && n >= 1024 ? 'tiled64x128' : 'tiled64x64'
   }

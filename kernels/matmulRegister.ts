@@ -15,9 +15,9 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments } from './kernel.js'
 import { type MatmulProduct, type MatmulText, productPrelude, unroll } from './matmulShared.js'
 
-const lanes = 8
-const rows = 16
-const groups = 2
+const LANES = 8
+const ROWS = 16
+const GROUPS = 2
 
 export function registerText(product: MatmulProduct): MatmulText {
   const vectorM = product.m % 4 === 0
@@ -25,8 +25,8 @@ export function registerText(product: MatmulProduct): MatmulText {
   return {
     variant: 'register',
     key: `${vectorM}/${vectorN}`,
-    rows,
-    columns: lanes * groups * 4,
+    rows: ROWS,
+    columns: LANES * GROUPS * 4,
     code: () => registerCode(product, vectorM, vectorN),
   }
 }
@@ -35,18 +35,18 @@ function registerCode(product: MatmulProduct, vectorM: boolean, vectorN: boolean
   const widths = { a: vectorM ? 4 : 1, b: vectorN ? 4 : 1, c: vectorN ? 4 : 1 } as const
   return wgsl`
 ${productPrelude(product, widths, [], 'words')}
-@compute @workgroup_size(${lanes})
+@compute @workgroup_size(${LANES})
 fn main(${entryArguments}) {
   let flat = flatWorkgroup(workgroup, workgroups);
   if (flat >= params.workgroups) { return; }
   let part = partOf(flat);
-  let firstRow = part.tileRow * ${rows}u;
-  let firstGroup = part.tileColumn * ${groups * lanes}u + lane;
+  let firstRow = part.tileRow * ${ROWS}u;
+  let firstGroup = part.tileColumn * ${GROUPS * LANES}u + lane;
   let groupCount = (params.n + 3u) / 4u;
 
   // Where each row of A and each column group of B starts, in values or vectors; one step of k is a row of A and of B.
-  ${unroll(rows, (r) => `let row${r} = min(firstRow + ${r}u, params.m - 1u);`)}
-  ${unroll(groups, (g) => `let group${g} = min(firstGroup + ${g * lanes}u, groupCount - 1u);`)}
+  ${unroll(ROWS, (r) => `let row${r} = min(firstRow + ${r}u, params.m - 1u);`)}
+  ${unroll(GROUPS, (g) => `let group${g} = min(firstGroup + ${g * LANES}u, groupCount - 1u);`)}
   let strideA = params.m${vectorM ? ' / 4u' : ''};
   let strideB = ${vectorN ? 'groupCount' : 'params.n'};
   var startA = (part.batch * params.k + part.kStart) * strideA;
@@ -54,8 +54,8 @@ fn main(${entryArguments}) {
 
   ${block((r, g) => `var sum${r}_${g} = vec4f();`)}
   for (var k = part.kStart; k < part.kEnd; k++) {
-    ${vectorM ? unroll(rows / 4, (i) => `let a${i} = valueA(a[startA + row${4 * i} / 4u]);`) : unroll(rows, (r) => `let a${r} = valueA(a[startA + row${r}]);`)}
-    ${unroll(groups, (g) => `let b${g} = ${vectorN ? `valueB(b[startB + group${g}])` : scalarsOfB(g)};`)}
+    ${vectorM ? unroll(ROWS / 4, (i) => `let a${i} = valueA(a[startA + row${4 * i} / 4u]);`) : unroll(ROWS, (r) => `let a${r} = valueA(a[startA + row${r}]);`)}
+    ${unroll(GROUPS, (g) => `let b${g} = ${vectorN ? `valueB(b[startB + group${g}])` : scalarsOfB(g)};`)}
     ${block((r, g) => `sum${r}_${g} = fma(vec4f(${vectorM ? `a${r >> 2}[${r & 3}]` : `a${r}`}), b${g}, sum${r}_${g});`)}
     startA += strideA;
     startB += strideB;
@@ -63,17 +63,17 @@ fn main(${entryArguments}) {
 
   // The finished row is always in sum0: the others move up by one. Registers cannot be indexed, and a store is the
   // costliest thing to compile, so it is written once.
-  for (var row = firstRow; row <= row${rows - 1}; row++) {
+  for (var row = firstRow; row <= row${ROWS - 1}; row++) {
     let outputRow = part.slice * params.m + row;
-    ${unroll(groups, (g) => (vectorN ? storeVector(g) : storeScalars(g)))}
-    ${unroll(rows - 1, (r) => unroll(groups, (g) => `sum${r}_${g} = sum${r + 1}_${g};`))}
+    ${unroll(GROUPS, (g) => (vectorN ? storeVector(g) : storeScalars(g)))}
+    ${unroll(ROWS - 1, (r) => unroll(GROUPS, (g) => `sum${r}_${g} = sum${r + 1}_${g};`))}
   }
 }
 `
 }
 
 function block(text: (row: number, group: number) => string): string {
-  return unroll(rows, (r) => unroll(groups, (g) => text(r, g)))
+  return unroll(ROWS, (r) => unroll(GROUPS, (g) => text(r, g)))
 }
 
 function scalarsOfB(group: number): string {
@@ -84,7 +84,7 @@ function scalarsOfB(group: number): string {
 /** Hands one column group of the row in sum0 to the epilogue. */
 function storeVector(group: number): string {
   return wgsl`
-    if (firstGroup + ${group * lanes}u < groupCount) {
+    if (firstGroup + ${group * LANES}u < groupCount) {
       storeResult(outputRow * groupCount + group${group}, group${group}, sum0_${group});
     }
 `
@@ -93,7 +93,7 @@ function storeVector(group: number): string {
 function storeScalars(group: number): string {
   return wgsl`
     for (var j = 0u; j < 4u; j++) {
-      let column = 4u * (firstGroup + ${group * lanes}u) + j;
+      let column = 4u * (firstGroup + ${group * LANES}u) + j;
       if (column < params.n) {
         storeResult(outputRow * params.n + column, column, sum0_${group}[j]);
       }

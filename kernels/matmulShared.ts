@@ -11,7 +11,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { erfWgsl } from './erf.js'
-import { type Access, flatGrid, flatWorkgroupWgsl, type Kernel } from './kernel.js'
+import { type Access, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes } from './stored.js'
 
 export type MatmulLayout = 'NN' | 'NT' | 'TN'
@@ -28,7 +28,7 @@ export type MatmulLayout = 'NN' | 'NT' | 'TN'
 export type MatmulEpilogue = 'none' | 'bias' | 'biasGelu' | 'residual' | 'accumulate' | 'rowSums'
 
 /**
- * An epilogue as a text has it. `linear` and `linearOrGelu` do several, the uniform `step` says which: a CPU driver takes as long to compile a
+ * An epilogue as a text has it. `linear` and `linearOrGelu` do several, the uniform `epilogue` says which: a CPU driver takes as long to compile a
  * product's text as to run hundreds of products.
  */
 export type TextEpilogue = MatmulEpilogue | CommonText
@@ -68,11 +68,23 @@ export interface MatmulText {
   readonly code: () => string
 }
 
+/** One way to compute products. */
+export interface MatmulVariant {
+  readonly name: string
+  /** The layout that a product is brought to before, by transposing the operands that differ. */
+  takes(layout: MatmulLayout): MatmulLayout
+  /** Whether it can and should run a product, given in the layout that it takes. */
+  fits(caps: KernelCaps, spec: MatmulSpec): boolean
+  /** So many workgroups fill the device: with fewer, long sums are cut into parts. */
+  readonly workgroupsWanted: number
+  text(caps: KernelCaps, product: MatmulProduct): MatmulText
+}
+
 /** Where a workgroup's part of k may start. */
-const partAlignment = 16
+const PART_ALIGNMENT = 16
 
 /** Tile rows of a band. */
-const bandRows = 8
+const BAND_ROWS = 8
 
 /**
  * The kernel of a product. Bindings: a, b, what the epilogue reads and writes besides (`bindingsOf`), what the text binds and this epilogue
@@ -83,7 +95,7 @@ export function productKernel(product: MatmulProduct, text: MatmulText): Kernel 
   const tilesM = Math.ceil(m / text.rows)
   const tilesN = Math.ceil(n / text.columns)
   const workgroups = tilesM * tilesN * batch * splits
-  const kPerSplit = splits === 1 ? k : Math.ceil(k / splits / partAlignment) * partAlignment
+  const kPerSplit = splits === 1 ? k : Math.ceil(k / splits / PART_ALIGNMENT) * PART_ALIGNMENT
   const types = Object.values(stored).includes('f16') ? `.${stored.a}-${stored.b}-${stored.c}` : ''
   const name = (done: TextEpilogue) =>
     `matmul${layout}.${text.variant}${done === 'none' ? '' : `.${done}`}${types}`
@@ -93,21 +105,21 @@ export function productKernel(product: MatmulProduct, text: MatmulText): Kernel 
     name: name(epilogue),
     key: `${name(inText)}/${text.key}`,
     bindings: bindingsOf(inText),
-    params: [...sizes, ...stepOf(inText, epilogue)],
+    params: [...sizes, ...epilogueWord(inText, epilogue)],
     workgroups: flatGrid(workgroups, 1),
     cost: productCost(product),
     code: text.code,
   }
 }
 
-/** What the texts with several epilogues can do; the place here is their uniform `step`. */
+/** What the texts with several epilogues can do; the place here is their uniform `epilogue`. */
 export const commonEpilogues: Readonly<Record<CommonText, readonly MatmulEpilogue[]>> = {
   linear: ['none', 'bias', 'residual'],
   linearOrGelu: ['none', 'bias', 'residual', 'biasGelu'],
 }
 
-/** The values of the uniform `step`, if the text has it. */
-function stepOf(text: TextEpilogue, epilogue: MatmulEpilogue): number[] {
+/** The value of the uniform `epilogue`, if the text has it. */
+function epilogueWord(text: TextEpilogue, epilogue: MatmulEpilogue): number[] {
   return isCommon(text) ? [commonEpilogues[text].indexOf(epilogue)] : []
 }
 
@@ -160,9 +172,9 @@ export function productPrelude(
   halves: 'vectors' | 'words' = 'vectors',
 ): string {
   const half = Object.values(stored).includes('f16')
-  const hasStep = isCommon(epilogue)
-  const hasBias = hasStep || epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
-  const hasResidual = hasStep || epilogue === 'residual'
+  const hasSeveral = isCommon(epilogue)
+  const hasBias = hasSeveral || epilogue === 'bias' || epilogue === 'biasGelu' || epilogue === 'residual'
+  const hasResidual = hasSeveral || epilogue === 'residual'
   const hasGelu = epilogue === 'linearOrGelu' || epilogue === 'biasGelu'
   const hasRowSums = epilogue === 'rowSums'
   const c = bindingsOf(epilogue).length - 1
@@ -197,8 +209,8 @@ struct Params {
   splits: u32,
   kPerSplit: u32,
   workgroups: u32,
-#if ${hasStep}
-  step: u32,
+#if ${hasSeveral}
+  epilogue: u32,
 #endif
 }
 @group(0) @binding(${c + 1}) var<uniform> params: Params;
@@ -215,12 +227,12 @@ fn gelu(z: ValueC) -> ValueC {
 #endif
 
 fn storeResult(index: u32, column: u32, value: ValueC) {
-  #if ${hasStep}
+  #if ${hasSeveral}
   var result = value;
-  if (params.step > 0u) { result += bias[column]; }
-  if (params.step == 2u) { result += valueC(residual[index]); }
+  if (params.epilogue > 0u) { result += bias[column]; }
+  if (params.epilogue == 2u) { result += valueC(residual[index]); }
   #if ${hasGelu}
-  if (params.step == 3u) {
+  if (params.epilogue == 3u) {
     preActivation[index] = storedC(result);
     result = gelu(result);
   }
@@ -280,9 +292,9 @@ fn partOf(flat: u32) -> Part {
   let tiles = params.tilesM * params.tilesN;
   let slice = flat / tiles;
   let tile = flat - slice * tiles;
-  let band = tile / (${bandRows}u * params.tilesN);
-  let firstRow = band * ${bandRows}u;
-  let rows = min(${bandRows}u, params.tilesM - firstRow);
+  let band = tile / (${BAND_ROWS}u * params.tilesN);
+  let firstRow = band * ${BAND_ROWS}u;
+  let rows = min(${BAND_ROWS}u, params.tilesM - firstRow);
   let inBand = tile - firstRow * params.tilesN;
   let batch = slice / params.splits;
   let kStart = (slice - batch * params.splits) * params.kPerSplit;

@@ -23,10 +23,10 @@ import {
 } from './matmulShared.js'
 import { vectorLoads } from './matmulTiled.js'
 
-const side = 64
+const SIDE = 64
 /** A subgroup's share of the tile. */
-const share = 32
-const subgroups = 4
+const SHARE = 32
+const SUBGROUPS = 4
 
 /** What the text is made for. */
 export interface MatrixPlan {
@@ -75,8 +75,8 @@ export function subgroupMatrixText(
   return {
     variant: 'subgroupMatrix',
     key: `${componentType}/${M}/${N}/${K}/${plan.subgroupSize}/${pinned}/${vector}`,
-    rows: side,
-    columns: side,
+    rows: SIDE,
+    columns: SIDE,
     code: () => {
       const matrix = unit(plan)
       const pin = pinned ? ['enable subgroup_size_control;'] : []
@@ -98,8 +98,8 @@ function matrixConfig(caps: KernelCaps, { a, b }: StoredTypes): SubgroupMatrixCo
     config.componentType === type &&
     config.resultType === 'f32' &&
     config.M <= 16 &&
-    share % config.M === 0 &&
-    share % config.N === 0 &&
+    SHARE % config.M === 0 &&
+    SHARE % config.N === 0 &&
     16 % config.K === 0
   const configs = caps.subgroupMatrixConfigs ?? []
   return (a === 'f16' && b === 'f16' ? configs.find(usable('f16')) : undefined) ?? configs.find(usable('f32'))
@@ -109,9 +109,9 @@ function matrixConfig(caps: KernelCaps, { a, b }: StoredTypes): SubgroupMatrixCo
 function memoryWgsl({ config, depth }: MatrixPlan): string {
   return wgsl`
 alias Component = ${config.componentType};
-var<workgroup> blockA: array<Component, ${side * depth}>;
-var<workgroup> blockB: array<Component, ${side * depth}>;
-var<workgroup> results: array<f32, ${subgroups * config.M * share}>;
+var<workgroup> blockA: array<Component, ${SIDE * depth}>;
+var<workgroup> blockB: array<Component, ${SIDE * depth}>;
+var<workgroup> results: array<f32, ${SUBGROUPS * config.M * SHARE}>;
 `
 }
 
@@ -119,12 +119,12 @@ var<workgroup> results: array<f32, ${subgroups * config.M * share}>;
  * The adapter's own unit. Offsets are the same for a whole subgroup but differ between subgroups, which the uniformity analysis, made for
  * workgroups, cannot accept.
  */
-export function matrixUnit({ config, layout, depth }: MatrixPlan): MatrixUnit {
+function matrixUnit({ config, layout, depth }: MatrixPlan): MatrixUnit {
   const { M, N, K, componentType } = config
   const orderA = layout === 'TN' ? 'col_major' : 'row_major'
   const orderB = layout === 'NT' ? 'col_major' : 'row_major'
-  const strideA = layout === 'TN' ? side : depth
-  const strideB = layout === 'NT' ? depth : side
+  const strideA = layout === 'TN' ? SIDE : depth
+  const strideB = layout === 'NT' ? depth : SIDE
   return {
     directives: [
       'enable chromium_experimental_subgroup_matrix;',
@@ -139,22 +139,22 @@ alias Sum = subgroup_matrix_result<f32, ${N}, ${M}>;
     loadLeft: (offset) => `subgroupMatrixLoad<Left, ${orderA}>(&blockA, ${offset}, ${strideA}u)`,
     loadRight: (offset) => `subgroupMatrixLoad<Right, ${orderB}>(&blockB, ${offset}, ${strideB}u)`,
     multiplyAdd: (left, right, sum) => `subgroupMatrixMultiplyAccumulate(${left}, ${right}, ${sum})`,
-    store: (offset, sum) => `subgroupMatrixStore<row_major>(&results, ${offset}, ${sum}, ${share}u);`,
+    store: (offset, sum) => `subgroupMatrixStore<row_major>(&results, ${offset}, ${sum}, ${SHARE}u);`,
   }
 }
 
 function subgroupMatrixCode(plan: MatrixPlan, unit: MatrixUnit, vector: boolean): string {
   const { config, layout, depth, subgroupSize, pinned } = plan
   const { M, N, K } = config
-  const rows = Array.from({ length: share / M }, (_, i) => i)
-  const columns = Array.from({ length: share / N }, (_, j) => j)
-  const lanes = subgroups * subgroupSize
+  const rows = Array.from({ length: SHARE / M }, (_, i) => i)
+  const columns = Array.from({ length: SHARE / N }, (_, j) => j)
+  const lanes = SUBGROUPS * subgroupSize
   const leftAt = (i: number) =>
-    layout === 'TN' ? `inner * ${side}u + shareRow + ${i * M}u` : `(shareRow + ${i * M}u) * ${depth}u + inner`
+    layout === 'TN' ? `inner * ${SIDE}u + shareRow + ${i * M}u` : `(shareRow + ${i * M}u) * ${depth}u + inner`
   const rightAt = (j: number) =>
     layout === 'NT'
       ? `(shareColumn + ${j * N}u) * ${depth}u + inner`
-      : `inner * ${side}u + shareColumn + ${j * N}u`
+      : `inner * ${SIDE}u + shareColumn + ${j * N}u`
   return wgsl`
 @compute @workgroup_size(${lanes}) ${pinned ? `@subgroup_size(${subgroupSize})` : ''}
 fn main(
@@ -167,10 +167,10 @@ fn main(
   let flat = flatWorkgroup(workgroup, workgroups);
   if (flat >= params.workgroups) { return; }
   let part = partOf(flat);
-  let firstRow = part.tileRow * ${side}u;
-  let firstColumn = part.tileColumn * ${side}u;
-  let shareRow = (subgroup / 2u) * ${share}u;
-  let shareColumn = (subgroup % 2u) * ${share}u;
+  let firstRow = part.tileRow * ${SIDE}u;
+  let firstColumn = part.tileColumn * ${SIDE}u;
+  let shareRow = (subgroup / 2u) * ${SHARE}u;
+  let shareColumn = (subgroup % 2u) * ${SHARE}u;
   let startA = part.batch * params.m * params.k;
   let startB = part.batch * params.n * params.k;
 
@@ -187,7 +187,7 @@ fn main(
     workgroupBarrier();
   }
 
-  let ownResults = subgroup * ${M * share}u;
+  let ownResults = subgroup * ${M * SHARE}u;
   ${rows.map((i) => storeRow(i, columns, plan, unit)).join('\n')}
 }
 `
@@ -204,9 +204,9 @@ function storeRow(
   return wgsl`
   ${columns.map((j) => `${unit.store(`ownResults + ${j * N}u`, `sum${i}_${j}`)}`).join('\n  ')}
   workgroupBarrier();
-  for (var element = place; element < ${M * share}u; element += ${subgroupSize}u) {
-    let row = firstRow + shareRow + ${i * M}u + element / ${share}u;
-    let column = firstColumn + shareColumn + element % ${share}u;
+  for (var element = place; element < ${M * SHARE}u; element += ${subgroupSize}u) {
+    let row = firstRow + shareRow + ${i * M}u + element / ${SHARE}u;
+    let column = firstColumn + shareColumn + element % ${SHARE}u;
     if (row < params.m && column < params.n) {
       storeResult((part.slice * params.m + row) * params.n + column, column, results[ownResults + element]);
     }
@@ -228,7 +228,7 @@ function stage(
   const name = operand.toUpperCase()
   const count = operand === 'a' ? 'params.m' : 'params.n'
   const first = operand === 'a' ? 'firstRow' : 'firstColumn'
-  const perLine = alongK ? depth : side
+  const perLine = alongK ? depth : SIDE
   const outer = `min(${first} + outer, ${count} - ${alongK ? 1 : width}u)`
   const k = `min(kBlock + inner, params.k - ${alongK ? width : 1}u)`
   const index = alongK
@@ -236,7 +236,7 @@ function stage(
     : `start${name} + ${k} * ${count} + ${outer}`
   const parts = vector ? [0, 1, 2, 3] : [0]
   return wgsl`
-    for (var i = lane * ${width}u; i < ${side * depth}u; i += ${width * subgroups * subgroupSize}u) {
+    for (var i = lane * ${width}u; i < ${SIDE * depth}u; i += ${width * SUBGROUPS * subgroupSize}u) {
       let inner = i ${alongK ? '%' : '/'} ${perLine}u;
       let outer = i ${alongK ? '/' : '%'} ${perLine}u;
       let loaded = value${name}(${operand}[(${index})${vector ? ' / 4u' : ''}]);

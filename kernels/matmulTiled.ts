@@ -15,7 +15,7 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments } from './kernel.js'
 import { type MatmulLayout, type MatmulProduct, type MatmulText, productPrelude } from './matmulShared.js'
 
-const depth = 16
+const DEPTH = 16
 
 interface TiledTile {
   readonly rows: number
@@ -38,7 +38,7 @@ export function tiledText(variant: TiledVariant, product: MatmulProduct): Matmul
   const tile: TiledTile = tiledTiles[variant]
   const vector = vectorLoads(product)
   const { m, n, k } = product
-  const fits = vector && m % tile.rows === 0 && n % tile.columns === 0 && k % depth === 0
+  const fits = vector && m % tile.rows === 0 && n % tile.columns === 0 && k % DEPTH === 0
   const width = vector ? 4 : 1
   const widths = { a: width, b: width, c: 1 } as const
   const options = { ...tile, layout: product.layout, vector, fits }
@@ -77,8 +77,8 @@ function tiledCode(options: TiledOptions): string {
     (j) => `blockB[inner * ${strideB}u + threadColumn + ${j * threadColumns}u]`,
   )
   return wgsl`
-var<workgroup> blockA: array<f32, ${depth * strideA}>;
-var<workgroup> blockB: array<f32, ${depth * strideB}>;
+var<workgroup> blockA: array<f32, ${DEPTH * strideA}>;
+var<workgroup> blockB: array<f32, ${DEPTH * strideB}>;
 
 @compute @workgroup_size(${threadRows * threadColumns})
 fn main(${entryArguments}) {
@@ -93,12 +93,12 @@ fn main(${entryArguments}) {
   let startB = part.batch * params.n * params.k;
 
   ${sums.map((i) => `var sum${i} = vec4f();`).join('\n  ')}
-  for (var kBlock = part.kStart; kBlock < part.kEnd; kBlock += ${depth}u) {
+  for (var kBlock = part.kStart; kBlock < part.kEnd; kBlock += ${DEPTH}u) {
     ${stage('a', rows, layout !== 'TN', options)}
     ${stage('b', columns, layout === 'NT', options)}
     workgroupBarrier();
 
-    for (var inner = 0u; inner < ${depth}u; inner++) {
+    for (var inner = 0u; inner < ${DEPTH}u; inner++) {
       let valuesB = vec4f(${columnsOfB.join(', ')});
       ${sums.map((i) => `sum${i} = fma(vec4f(blockA[inner * ${strideA}u + threadRow + ${i * threadRows}u]), valuesB, sum${i});`).join('\n      ')}
     }
@@ -135,7 +135,7 @@ function stage(operand: 'a' | 'b', side: number, alongK: boolean, options: Tiled
   const name = operand.toUpperCase()
   const count = operand === 'a' ? 'params.m' : 'params.n'
   const first = operand === 'a' ? 'firstRow' : 'firstColumn'
-  const perLine = (alongK ? depth : side) / width
+  const perLine = (alongK ? DEPTH : side) / width
   const stride = side + 2
   const outer = fits ? `${first} + outer` : `min(${first} + outer, ${count} - ${alongK ? 1 : width}u)`
   const k = fits ? 'kBlock + inner' : `min(kBlock + inner, params.k - ${alongK ? width : 1}u)`
@@ -148,7 +148,7 @@ function stage(operand: 'a' | 'b', side: number, alongK: boolean, options: Tiled
   const target = (c: number) =>
     alongK ? `(inner + ${c}u) * ${stride}u + outer` : `inner * ${stride}u + outer + ${c}u`
   return wgsl`
-    for (var i = lane; i < ${(depth * side) / width}u; i += ${threadRows * threadColumns}u) {
+    for (var i = lane; i < ${(DEPTH * side) / width}u; i += ${threadRows * threadColumns}u) {
       let inner = ${alongK ? `(i % ${perLine}u) * ${width}u` : `i / ${perLine}u`};
       let outer = ${alongK ? `i / ${perLine}u` : `(i % ${perLine}u) * ${width}u`};
       let value = ${value};

@@ -14,7 +14,7 @@ import { adamwScalarsWgsl, clipWgsl } from './adamw.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { finishLanes, lanesWgsl } from './lanes.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /** How many partial sums stage 1 writes for a chunk of `count` elements: enough invocations to fill the adapter. */
 export function squaredNormPartials(caps: KernelCaps, count: number): number {
@@ -33,7 +33,7 @@ export function squaredNormKernel(caps: KernelCaps, count: number, firstPartial:
     key: 'squaredNorm',
     bindings: ['read', 'write'],
     params: [count / 4, firstPartial, partials],
-    workgroups: flatGrid(partials, workgroupSize),
+    workgroups: flatGrid(partials, WORKGROUP_SIZE),
     cost: { flops: 2 * count, bytes: 4 * count },
     code: squaredNormCode,
   }
@@ -46,9 +46,9 @@ const squaredNormCode = () => wgsl`
 struct Params { vectors: u32, firstPartial: u32, partials: u32 }
 @group(0) @binding(2) var<uniform> params: Params;
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let slot = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let slot = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (slot >= params.partials) {
     return;
   }

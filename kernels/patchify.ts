@@ -28,7 +28,7 @@ export function patchify(
   caps: KernelCaps,
   geometry: PatchGeometry,
   order: PatchOrder,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   return permute(caps, 'patchify', geometry, order, stored)
 }
@@ -38,7 +38,7 @@ export function unpatchify(
   caps: KernelCaps,
   geometry: PatchGeometry,
   order: PatchOrder,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   return permute(caps, 'unpatchify', geometry, order, stored)
 }

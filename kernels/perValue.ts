@@ -19,11 +19,11 @@ import {
 } from './kernel.js'
 import { type StoredType, storedSuffix, storedWgsl } from './stored.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /** Runs of this many workgroups at least keep every core of a CPU driver busy. */
-const softwareWorkgroups = 8
-const softwareValuesPerLane = 64
+const SOFTWARE_WORKGROUPS = 8
+const SOFTWARE_VALUES_PER_LANE = 64
 
 export interface PerValueKernel {
   readonly name: string
@@ -33,8 +33,8 @@ export interface PerValueKernel {
   readonly values: number
   /** Elements per value: 4 binds arrays of four-vectors, 1 arrays of numbers. */
   readonly width: 1 | 4
-  /** How the arrays lie in memory, but for those that say otherwise; f32 by default. */
-  readonly stored?: StoredType
+  /** How the arrays lie in memory, but for those that say otherwise. */
+  readonly stored: StoredType
   readonly buffers: readonly Binding[]
   /** Members of the uniform block: WGSL declaration and word, in order. */
   readonly parameters?: readonly (readonly [declaration: string, word: number])[]
@@ -67,9 +67,9 @@ export function valueWidth(...counts: readonly number[]): 1 | 4 {
 
 export function perValueKernel(caps: KernelCaps, spec: PerValueKernel): Kernel {
   const { name, values, width, buffers, parameters = [] } = spec
-  const suffix = storedSuffix(spec.stored ?? 'f32')
+  const suffix = storedSuffix(spec.stored)
   const perLane = caps.software ? softwareRun(values) : 1
-  const run = workgroupSize * perLane
+  const run = WORKGROUP_SIZE * perLane
   return {
     name: (width === 4 ? `${name}.vec4` : name) + suffix,
     key: [name, spec.variant, width].filter((part) => part !== undefined).join('/') + suffix,
@@ -82,12 +82,12 @@ export function perValueKernel(caps: KernelCaps, spec: PerValueKernel): Kernel {
 }
 
 function softwareRun(values: number): number {
-  const perLane = Math.ceil(values / (workgroupSize * softwareWorkgroups))
-  return Math.min(Math.max(perLane, 1), softwareValuesPerLane)
+  const perLane = Math.ceil(values / (WORKGROUP_SIZE * SOFTWARE_WORKGROUPS))
+  return Math.min(Math.max(perLane, 1), SOFTWARE_VALUES_PER_LANE)
 }
 
 function perValueCode(spec: PerValueKernel): string {
-  const { width, stored = 'f32', buffers, parameters = [], prelude = '', statement } = spec
+  const { width, stored, buffers, parameters = [], prelude = '', statement } = spec
   const declarations = buffers.map((buffer, i) => {
     const mode = buffer.access === 'write' ? 'read_write' : 'read'
     return `@group(0) @binding(${i}) var<storage, ${mode}> ${buffer.name}: array<${elementType(buffer, width)}>;`
@@ -110,11 +110,11 @@ ${declarations.join('\n')}
 ${flatWorkgroupWgsl}
 ${prelude}
 
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
   let first = flatWorkgroup(workgroup, workgroups) * params.run;
   let end = min(first + params.run, params.values);
-  for (var index = first + lane; index < end; index += ${workgroupSize}u) {
+  for (var index = first + lane; index < end; index += ${WORKGROUP_SIZE}u) {
     ${statement}
   }
 }

@@ -12,9 +12,9 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 /** Ten rounds of two 64-bit products (seven integer operations each) and a few xors, per four draws. */
-const flopsPerDraw = 50
+const FLOPS_PER_DRAW = 50
 
 const philoxWgsl = /* wgsl */ `
 struct RandomState {
@@ -67,8 +67,8 @@ export function uniformKernel(_caps: KernelCaps, count: number): Kernel {
     key: 'uniform',
     bindings: ['read', 'write'],
     params: [count],
-    workgroups: flatGrid(blocks, workgroupSize),
-    cost: { flops: count * flopsPerDraw, bytes: 4 * count },
+    workgroups: flatGrid(blocks, WORKGROUP_SIZE),
+    cost: { flops: count * FLOPS_PER_DRAW, bytes: 4 * count },
     code: uniformCode,
   }
 }
@@ -81,9 +81,9 @@ struct Params { count: u32 }
 @group(0) @binding(2) var<uniform> params: Params;
 ${philoxWgsl}
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let block = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let block = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   let uniforms = uniformBlock(state, block);
   for (var word = 0u; word < 4u; word++) {
     let index = 4u * block + word;
@@ -106,8 +106,8 @@ export function dropPathKernel(_caps: KernelCaps, batch: number, branches: numbe
     key: 'dropPath',
     bindings: ['read', 'read', 'write'],
     params: [count, batch],
-    workgroups: flatGrid(Math.ceil(count / 4), workgroupSize),
-    cost: { flops: count * flopsPerDraw, bytes: 4 * (count + branches) },
+    workgroups: flatGrid(Math.ceil(count / 4), WORKGROUP_SIZE),
+    cost: { flops: count * FLOPS_PER_DRAW, bytes: 4 * (count + branches) },
     code: dropPathCode,
   }
 }
@@ -121,9 +121,9 @@ struct Params { count: u32, batch: u32 }
 @group(0) @binding(3) var<uniform> params: Params;
 ${philoxWgsl}
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let block = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let block = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   let uniforms = uniformBlock(state, block);
   for (var word = 0u; word < 4u; word++) {
     let index = 4u * block + word;

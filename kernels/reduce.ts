@@ -14,7 +14,7 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix } from './stored.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /**
  * Where the rows to be summed lie when they are not consecutive: `innerRows` consecutive rows at
@@ -37,8 +37,8 @@ export interface ColumnSumOptions {
   readonly view?: RowView
   /** Adds to what the output holds. */
   readonly accumulate?: boolean
-  readonly input?: StoredType
-  readonly output?: StoredType
+  readonly input: StoredType
+  readonly output: StoredType
 }
 
 /**
@@ -49,10 +49,10 @@ export function columnSum(
   _caps: KernelCaps,
   rows: number,
   columns: number,
-  options: ColumnSumOptions = {},
+  options: ColumnSumOptions,
 ): Kernel {
   const { rowsPerChunk = rows, view = consecutive(rows), accumulate = false } = options
-  const { input = 'f32', output = 'f32' } = options
+  const { input, output } = options
   const vector = columns % 4 === 0 && view.outerStride % 4 === 0 && view.offset % 4 === 0
   const width = vector ? 4 : 1
   const chunks = Math.ceil(rows / rowsPerChunk)
@@ -72,7 +72,7 @@ export function columnSum(
       view.outerStride / width,
       view.offset / width,
     ],
-    workgroups: flatGrid(outputs, workgroupSize),
+    workgroups: flatGrid(outputs, WORKGROUP_SIZE),
     cost: {
       flops: rows * columns,
       bytes: columns * (rows * storedBytes(input) + chunks * storedBytes(output)),
@@ -88,7 +88,7 @@ export function columnSum(
  */
 export function rowsPerChunk(caps: KernelCaps, rows: number, columns: number): number {
   if (caps.software && rows * columns < 500_000) return rows
-  const invocationsWanted = caps.software ? 8 * workgroupSize : 16384
+  const invocationsWanted = caps.software ? 8 * WORKGROUP_SIZE : 16384
   const chunksWanted = Math.ceil(invocationsWanted / Math.ceil(columns / 4))
   const chunk = Math.max(32, Math.ceil(rows / chunksWanted))
   return chunk * 2 > rows ? rows : chunk
@@ -116,9 +116,9 @@ struct Params {
 
 ${flatWorkgroupWgsl}
 
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let index = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let index = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (index >= params.outputs) { return; }
   let chunk = index / params.columns;
   let column = index % params.columns;

@@ -10,19 +10,14 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix } from './stored.js'
 
-const workgroupSize = 64
-const elementsPerInvocation = 32
+const WORKGROUP_SIZE = 64
+const ELEMENTS_PER_INVOCATION = 32
 
 /**
  * Bindings: x f32 or f16 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step keep the
  * parameter blocks few.
  */
-export function sentinelScan(
-  _caps: KernelCaps,
-  count: number,
-  opNumber: number,
-  stored: StoredType = 'f32',
-): Kernel {
+export function sentinelScan(_caps: KernelCaps, count: number, opNumber: number, stored: StoredType): Kernel {
   if (opNumber < 1) throw new RangeError(`sentinel: op numbers start at 1, got ${opNumber}`)
   // Two halves share a word; the last one may be filled up with anything.
   const words = Math.ceil((storedBytes(stored) * count) / 4)
@@ -33,7 +28,7 @@ export function sentinelScan(
     key: `sentinel/${vector}${storedSuffix(stored)}`,
     bindings: ['read', 'write'],
     params: [vector ? words / 4 : words, opNumber, lastWordBits],
-    workgroups: flatGrid(Math.ceil(count / elementsPerInvocation), workgroupSize),
+    workgroups: flatGrid(Math.ceil(count / ELEMENTS_PER_INVOCATION), WORKGROUP_SIZE),
     cost: { flops: count, bytes: storedBytes(stored) * count },
     code: () => code(vector, stored),
   }
@@ -60,10 +55,10 @@ fn isBad(word: Bits) -> bool {
 #endif
 }
 ${flatWorkgroupWgsl}
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let first = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
-  let stride = workgroups.x * workgroups.y * ${workgroupSize}u;
+  let first = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
+  let stride = workgroups.x * workgroups.y * ${WORKGROUP_SIZE}u;
   var bad = false;
   for (var index = first; index < params.loads; index += stride) {
     let mask = select(0xffffffffu, params.lastWordBits, index == params.loads - 1u);

@@ -22,7 +22,7 @@ export function gatherRows(
   N: number,
   M: number,
   D: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const move = 'moved[index] = rows[place];'
   return moveRows(caps, 'gatherRows', { B, N, M, D }, move, ['read', 'write'], stored)
@@ -38,7 +38,7 @@ export function scatterRows(
   N: number,
   M: number,
   D: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const move = 'rows[place] = moved[index];'
   return moveRows(caps, 'scatterRows', { B, N, M, D }, move, ['write', 'read'], stored)
@@ -82,8 +82,8 @@ export function sliceRows(
   [B, T, D]: Shape3,
   start: number,
   count: number,
-  stored: StoredType = 'f32',
-  yStored: StoredType = stored,
+  stored: StoredType,
+  yStored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
@@ -108,7 +108,7 @@ export function placeRows(
   [B, T, D]: Shape3,
   start: number,
   count: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
@@ -150,8 +150,8 @@ export function concatRows(
   a: Shape3,
   b: Shape3,
   repeat: number,
-  aStored: StoredType = 'f32',
-  bStored: StoredType = aStored,
+  aStored: StoredType,
+  bStored: StoredType,
 ): Kernel {
   const [aBatch, T1, D] = a
   const [bBatch, T2] = b
@@ -196,7 +196,7 @@ export function addPositionForward(
   caps: KernelCaps,
   [B, T, D]: Shape3,
   firstRow: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
@@ -222,7 +222,7 @@ export function addPositionAt(
   caps: KernelCaps,
   [B, M, D]: Shape3,
   firstRow: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
@@ -251,7 +251,7 @@ export function addPositionBackward(
   [B, T, D]: Shape3,
   P: number,
   firstRow: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
@@ -284,7 +284,7 @@ export function meanRowsForward(
   caps: KernelCaps,
   [B, T, D]: Shape3,
   start: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {
@@ -311,7 +311,7 @@ export function meanRowsBackward(
   caps: KernelCaps,
   [B, T, D]: Shape3,
   start: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const width = valueWidth(D)
   return perValueKernel(caps, {

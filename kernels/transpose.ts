@@ -10,7 +10,7 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 import { type StoredType, storedBytes, storedSuffix, storedWgsl } from './stored.js'
 
-const workgroupSize = 64
+const WORKGROUP_SIZE = 64
 
 /** Bindings: input [batch, rows, columns], output [batch, columns, rows]. */
 export function transposeKernel(
@@ -18,7 +18,7 @@ export function transposeKernel(
   batch: number,
   rows: number,
   columns: number,
-  stored: StoredType = 'f32',
+  stored: StoredType,
 ): Kernel {
   const blocks = rows % 4 === 0 && columns % 4 === 0
   const width = blocks ? 4 : 1
@@ -29,7 +29,7 @@ export function transposeKernel(
     key: name,
     bindings: ['read', 'write'],
     params: [rows / width, columns / width, items],
-    workgroups: flatGrid(items, workgroupSize),
+    workgroups: flatGrid(items, WORKGROUP_SIZE),
     cost: { flops: 0, bytes: 2 * storedBytes(stored) * batch * rows * columns },
     code: () => transposeCode(blocks, stored),
   }
@@ -52,9 +52,9 @@ struct Params {
 
 ${flatWorkgroupWgsl}
 
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
-  let item = flatWorkgroup(workgroup, workgroups) * ${workgroupSize}u + lane;
+  let item = flatWorkgroup(workgroup, workgroups) * ${WORKGROUP_SIZE}u + lane;
   if (item >= params.items) { return; }
 
   // Neighbours have neighbouring rows of the input, so that they write next to each other.

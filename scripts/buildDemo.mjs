@@ -6,7 +6,7 @@ import { bundleForBrowsers, licencesOf } from './build.mjs'
 import { ensurePackages } from './packages.mjs'
 import { main, root, SetupError } from './process.mjs'
 
-/** Finds faces for act 3. */
+/** Finds faces in photos. */
 const HUMAN = 'node_modules/@vladmandic/human'
 
 /** What the page fetches by itself, as it stands in the repository or in a package. */

@@ -4,6 +4,9 @@ import { packagedChromium } from './packagedChromium.mjs'
 
 // Finds and starts a Chromium that can compute by WebGPU, for tests and for the doctor.
 
+/** For a browser to start and to open an empty page: a busy machine is no reason to go without one. */
+const START_MS = 5 * 60_000
+
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome']
 
 /** No Chromium on this machine starts and offers a WebGPU adapter. The message says what was tried and what to do. */
@@ -79,7 +82,7 @@ async function packagedOptions() {
 
 async function launch(options) {
   const { chromium } = await import('playwright-core')
-  return chromium.launch({ ...options, headless: true, chromiumSandbox: false })
+  return chromium.launch({ ...options, headless: true, chromiumSandbox: false, timeout: START_MS })
 }
 
 /** Vendor and architecture of the adapter that pages get, or null. The page must be a secure context: localhost is. */
@@ -87,7 +90,7 @@ async function adapterOf(browser) {
   const page = await browser.newPage()
   try {
     await page.route('**/*', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }))
-    await page.goto('http://localhost/')
+    await page.goto('http://localhost/', { timeout: START_MS })
     return await page.evaluate(async () => {
       const adapter = await navigator.gpu?.requestAdapter()
       return adapter ? `${adapter.info.vendor} ${adapter.info.architecture}` : null

@@ -48,8 +48,8 @@ function summarise(folders) {
   const rest = (title, pick, digits) => console.log(`${title}: ${figures(reports.map(pick), digits)}`)
   console.log(row(`seeds ${reports.map((report) => report.seed).join(', ')}`, TITLES))
   console.log('|---|---|---|---|')
-  console.log(tableRow(reports, 'AUC, unseen people', (report, name) => run(report, name).auc))
-  console.log(tableRow(reports, 'AUC, seen people', (report, name) => run(report, name).aucSeen))
+  console.log(tableRow(reports, 'AUC, unseen subjects', (report, name) => run(report, name).auc))
+  console.log(tableRow(reports, 'AUC, seen subjects', (report, name) => run(report, name).aucSeen))
   const gap = (report, name) => run(report, name).aucSeen - run(report, name).auc
   console.log(tableRow(reports, 'gap seen − unseen', gap))
   console.log(tableRow(reports, 'F1 at 0.5', (report, name) => run(report, name).f1At05))

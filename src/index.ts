@@ -23,6 +23,7 @@ export { backward, needsGrad, recordOp, withTape } from './engine/autograd.js'
 export type { Capabilities } from './engine/capabilities.js'
 export { type OpenOptions, openDevice } from './engine/device.js'
 export { DeviceError, LimitError, ShapeError } from './engine/errors.js'
+export type { DType, HostNumbers } from './engine/hostArrays.js'
 export { add } from './engine/ops/add.js'
 export { attention } from './engine/ops/attention.js'
 export { bceWithLogits } from './engine/ops/bceWithLogits.js'
@@ -33,6 +34,7 @@ export { linear } from './engine/ops/linear.js'
 export { maskedPatchLoss } from './engine/ops/maskedPatchLoss.js'
 export { matmul } from './engine/ops/matmul.js'
 export { patchify, unpatchify } from './engine/ops/patchify.js'
+export { reshape } from './engine/ops/reshape.js'
 export { softmaxCrossEntropy } from './engine/ops/softmaxCrossEntropy.js'
 export { type Initialisation, ParameterArena, type ParameterSpec } from './engine/parameters.js'
 export { type ProfileRow, Profiler } from './engine/profiler.js'
@@ -66,15 +68,17 @@ export { FineTuning } from './train/loop/fineTuning.js'
 export { Pretraining } from './train/loop/pretraining.js'
 export { settleVariants, type VariantSettings } from './train/loop/settleVariants.js'
 export { type StepRecord, type TrainLoopOptions, trainLoop } from './train/loop/trainLoop.js'
+export { type FineTuningData, type FineTuningPlan, makeFineTuning } from './train/makeFineTuning.js'
 export { type ActionUnitMetrics, actionUnitMetrics, sigmoid } from './train/metrics/actionUnitMetrics.js'
+export { classifierConfig, fmaeConfig, vitConfig } from './train/modelConfig.js'
 export { AdamW } from './train/optim/adamw.js'
 export { fineTuningRules, pretrainingRules } from './train/optim/parameterGroups.js'
 export { learningRateAt } from './train/optim/schedule.js'
-export {
-  type FineTuneOptions,
-  fineTuneDefaults,
-  type PretrainOptions,
-  pretrainDefaults,
-} from './train/options.js'
 export { fineTuneRecipes, pretrainRecipes } from './train/recipes.js'
+export {
+  type FineTuneSettings,
+  fineTuneDefaults,
+  type PretrainSettings,
+  pretrainDefaults,
+} from './train/settings.js'
 export type { TrainingRun } from './train/trainingRun.js'

@@ -4,17 +4,17 @@ An implementation of its own of FMAE and of the AU classifier with identity adve
 plain as it can be written, against which the WebGPU engine is checked. It computes in float64 from float32 inputs.
 
   python3 tools/makeGolden.py --kind fmae --out fmae.safetensors
-  python3 tools/makeGolden.py --kind iat --lam 2 --steps 3 --out iat.safetensors
-  npm run verify -- fmae.safetensors iat.safetensors
+  python3 tools/makeGolden.py --kind classifier --lam 2 --steps 3 --out classifier.safetensors
+  npm run verify -- fmae.safetensors classifier.safetensors
 
 Needs PyTorch 1.13 or later and NumPy, nothing else (on Debian: the packages python3-torch and python3-numpy). All sizes
 are flags, see --help. The two files in test/golden/ are the output of
 
   python3 tools/makeGolden.py --kind fmae --out test/golden/fmae.safetensors
-  python3 tools/makeGolden.py --kind iat --image-size 24 --heads 4 --out test/golden/iat.safetensors
+  python3 tools/makeGolden.py --kind classifier --image-size 24 --heads 4 --out test/golden/classifier.safetensors
 
 The file: metadata `kind`, `config` and `optimizer` (JSON); tensors `w.NAME` (weights at the start), `imgs`; for fmae
-`noise`, `loss`, `pred`, `mask`; for iat `au`, `ids`, `au_logits`, `id_logits`, `au_loss`, `id_loss`; `g.NAME`, the
+`noise`, `loss`, `pred`, `mask`; for classifier `au`, `ids`, `au_logits`, `id_logits`, `au_loss`, `id_loss`; `g.NAME`, the
 gradients of the total loss; `losses` of n optimiser steps on the same batch, each before its update, and
 `after.NAME`, the weights after them.
 """
@@ -131,7 +131,7 @@ class ReverseGradient(torch.autograd.Function):
         return -ctx.lam * gradient, None
 
 
-def iat(w, config, images, au, ids):
+def classifier(w, config, images, au, ids):
     x = embed(w, config, images)
     cls = (w["cls_token"] + w["pos_embed"][:, :1]).expand(len(x), -1, -1)
     x = torch.cat([cls, x], dim=1)
@@ -292,7 +292,7 @@ def make(kind, config, optimizer, batch, seed):
         inputs["au"] = (rng.random((batch, config["aus"])) < 0.4).astype(np.float32)
         inputs["ids"] = rng.integers(0, config["subjects"], batch).astype(np.int32)
     as_torch = [torch.tensor(v, dtype=torch.int64 if k == "ids" else torch.float64) for k, v in inputs.items()]
-    model = fmae if kind == "fmae" else iat
+    model = fmae if kind == "fmae" else classifier
 
     def forward(weights):
         return model(weights, config, *as_torch)
@@ -302,7 +302,7 @@ def make(kind, config, optimizer, batch, seed):
     gradients = torch.autograd.grad(loss, [w[name] for name in trainable])
     tensors = {"w." + name: value for name, value in w32.items()}
     tensors.update(inputs)
-    if kind == "iat" and config["lambda"] == 0:
+    if kind == "classifier" and config["lambda"] == 0:
         del tensors["ids"]
     results = {**outputs, **{"g." + name: g for name, g in zip(trainable, gradients)}}
     if optimizer["lrs"]:
@@ -314,7 +314,7 @@ def make(kind, config, optimizer, batch, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kind", choices=["fmae", "iat"], required=True)
+    parser.add_argument("--kind", choices=["fmae", "classifier"], required=True)
     parser.add_argument("--out", required=True, help="file to write")
     sizes = {"image-size": 16, "patch-size": 4, "width": 16, "depth": 2, "heads": 2, "mlp-ratio": 4,
              "decoder-width": 12, "decoder-depth": 1, "decoder-heads": 3, "batch": 3, "aus": 5, "subjects": 7,
@@ -326,18 +326,18 @@ def main():
     parser.add_argument("--lam", type=float, default=2.0, help="gradient reversal, 0 for no identity head; default 2")
     parser.add_argument("--id-loss", choices=["bce", "softmax"], default="bce")
     parser.add_argument("--lr", type=float, default=1e-3, help="of the last step; it grows linearly; default 1e-3")
-    parser.add_argument("--layer-decay", type=float, default=0.65, help="iat only; default 0.65")
+    parser.add_argument("--layer-decay", type=float, default=0.65, help="classifier only; default 0.65")
     a = parser.parse_args()
     config = {"imageSize": a.image_size, "patchSize": a.patch_size, "width": a.width, "depth": a.depth,
               "heads": a.heads, "mlpRatio": a.mlp_ratio, "decoderWidth": a.decoder_width,
               "decoderDepth": a.decoder_depth, "decoderHeads": a.decoder_heads, "maskRatio": a.mask_ratio,
               "normPix": not a.raw_pixels, "layerNormEps": 1e-6}
-    if a.kind == "iat":
+    if a.kind == "classifier":
         config.update(aus=a.aus, subjects=a.subjects, idLoss=a.id_loss, idHeadLayers=a.id_head_layers)
         config["lambda"] = a.lam
     optimizer = {"lrs": [a.lr * (i + 1) / a.steps for i in range(a.steps)], "eps": 1e-8, "weightDecay": 0.05,
                  "betas": [0.9, 0.95] if a.kind == "fmae" else [0.9, 0.999]}
-    if a.kind == "iat":
+    if a.kind == "classifier":
         optimizer["layerDecay"] = a.layer_decay
     metadata = {"kind": a.kind, "config": json.dumps(config)}
     if a.steps:

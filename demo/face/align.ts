@@ -3,7 +3,7 @@ export type Point = readonly [x: number, y: number]
 
 /** Three places of a face that stay put whatever the face does. */
 export interface FacePoints {
-  /** Middle between the corners of the eye on the left of the picture, which is the person's right one. */
+  /** Middle between the corners of the eye on the left of the image, which is the subject's right one. */
   readonly leftEye: Point
   readonly rightEye: Point
   /** Where the nose meets the upper lip. */
@@ -11,9 +11,9 @@ export interface FacePoints {
 }
 
 /**
- * Where those points lie in the bundled faces, as shares of the picture's side: the only framing that the models know. Means over 200 of
- * the rendered pictures as the detector of this folder sees them, made symmetrical. With these three points the frame it finds again in
- * those pictures is off by 6 % in size, 2 % of the side in place and 2.5 degrees (standard deviations; the rendered framing itself was
+ * Where those points lie in the bundled faces, as shares of the image's side: the only framing that the models know. Means over 200 of
+ * the rendered images as the detector of this folder sees them, made symmetrical. With these three points the frame it finds again in
+ * those images is off by 6 % in size, 2 % of the side in place and 2.5 degrees (standard deviations; the rendered framing itself was
  * varied by ±5 %); the corners of the mouth do no better and move with a smile.
  */
 export const bundledFraming: FacePoints = {
@@ -64,12 +64,12 @@ export function similarity(from: readonly Point[], to: readonly Point[]): Simila
   return { ...turn, e, f }
 }
 
-/** From shares of the aligned square's side to pixels of the picture. */
+/** From shares of the aligned square's side to pixels of the image. */
 export function faceFrame(points: FacePoints): Similarity {
   return similarity(inOrder(bundledFraming), inOrder(points))
 }
 
-/** The corners of the aligned square in the picture, clockwise from the top left. */
+/** The corners of the aligned square in the image, clockwise from the top left. */
 export function frameCorners(frame: Similarity): readonly Point[] {
   const corners: readonly Point[] = [
     [0, 0],

@@ -13,14 +13,14 @@ interface RunningFinder {
 
 /**
  * Finds faces in a worker of its own, which is started (and its program and models fetched from the page's folder) at the first
- * picture: visitors who do not come this far pay nothing, and the page never stands still.
+ * photo: visitors who do not come this far pay nothing, and the page never stands still.
  */
 export class FaceFinder {
   #running: RunningFinder | null = null
 
   /**
-   * The largest face of a picture, upright and framed as the bundled faces are; null if there is none.
-   * @param picture is left as it is
+   * The largest face of an image, upright and framed as the bundled faces are; null if there is none.
+   * @param image is left as it is
    * @param side of the crop in pixels
    * @throws Error with a sentence for the visitor if the finder does not run here
    */
@@ -51,6 +51,8 @@ function start(): RunningFinder {
   // Whoever waits hears of it; nobody else has to.
   ended.catch(() => {})
   worker.onerror = ({ message }) =>
-    end(new Error(`The face finder does not run here${message ? `: ${message}` : ''}.`))
+    end(
+      new Error(`Face detection cannot start${message ? `: ${message}` : ''}. Reload the page to try again.`),
+    )
   return { finder: wrap<Finder>(worker), ended, end }
 }

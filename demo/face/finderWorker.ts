@@ -3,12 +3,12 @@ import { expose, transfer } from 'comlink'
 import { apply, type FacePoints, faceFrame, frameCorners, inverse, middle, type Point } from './align.js'
 import { facePixels } from './squarePixels.js'
 
-/** A face of a picture, cut out and upright. Places are in pixels of the picture. */
+/** A face of an image, cropped and upright. Places are in pixels of the image. */
 export interface FoundFace {
   /** Corners of the square that was cut out, clockwise from the top left of the upright face. */
   readonly corners: readonly Point[]
   readonly points: FacePoints
-  /** How far the head leans to the right of the picture, radians. */
+  /** How far the head leans to the right of the image, radians. */
   readonly rotation: number
   /** RGB bytes, side·side·3. */
   readonly crop: Uint8Array
@@ -16,9 +16,9 @@ export interface FoundFace {
   readonly faces: number
 }
 
-/** The detector sees this much of the picture at most; landmarks come in whole pixels of it. */
+/** The detector sees this much of the image at most; landmarks come in whole pixels of it. */
 const VIEW = 768
-/** It wants air around a face: a picture that is all face is shown to it smaller. */
+/** It wants air around a face: an image that is all face is shown to it smaller. */
 const FILL = 0.75
 
 /** Indices into the face mesh (MediaPipe's numbering). */
@@ -27,14 +27,14 @@ const MESH = { leftEye: [33, 133], rightEye: [362, 263], noseBase: [2] } as cons
 let human: Promise<Human> | null = null
 
 const finder = {
-  /** The largest face of a picture, which is used up; null if there is none. `side`: of the crop, in pixels. */
+  /** The largest face of an image, which is used up; null if there is none. `side`: of the crop, in pixels. */
   async find(image: ImageBitmap, side: number): Promise<FoundFace | null> {
     try {
       human ??= load()
       const found = await detect(await human, image)
       return found && cutOut(image, found, side)
     } catch (error) {
-      throw new Error(`The face finder failed: ${error instanceof Error ? error.message : String(error)}`)
+      throw new Error(`Face detection failed: ${error instanceof Error ? error.message : String(error)}`)
     } finally {
       image.close()
     }
@@ -52,7 +52,7 @@ async function load(): Promise<Human> {
     cacheModels: false,
     validateModels: false,
     warmup: 'none',
-    // Every picture is another one: nothing of the last is kept.
+    // Every image is another one: nothing of the last is kept.
     cacheSensitivity: 0,
     filter: off,
     gesture: off,
@@ -74,10 +74,10 @@ async function load(): Promise<Human> {
   }
   const made = new Human(config)
   await made.load()
-  // A model that could not be fetched is only logged: without it there would be no faces in any picture.
+  // A model that could not be fetched is only logged: without it there would be no faces in any image.
   const bytes = new Map(made.models.list().map(({ name, size }) => [name, size]))
   const missing = ['blazeface', 'facemesh'].filter((name) => !bytes.get(name))
-  if (missing.length > 0) throw new Error(`its model ${missing.join(' and ')} could not be fetched.`)
+  if (missing.length > 0) throw new Error(`the model ${missing.join(' and ')} cannot be loaded. Try again.`)
   return made
 }
 

@@ -4,16 +4,16 @@ import { inverse, type Similarity } from './align.js'
 /** The largest canvas on the way down. */
 const LARGEST = 2048
 
-/** Takes picture pixels to shares of the square's side: (x, y) → (a·x + c·y + e, b·x + d·y + f). */
+/** Takes image pixels to shares of the square's side: (x, y) → (a·x + c·y + e, b·x + d·y + f). */
 type Affine = Pick<DOMMatrix2DInit, 'a' | 'b' | 'c' | 'd' | 'e' | 'f'> & { readonly a: number }
 
-/** The aligned square of a face. → RGB bytes, side·side·3; grey where the square leaves the picture. */
+/** The aligned square of a face. → RGB bytes, side·side·3; grey where the square leaves the image. */
 export function facePixels(image: ImageBitmap, frame: Similarity, side: number): Uint8Array {
   const { a, b, e, f } = inverse(frame)
   return squarePixels(image, { a, b, c: -b, d: a, e, f }, Math.hypot(frame.a, frame.b), side)
 }
 
-/** The whole picture squeezed into a square, as the command line does with pictures of any shape. → RGB bytes, side·side·3. */
+/** The whole image squeezed into a square, as the command line does with images of any shape. → RGB bytes, side·side·3. */
 export function wholePixels(image: ImageBitmap, side: number): Uint8Array {
   const { width, height } = image
   return squarePixels(
@@ -24,7 +24,7 @@ export function wholePixels(image: ImageBitmap, side: number): Uint8Array {
   )
 }
 
-/** `sourceSide`: how many pixels of the picture go into the side of the square. */
+/** `sourceSide`: how many pixels of the image go into the side of the square. */
 function squarePixels(image: ImageBitmap, toSquare: Affine, sourceSide: number, side: number): Uint8Array {
   // Canvases look at few pixels when they shrink a lot at once, so the last steps are halvings, which look at all.
   let size = side

@@ -9,15 +9,15 @@ interface Props {
   readonly attention: Float32Array | null
 }
 
-/** How dark a patch gets that is not looked at. */
+/** How dark a patch without attention gets. */
 const DARKEST = 0.8
 
-/** The cut-out face as the model gets it, and the same with a veil over the patches that it looks at little. */
+/** The cropped face as the model gets it, and the same with a veil over the patches of little attention. */
 export function Attention({ rgb, size, attention }: Props) {
   return (
     <div class="attention">
       <figure>
-        <Pixels rgb={rgb} size={size} label={`The face as the network gets it, ${size} by ${size} pixels`} />
+        <Pixels rgb={rgb} size={size} label={`Input of the encoder, ${size} by ${size} pixels`} />
         <figcaption>
           {size} × {size} pixels
         </figcaption>
@@ -28,7 +28,7 @@ export function Attention({ rgb, size, attention }: Props) {
             <Pixels rgb={rgb} size={size} label={describe(attention)} />
             <Veil attention={attention} />
           </div>
-          <figcaption>Brightest patch: {percent(Math.max(...attention))}</figcaption>
+          <figcaption>Highest attention of a patch: {percent(Math.max(...attention))}</figcaption>
         </figure>
       )}
     </div>
@@ -54,9 +54,9 @@ function describe(attention: Float32Array): string {
   const grid = Math.sqrt(attention.length)
   const at = attention.indexOf(Math.max(...attention))
   const place = `row ${Math.floor(at / grid) + 1}, column ${(at % grid) + 1} of ${grid} by ${grid} patches`
-  return `Where the encoder looks: most at ${place}, with ${percent(attention[at])} of the attention`
+  return `Attention of the encoder: highest at ${place}, with ${percent(attention[at])}`
 }
 
 function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`
 }

@@ -2,7 +2,7 @@ import { auName } from '../../src/data/actionUnits.js'
 
 interface Props {
   readonly aus: readonly number[]
-  /** One for each AU, 0 … 1; null while there is no picture. */
+  /** One for each AU, 0 … 1; null while there is no image. */
   readonly probabilities: ArrayLike<number> | null
 }
 

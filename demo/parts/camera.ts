@@ -1,6 +1,6 @@
-/** An open camera; its pictures stay in the page. */
+/** An open camera; its images stay in the page. */
 export interface Camera {
-  /** The picture of this moment, as large as the camera gives it. */
+  /** The image of this moment, as large as the camera gives it. */
   readonly frame: () => Promise<ImageBitmap>
   readonly close: () => void
 }
@@ -8,11 +8,11 @@ export interface Camera {
 /** Asks for the camera. @throws Error with a sentence for the visitor */
 export async function openCamera(): Promise<Camera> {
   if (!navigator.mediaDevices?.getUserMedia)
-    throw new Error('This browser gives pages no camera; it does so only for https and localhost.')
+    throw new Error('This page has no access to a camera. Browsers allow it only over https or on localhost.')
   const stream = await navigator.mediaDevices
     .getUserMedia({ video: { facingMode: 'user', width: { ideal: 640 } }, audio: false })
     .catch((error: DOMException) => {
-      throw new Error(reasons[error.name] ?? `The camera does not open: ${error.message}`)
+      throw new Error(reasons[error.name] ?? `The camera cannot be opened: ${error.message}`)
     })
   const close = () => {
     for (const track of stream.getTracks()) track.stop()
@@ -25,10 +25,10 @@ export async function openCamera(): Promise<Camera> {
     await video.play()
   } catch (error) {
     close()
-    throw new Error(`The camera gives no picture: ${(error as Error).message}`)
+    throw new Error(`The camera sends no image: ${(error as Error).message}`)
   }
   const frame = async () => {
-    if (!stream.active) throw new Error('The camera has stopped.')
+    if (!stream.active) throw new Error('The camera was disconnected.')
     return createImageBitmap(video)
   }
   return { frame, close }
@@ -36,7 +36,7 @@ export async function openCamera(): Promise<Camera> {
 
 const reasons: Readonly<Record<string, string>> = {
   NotAllowedError:
-    'The camera was refused. Allow it for this page in the browser’s settings, or choose a photo.',
-  NotFoundError: 'This device has no camera. Choose a photo instead.',
-  NotReadableError: 'The camera is taken by another program.',
+    'The browser denied access to the camera. Allow it for this page in the browser settings, or choose a photo.',
+  NotFoundError: 'No camera was found. Choose a photo instead.',
+  NotReadableError: 'Another program uses the camera. Close that program and try again.',
 }

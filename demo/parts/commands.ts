@@ -5,7 +5,7 @@ export interface Commands {
   /** What went wrong with the last one. */
   readonly problem: string | null
   /** Nothing happens while another one is on its way. */
-  readonly run: (command: () => Promise<unknown>) => Promise<void>
+  readonly send: (command: () => Promise<unknown>) => Promise<void>
 }
 
 /** Runs commands of the worker one at a time; what goes wrong is kept to be shown beside the buttons. */
@@ -14,7 +14,7 @@ export function useCommands(): Commands {
   const [problem, setProblem] = useState<string | null>(null)
   // Two events may come before the page is drawn again, buttons disabled.
   const underWay = useRef(false)
-  const run = async (command: () => Promise<unknown>) => {
+  const send = async (command: () => Promise<unknown>) => {
     if (underWay.current) return
     underWay.current = true
     setBusy(true)
@@ -28,5 +28,5 @@ export function useCommands(): Commands {
       setBusy(false)
     }
   }
-  return { busy, problem, run }
+  return { busy, problem, send }
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import type { JobStatus } from '../protocol.js'
+import type { RunStatus } from '../protocol.js'
 
 interface SliderProps {
   readonly label: string
@@ -77,7 +77,7 @@ interface SettingsProps {
 export function Settings({ fixed, children }: SettingsProps) {
   return (
     <fieldset disabled={fixed}>
-      <legend>{fixed ? 'Settings (reset to change them)' : 'Settings'}</legend>
+      <legend>{fixed ? 'Settings (reset to change)' : 'Settings'}</legend>
       {children}
     </fieldset>
   )
@@ -95,7 +95,7 @@ interface LearningRateProps {
 export function LearningRate({ value, min, max, change }: LearningRateProps) {
   return (
     <Slider
-      label="Learning rate"
+      label="Base learning rate"
       value={Math.log10(value)}
       min={min}
       max={max}
@@ -107,7 +107,7 @@ export function LearningRate({ value, min, max, change }: LearningRateProps) {
 }
 
 interface RunButtonsProps {
-  readonly status: JobStatus
+  readonly status: RunStatus
   /** While a command is on its way. */
   readonly busy: boolean
   readonly start: () => void
@@ -127,11 +127,11 @@ export function RunButtons({ status, busy, start, pause, step, reset }: RunButto
         </button>
       ) : (
         <button type="button" class="primary" disabled={busy || state === 'finished'} onClick={start}>
-          {state === 'empty' ? 'Start' : state === 'finished' ? 'Finished' : 'Go on'}
+          {state === 'empty' ? 'Start' : state === 'finished' ? 'Finished' : 'Resume'}
         </button>
       )}
       <button type="button" disabled={busy || state === 'running' || state === 'finished'} onClick={step}>
-        Step
+        One step
       </button>
       <button type="button" disabled={busy || state === 'empty'} onClick={reset}>
         Reset

@@ -1,5 +1,12 @@
-/** Offers bytes made in this page as a file to be saved. */
-export function saveFile(name: string, parts: readonly Uint8Array[]): void {
+import type { ModelId } from '../worker/tryIt.js'
+import type { WorkerLink } from '../workerLink.js'
+
+/** Offers a model of the page as a file to be saved. */
+export async function saveModel({ tryIt }: WorkerLink['worker'], id: ModelId): Promise<void> {
+  saveFile(`${id}.safetensors`, await tryIt.download(id))
+}
+
+function saveFile(name: string, parts: readonly Uint8Array[]): void {
   const url = URL.createObjectURL(new Blob(parts.map((part) => new Uint8Array(part))))
   const link = document.createElement('a')
   link.href = url

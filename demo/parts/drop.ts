@@ -4,7 +4,7 @@ interface Place {
   readonly current: HTMLElement | null
 }
 
-/** Whether the act of this element is the one that is shown. */
+/** Whether the tab of this element is the one that is shown. */
 export function inSight(element: HTMLElement): boolean {
   return element.offsetParent !== null
 }
@@ -16,7 +16,7 @@ export function stayOnDrop(): void {
 }
 
 /**
- * What is dropped anywhere on the page while the act of `root` is in sight; `take` is null while nothing can be taken. Returns whether
+ * What is dropped anywhere on the page while the tab of `root` is in sight; `take` is null while nothing can be taken. Returns whether
  * something that would be taken hovers over the page.
  */
 export function useDrop(root: Place, take: ((data: DataTransfer) => void) | null): boolean {
@@ -40,7 +40,7 @@ export function useDrop(root: Place, take: ((data: DataTransfer) => void) | null
   return over
 }
 
-/** Files pasted while the act of `root` is in sight, the first one of each time. */
+/** Files pasted while the tab of `root` is in sight, the first one of each time. */
 export function usePaste(root: Place, take: (file: File) => void): void {
   const latest = useRef(take)
   latest.current = take

@@ -10,7 +10,7 @@ interface Props {
   readonly lambda: string
 }
 
-/** The maps of both classifiers, in which one person at a time can be picked out. */
+/** The maps of both classifiers, in which one subject at a time can be highlighted. */
 export function FeatureMaps({ maps, lambda }: Props) {
   const [chosen, setChosen] = useState<number | null>(null)
   const subjects = Math.max(...maps.subjects) + 1
@@ -26,13 +26,13 @@ export function FeatureMaps({ maps, lambda }: Props) {
         />
         <FeatureMap title={lambda} points={maps.iat} nearest={maps.nearest.iat} maps={maps} chosen={chosen} />
       </div>
-      <fieldset class="people">
-        <legend>Pick out a person</legend>
+      <fieldset class="subjects">
+        <legend>Highlight a subject</legend>
         {Array.from({ length: subjects }, (_, subject) => (
           <button
             key={subject}
             type="button"
-            aria-label={`Person ${subject + 1}, ${subject < maps.known ? 'trained on' : 'never trained on'}`}
+            aria-label={`Subject ${subject + 1}, ${subject < maps.known ? 'training' : 'held out'}`}
             aria-pressed={subject === chosen}
             onClick={() => setChosen(subject === chosen ? null : subject)}
           >
@@ -50,21 +50,21 @@ interface MapProps {
   readonly title: string
   /** Places within the unit circle. */
   readonly points: readonly (readonly [number, number])[]
-  /** Share of pictures whose nearest one is of the same person. */
+  /** Share of images whose nearest neighbor is of the same subject. */
   readonly nearest: number
   readonly maps: Maps
   readonly chosen: number | null
 }
 
 function FeatureMap({ title, points, nearest, maps, chosen }: MapProps) {
-  const text = `For ${Math.round(100 * nearest)} % of these pictures the one with the nearest features is of the same person`
+  const text = `For ${Math.round(100 * nearest)}% of the images, the nearest neighbor in the features shows the same subject`
   return (
     <figure class="feature-map">
       <figcaption>{title}</figcaption>
       <svg
         viewBox={`${-HALF} ${-HALF} ${2 * HALF} ${2 * HALF}`}
         role="img"
-        aria-label={`${title}: map of ${points.length} pictures. ${text}.`}
+        aria-label={`${title}: map of ${points.length} images. ${text}.`}
       >
         {points.map(([x, y], at) => {
           const subject = maps.subjects[at]
@@ -85,8 +85,8 @@ function FeatureMap({ title, points, nearest, maps, chosen }: MapProps) {
   )
 }
 
-/** A colour for each person; circles for those who are trained on, triangles for the others. */
+/** A color for each subject; circles for training subjects, triangles for held-out ones. */
 function Mark({ subject, known }: { readonly subject: number; readonly known: number }) {
-  const tone = `person-${subject % known}`
+  const tone = `subject-${subject % known}`
   return subject < known ? <circle class={tone} r="2.6" /> : <path class={tone} d="M0-3.2 2.9 2-2.9 2z" />
 }

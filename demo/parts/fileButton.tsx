@@ -14,7 +14,7 @@ export function FileButton({ label, accept, primary = false, disabled = false, c
   const input = useRef<HTMLInputElement>(null)
   const picked = () => {
     const [file] = input.current!.files!
-    // Choosing the same file again shall count too.
+    // Choosing the same file again counts too.
     input.current!.value = ''
     if (file) choose(file)
   }

@@ -12,7 +12,7 @@ export function FolderButtons({ disabled, open }: Props) {
   return (
     <div class="buttons stacked">
       <FilesButton label="Choose a folder" folder disabled={disabled} open={open} />
-      <FilesButton label="Choose single pictures" disabled={disabled} open={open} />
+      <FilesButton label="Choose files" disabled={disabled} open={open} />
     </div>
   )
 }
@@ -26,7 +26,7 @@ function FilesButton({
   const input = useRef<HTMLInputElement>(null)
   const picked = () => {
     const files = pickedFiles(input.current!.files!)
-    // Choosing the same folder again shall count too.
+    // Choosing the same folder again counts too.
     input.current!.value = ''
     if (files.length > 0) open(Promise.resolve(files))
   }

@@ -7,25 +7,25 @@ import { Pixels } from './pixels.js'
 export function FolderView({ folder }: { readonly folder: FolderSummary }) {
   const { name, images, subjects, labelled, aus, folds, size, thumbnails } = folder
   return (
-    <section class="folder-view" aria-label={`What is in ${name}`}>
+    <section class="folder-view" aria-label={`Contents of ${name}`}>
       <h3>{name}</h3>
       <dl class="readings folder-facts">
-        <Figure label="Pictures" value={String(images)} />
-        <Figure label="People" value={subjects > 0 ? String(subjects) : 'not told'} />
-        <Figure label="With labels" value={String(labelled)} />
+        <Figure label="Images" value={String(images)} />
+        <Figure label="Subjects" value={subjects > 0 ? String(subjects) : 'unknown'} />
+        <Figure label="With AU labels" value={String(labelled)} />
         <Figure label="Action units" value={String(aus.length)} />
       </dl>
       <div class="thumbnails">
         {thumbnails.map((rgb, at) => (
-          <Pixels key={at} rgb={rgb} size={size} label={`Picture ${at + 1}`} />
+          <Pixels key={at} rgb={rgb} size={size} label={`Image ${at + 1}`} />
         ))}
       </div>
       <p class="hint">
-        The first pictures, at the {size} × {size} pixels that the network gets.
+        The first images, resized to {size} × {size} pixels as the network gets them.
       </p>
       {aus.length > 0 && (
         <table class="facts">
-          <caption>Pictures in which an action unit is present</caption>
+          <caption>Images in which each action unit is present</caption>
           <tbody>
             {aus.map(({ unit, images: present }) => (
               <tr key={unit}>
@@ -41,13 +41,13 @@ export function FolderView({ folder }: { readonly folder: FolderSummary }) {
       )}
       {folds.length > 0 && (
         <table class="facts">
-          <caption>People dealt out to folds; the last is tested on and never trained on</caption>
+          <caption>Folds of subjects. The last fold is held out for testing.</caption>
           <tbody>
             {folds.map((fold) => (
               <tr key={fold.name}>
                 <th scope="row">{fold.name}</th>
-                <td>{count(fold.subjects, 'person', 'people')}</td>
-                <td>{count(fold.images, 'picture', 'pictures')}</td>
+                <td>{count(fold.subjects, 'subject', 'subjects')}</td>
+                <td>{count(fold.images, 'image', 'images')}</td>
               </tr>
             ))}
           </tbody>
@@ -58,7 +58,7 @@ export function FolderView({ folder }: { readonly folder: FolderSummary }) {
 }
 
 function percent(share: number): string {
-  return `${Math.round(100 * share)} %`
+  return `${Math.round(100 * share)}%`
 }
 
 function count(number: number, one: string, more: string): string {

@@ -1,6 +1,6 @@
 const description =
-  'The encoder turns a picture into features. The AU head above pulls the features towards itself. ' +
-  'The identity head below learns from the same features; its gradient passes a gate that multiplies it by minus lambda, so the features are pushed away from it.'
+  'The encoder computes features of an image. The AU head predicts action units from them and pulls the features toward that task. ' +
+  'The identity head predicts the subject from the same features. Its gradient is multiplied by minus lambda, which pushes the features away from that task.'
 
 /** Gradient reversal as two forces on the features (Ganin and Lempitsky 2015). */
 export function GradientReversalFigure({ lambda }: { readonly lambda: number }) {
@@ -9,7 +9,7 @@ export function GradientReversalFigure({ lambda }: { readonly lambda: number }) 
   const pushed = [169 - 0.82 * length, 102 - 0.57 * length].map((value) => value.toFixed(1))
   return (
     <figure class="reversal">
-      <figcaption>Two forces on the features</figcaption>
+      <figcaption>How gradient reversal works</figcaption>
       <svg viewBox="0 0 420 250" role="img" aria-label={description}>
         <defs>
           <Tip id="tip-soft" tone="var(--soft)" />
@@ -42,10 +42,10 @@ export function GradientReversalFigure({ lambda }: { readonly lambda: number }) 
         </text>
       </svg>
       <p>
-        The AU head pulls the features towards whatever tells expressions apart. The identity head learns to
-        name the person from the same features, but on its way back into the encoder its gradient is
-        multiplied by −λ, so the encoder loses whatever names the person. With λ = 0 there is no push at all;
-        with too much of it the expressions are lost as well.
+        The AU head predicts action units and pulls the features toward that task. The identity head predicts
+        the subject from the same features. On its way back to the encoder, its gradient is multiplied by −λ.
+        This pushes information about the subject out of the features. With λ = 0 there is no push. If λ is
+        too large, information about action units is lost as well.
       </p>
     </figure>
   )

@@ -4,7 +4,7 @@ import { themeChange } from './theme.js'
 
 export interface ChartSeries {
   readonly label: string
-  /** A CSS custom property that holds the colour, such as --tone-training. */
+  /** A CSS custom property that holds the color, such as --tone-training. */
   readonly tone: string
   readonly dash?: readonly number[]
 }
@@ -22,8 +22,8 @@ interface Props {
   readonly dots?: boolean
 }
 
-function colour(property: string): string {
-  // Canvases know no light-dark(): an element's computed colour does.
+function color(property: string): string {
+  // Canvases know no light-dark(): an element's computed color does.
   const probe = document.createElement('span')
   probe.style.color = `var(${property})`
   document.body.append(probe)
@@ -32,11 +32,11 @@ function colour(property: string): string {
   return color
 }
 
-/** A live curve by uPlot, in the page's colours, as wide as there is room. */
+/** A live curve by uPlot, in the page's colors, as wide as there is room. */
 export function LineChart({ title, x, y, series, data, height = 220, dots = false }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
-  // A chart that is made anew, in other colours, shows what it showed.
+  // A chart that is made anew, in other colors, shows what it showed.
   const latest = useRef(data)
   latest.current = data
   const shape = JSON.stringify([series, x, y, height, dots])
@@ -48,9 +48,9 @@ export function LineChart({ title, x, y, series, data, height = 220, dots = fals
     }
     const axis = (label: string): uPlot.Axis => ({
       label,
-      stroke: colour('--soft'),
-      grid: { stroke: colour('--grid'), width: 1 },
-      ticks: { stroke: colour('--grid'), width: 1 },
+      stroke: color('--soft'),
+      grid: { stroke: color('--grid'), width: 1 },
+      ticks: { stroke: color('--grid'), width: 1 },
       font: '12px system-ui, sans-serif',
       labelFont: '12px system-ui, sans-serif',
       labelSize: 22,
@@ -67,7 +67,7 @@ export function LineChart({ title, x, y, series, data, height = 220, dots = fals
         { label: x },
         ...series.map(({ label, tone, dash }) => ({
           label,
-          stroke: colour(tone),
+          stroke: color(tone),
           width: 1.75,
           // A single value makes no line.
           points: { show: (plot: uPlot) => (dots && !dash) || plot.data[0].length === 1, size: 5 },
@@ -99,7 +99,7 @@ export function LineChart({ title, x, y, series, data, height = 220, dots = fals
     <figure class="chart">
       <figcaption>{title}</figcaption>
       <div ref={box} class="plot" role="img" aria-label={title} hidden={empty} />
-      {empty && <p class="placeholder">No step yet</p>}
+      {empty && <p class="placeholder">No data yet</p>}
     </figure>
   )
 }

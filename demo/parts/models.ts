@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { JobName, JobState } from '../protocol.js'
-import { useStudio, useStudioEvents } from '../studioLink.js'
+import type { RunName, RunState } from '../protocol.js'
 import type { ModelId, ModelSummary } from '../worker/tryIt.js'
+import { useWorker, useWorkerEvents } from '../workerLink.js'
 
 export interface Models {
   readonly all: readonly ModelSummary[]
@@ -11,19 +11,19 @@ export interface Models {
   readonly refresh: () => Promise<void>
 }
 
-/** The models that pictures can be given to. A classifier comes before an encoder that knows no AUs. */
+/** The models that images can be given to. A classifier comes before an encoder that knows no AUs. */
 export function useModels(): Models {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const [all, setAll] = useState<readonly ModelSummary[]>([])
   const [wanted, choose] = useState<ModelId | null>(null)
-  const refresh = async () => setAll(await studio.tryIt.models())
+  const refresh = async () => setAll(await worker.tryIt.models())
   useEffect(() => {
     refresh()
   }, [])
-  const states = useRef(new Map<JobName, JobState>())
-  useStudioEvents((event) => {
-    if (event.type !== 'status' || states.current.get(event.job) === event.status.state) return
-    states.current.set(event.job, event.status.state)
+  const states = useRef(new Map<RunName, RunState>())
+  useWorkerEvents((event) => {
+    if (event.type !== 'status' || states.current.get(event.run) === event.status.state) return
+    states.current.set(event.run, event.status.state)
     refresh()
   })
   const preferred = all.find(({ aus }) => aus.length > 0) ?? all[0]
@@ -42,9 +42,9 @@ export function modelDetails({ aus, lambda, imageSize, step }: ModelSummary): st
 
 const titles: Readonly<Record<ModelId, (lambda: number) => string>> = {
   dropped: () => 'Model file',
-  fineTunePlain: () => 'Act 2, λ = 0',
-  fineTuneIat: (lambda) => `Act 2, λ = ${lambda}`,
-  ownFineTune: (lambda) => `Act 4, λ = ${lambda}`,
-  pretrain: () => 'Act 1, encoder only',
-  ownPretrain: () => 'Act 4, encoder only',
+  fineTunePlain: () => 'Fine-tune, λ = 0',
+  fineTuneIat: (lambda) => `Fine-tune, λ = ${lambda}`,
+  ownFineTune: (lambda) => `Your own data, λ = ${lambda}`,
+  pretrain: () => 'Pretrain, encoder only',
+  ownPretrain: () => 'Your own data, encoder only',
 }

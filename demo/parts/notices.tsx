@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { AdapterSummary } from '../protocol.js'
-import { useStudioEvents } from '../studioLink.js'
+import { useWorkerEvents } from '../workerLink.js'
 
 /** What computes, and an honest word where it is the CPU. */
 export function Badge({ description, software }: AdapterSummary) {
@@ -8,18 +8,8 @@ export function Badge({ description, software }: AdapterSummary) {
     <p class="adapter">
       <span class={software ? 'badge software' : 'badge'}>{software ? 'software adapter' : 'GPU'}</span>{' '}
       {description}
-      {software && <span class="aside">, on the CPU: a GPU would be far faster</span>}
+      {software && <span class="aside">. It runs on the CPU; a GPU is much faster.</span>}
     </p>
-  )
-}
-
-/** Where the page cannot compute, it says why and what would help. */
-export function Unavailable({ reason }: { readonly reason: string }) {
-  return (
-    <section class="unavailable" role="alert">
-      <h2>This page cannot train here</h2>
-      <p>{reason}</p>
-    </section>
   )
 }
 
@@ -35,13 +25,15 @@ function withNote(all: readonly Note[], note: Note): readonly Note[] {
   return [...all.filter((other) => other.text !== note.text), note]
 }
 
-/** Lines from the worker: what was tuned, what could not be saved, what failed. Each can be put away. */
+/** Lines from the worker: what was tuned, what could not be saved, what failed. Each can be dismissed. */
 export function Notes() {
   const [notes, setNotes] = useState<readonly Note[]>([])
-  useStudioEvents((event) => {
+  useWorkerEvents((event) => {
     if (event.type !== 'note' && event.type !== 'failed' && event.type !== 'lost') return
     const text =
-      event.type === 'lost' ? `The device was lost: ${event.text} Load the page again.` : event.text
+      event.type === 'lost'
+        ? `The connection to the GPU was lost: ${event.text} Reload the page to continue.`
+        : event.text
     const kind = event.type === 'failed' ? 'error' : event.type
     setNotes((all) => withNote(all, { text, kind }))
   })
@@ -53,7 +45,7 @@ export function Notes() {
           <span>{text}</span>
           <button
             type="button"
-            aria-label="Put away"
+            aria-label="Dismiss"
             onClick={() => setNotes(notes.filter((n) => n.text !== text))}
           >
             ×

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { useStudio } from '../studioLink.js'
+import { useWorker } from '../workerLink.js'
 import type { Models } from './models.js'
 import type { Viewing } from './viewing.js'
 
@@ -11,15 +11,15 @@ interface Question {
   readonly keep: () => void
 }
 
-/** Takes pictures and model files, told apart by their names. Asks before the visitor's own run is replaced. */
+/** Takes images and model files, told apart by their names. Asks before the visitor's own run is replaced. */
 export function useOpenFile(models: Models, viewing: Viewing) {
-  const { studio } = useStudio()
+  const { worker } = useWorker()
   const [question, ask] = useState<Question | null>(null)
   const openModel = async (file: File, replace: boolean) => {
     ask(null)
     viewing.setProblem(null)
     try {
-      const opened = await studio.tryIt.open(file, replace)
+      const opened = await worker.tryIt.open(file, replace)
       await models.refresh()
       if (opened.model) return models.choose(opened.model)
       const answers = { replace: () => openModel(file, true), keep: () => ask(null) }
@@ -33,20 +33,20 @@ export function useOpenFile(models: Models, viewing: Viewing) {
   return { open, question }
 }
 
-/** Whether the file shall have the place of the visitor's own run. */
+/** Asks whether the file replaces the visitor's own run. */
 export function Replace({ file, step, replace, keep }: Question) {
   return (
     <div class="notice" role="alert">
       <p>
-        {file} holds a masked autoencoder, which belongs in act 1. The run that is there, now at step {step},
-        would be lost.
+        {file} contains a masked autoencoder. Opening it replaces the run of the Pretrain tab, which is at
+        step {step}.
       </p>
       <div class="buttons">
         <button type="button" onClick={replace}>
-          Replace it
+          Replace the run
         </button>
         <button type="button" onClick={keep}>
-          Keep mine
+          Keep the run
         </button>
       </div>
     </div>

@@ -9,38 +9,38 @@ import {
   ownFineTunePlanSchema,
   ownFineTuneSettingsSchema,
 } from '../protocol.js'
-import { useStudio } from '../studioLink.js'
+import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
 import { Choice, LearningRate, Settings, Slider } from './controls.js'
-import type { JobView } from './jobState.js'
 import { LineChart } from './lineChart.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { Readings } from './pretraining.js'
+import type { RunView } from './runState.js'
 import { TrainingPanel } from './trainingPanel.js'
 
 interface Props {
-  readonly job: JobView
+  readonly run: RunView
   /** The pretraining on the same folder. */
-  readonly pretrain: JobView
-  readonly act1: JobView
+  readonly pretrain: RunView
+  readonly bundled: RunView
   readonly folder: FolderSummary
   readonly commands: Commands
   /** While another folder is opened. */
   readonly locked: boolean
 }
 
-/** Act 2 on a visitor's folder, with one classifier. */
+/** Fine-tuning on a visitor's folder, with one classifier. */
 export function OwnFineTune(props: Props) {
   const { folder } = props
   const { fineTune, noFineTune } = folder
   return (
-    <section class="act" aria-label="Fine-tune for AUs">
+    <section class="tab" aria-label="Fine-tune on your images">
       <div class="intro">
-        <h2>Fine-tune for AUs</h2>
+        <h2>Fine-tune on your images</h2>
         <p>
           {fineTune
-            ? `A classifier learns the ${folder.aus.length} action units from ${fineTune.train} pictures. After each epoch it is tested on ${fineTune.test} pictures of people whom it never trains on.${fineTune.test < 200 ? ' With so few pictures, scores jump by chance.' : ''}`
-            : `Not with this folder. ${noFineTune}.`}
+            ? `A classifier learns the ${folder.aus.length} action units from ${fineTune.train} images. After each epoch it is evaluated on ${fineTune.test} images of held-out subjects.${fineTune.test < 200 ? ' Scores on so few images are noisy.' : ''}`
+            : `Not available for this folder. ${noFineTune}.`}
         </p>
       </div>
       {fineTune && <Training {...props} train={fineTune.train} />}
@@ -49,60 +49,63 @@ export function OwnFineTune(props: Props) {
 }
 
 function Training(props: Props & { readonly train: number }) {
-  const { job, pretrain, act1, folder, commands, locked, train } = props
-  const { ownData } = useStudio().studio
+  const { run, pretrain, bundled, folder, commands, locked, train } = props
+  const { ownData } = useWorker().worker
   const [settings, setSettings] = useState<OwnFineTuneSettings>(() => fitting(train))
   useEffect(() => {
-    const read = ownFineTuneSettingsSchema.safeParse(job.settings)
+    const read = ownFineTuneSettingsSchema.safeParse(run.settings)
     setSettings(read.success ? read.data : fitting(train))
-  }, [job.settings, train])
+  }, [run.settings, train])
   return (
     <>
       <TrainingPanel
-        job={job}
+        run={run}
         commands={commands}
         locked={locked}
-        fileName="ownFineTune.safetensors"
+        name="ownFineTune"
         start={(oneStep) => ownData.startFineTune(settings, oneStep)}
         pause={() => ownData.fineTune.pause()}
         reset={() => ownData.fineTune.reset()}
-        download={() => ownData.fineTune.download()}
       >
-        <Start plan={job.settings} pretrain={pretrain} act1={act1} />
-        <Form settings={settings} fixed={job.status.state !== 'empty'} change={setSettings} />
+        <Start plan={run.settings} pretrain={pretrain} bundled={bundled} />
+        <Form settings={settings} fixed={run.status.state !== 'empty'} change={setSettings} />
       </TrainingPanel>
       <div class="views">
         <div class="columns">
-          <Losses job={job} />
-          <Scores evaluations={job.evaluations} />
+          <Losses run={run} />
+          <Scores evaluations={run.evaluations} />
         </div>
-        <Units folder={folder} last={job.evaluations.at(-1)} />
-        <Readings job={job} />
+        <Units folder={folder} last={run.evaluations.at(-1)} />
+        <Readings run={run} />
       </div>
     </>
   )
 }
 
 const origins: Readonly<Record<OwnFineTunePlan['from'], string>> = {
-  ownPretrain: 'the encoder pretrained on these pictures',
-  pretrain: 'the encoder of act 1',
+  ownPretrain: 'the encoder pretrained on your images',
+  pretrain: 'the encoder of the Pretrain tab',
   scratch: 'random weights',
 }
 
 /** What the classifier starts from. */
-function Start({ plan, pretrain, act1 }: Pick<Props, 'pretrain' | 'act1'> & { readonly plan: unknown }) {
+function Start({
+  plan,
+  pretrain,
+  bundled,
+}: Pick<Props, 'pretrain' | 'bundled'> & { readonly plan: unknown }) {
   const begun = ownFineTunePlanSchema.safeParse(plan)
   if (begun.success) {
     const { from, pretrainStep } = begun.data
     return <p class="hint">It started from {origin(from, pretrainStep)}.</p>
   }
-  const [own, other] = [pretrain.status.step, act1.status.step]
+  const [own, other] = [pretrain.status.step, bundled.status.step]
   const from = own > 0 ? 'ownPretrain' : other > 0 ? 'pretrain' : 'scratch'
   return <p class="hint">It will start from {origin(from, own || other)}.</p>
 }
 
 function origin(from: OwnFineTunePlan['from'], step: number | null): string {
-  return from === 'scratch' ? origins.scratch : `${origins[from]}, after step ${step}`
+  return from === 'scratch' ? origins.scratch : `${origins[from]} (step ${step})`
 }
 
 interface FormProps {
@@ -117,16 +120,16 @@ function Form({ settings, fixed, change }: FormProps) {
   return (
     <Settings fixed={fixed}>
       <Slider
-        label="λ, strength of forgetting who it is"
+        label="Gradient reversal λ"
         value={settings.lambda}
         min={0}
         max={4}
         step={0.1}
-        text={(value) => (value === 0 ? 'none' : value.toFixed(1))}
+        text={(value) => (value === 0 ? '0 (off)' : value.toFixed(1))}
         change={(lambda) => set({ lambda })}
       />
       <Choice
-        label="Batch"
+        label="Batch size"
         value={settings.batchSize}
         among={BATCHES}
         change={(batchSize) => set({ batchSize })}
@@ -147,7 +150,7 @@ function fitting(train: number): OwnFineTuneSettings {
   return { ...fineTuneDefaultSettings, lambda: 0, batchSize, epochs: fittingEpochs(train, batchSize) }
 }
 
-function Losses({ job: { steps } }: { readonly job: JobView }) {
+function Losses({ run: { steps } }: { readonly run: RunView }) {
   const data = useMemo(
     () => [
       steps.map(({ step }) => step),
@@ -158,7 +161,7 @@ function Losses({ job: { steps } }: { readonly job: JobView }) {
   )
   return (
     <LineChart
-      title="AU loss in training"
+      title="AU training loss (lower is better)"
       x="step"
       y="cross-entropy"
       series={[{ label: 'loss', tone: '--tone-training' }]}
@@ -178,7 +181,7 @@ function Scores({ evaluations }: { readonly evaluations: readonly Evaluation[] }
   )
   return (
     <LineChart
-      title="On people it never trains on"
+      title="Scores on held-out subjects (higher is better)"
       x="epoch"
       y="mean over the AUs"
       series={[
@@ -195,7 +198,9 @@ function Units({ folder, last }: { readonly folder: FolderSummary; readonly last
   if (!last) return <p class="placeholder">Scores appear here after the first epoch.</p>
   return (
     <table class="facts scores">
-      <caption>After epoch {last.epoch}. F1 from probability 0.5 on; AUC 0.5 is guessing</caption>
+      <caption>
+        Scores on held-out subjects after epoch {last.epoch}. F1 is at threshold 0.5. An AUC of 0.5 is chance.
+      </caption>
       <thead>
         <tr>
           <th scope="col">Action unit</th>
@@ -223,7 +228,7 @@ function Units({ folder, last }: { readonly folder: FolderSummary; readonly last
   )
 }
 
-/** A dash where all test pictures have the unit, or none. */
+/** A dash where all test images have the unit, or none. */
 function score(value: number | null | undefined): string {
   return value?.toFixed(3) ?? '–'
 }

@@ -5,49 +5,49 @@ import {
   pretrainDefaultSettings,
   pretrainSettingsSchema,
 } from '../protocol.js'
-import { useStudio } from '../studioLink.js'
+import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
-import type { JobView } from './jobState.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { PretrainCurve, PretrainForm, Readings, Reconstructions } from './pretraining.js'
+import type { RunView } from './runState.js'
 import { TrainingPanel } from './trainingPanel.js'
 
 interface Props {
-  readonly job: JobView
+  readonly run: RunView
   readonly folder: FolderSummary
   readonly commands: Commands
   /** While another folder is opened. */
   readonly locked: boolean
 }
 
-/** Act 1 on a visitor's folder. */
-export function OwnPretrain({ job, folder, commands, locked }: Props) {
-  const { studio } = useStudio()
+/** Pretraining on a visitor's folder. */
+export function OwnPretrain({ run, folder, commands, locked }: Props) {
+  const { worker } = useWorker()
   const [settings, setSettings] = useState(pretrainDefaultSettings)
-  const fixed = job.status.state !== 'empty'
+  const fixed = run.status.state !== 'empty'
   useEffect(() => {
-    const read = pretrainSettingsSchema.safeParse(job.settings)
+    const read = pretrainSettingsSchema.safeParse(run.settings)
     setSettings(read.success ? read.data : fitting(folder))
-  }, [job.settings, folder])
-  const { ownData } = studio
+  }, [run.settings, folder])
+  const { ownData } = worker
   return (
-    <section class="act" aria-label="Pretrain on these">
+    <section class="tab" aria-label="Pretrain on your images">
       <div class="intro">
-        <h2>Pretrain on these</h2>
+        <h2>Pretrain on your images</h2>
         <p>
-          As in act 1, on {folder.pretrainImages} of the {folder.images} pictures. The others show what was
-          learnt: {folder.folds.length > 0 ? 'people it never trains on.' : 'it never trains on them.'}
+          A masked autoencoder trains on {folder.pretrainImages} of the {folder.images} images. The others are{' '}
+          {folder.folds.length > 0 ? 'of held-out subjects: ' : 'held out: '}
+          the page shows reconstructions of some of them.
         </p>
       </div>
       <TrainingPanel
-        job={job}
+        run={run}
         commands={commands}
         locked={locked}
-        fileName="ownPretrain.safetensors"
+        name="ownPretrain"
         start={(oneStep) => ownData.startPretrain(settings, oneStep)}
         pause={() => ownData.pretrain.pause()}
         reset={() => ownData.pretrain.reset()}
-        download={() => ownData.pretrain.download()}
       >
         <PretrainForm
           settings={settings}
@@ -58,9 +58,9 @@ export function OwnPretrain({ job, folder, commands, locked }: Props) {
         />
       </TrainingPanel>
       <div class="views">
-        <Reconstructions title="Pictures it never trains on" job={job} />
-        <PretrainCurve job={job} />
-        <Readings job={job} />
+        <Reconstructions title="Reconstructions of held-out images" run={run} />
+        <PretrainCurve run={run} />
+        <Readings run={run} />
       </div>
     </section>
   )

@@ -1,11 +1,11 @@
-/** A folder may be small: what is offered reaches further down than in acts 1 and 2, and epochs further up. */
+/** A folder may be small: smaller batches and more epochs are offered than for the bundled faces. */
 export const BATCHES: readonly number[] = [4, 8, 16, 32, 64]
 export const EPOCHS: readonly number[] = [4, 8, 16, 32, 64, 128, 256]
 
-/** Steps with which something can be seen to be learnt. */
+/** Steps with which something can be seen to be learned. */
 const STEPS = 300
 
-/** Batches of an epoch, at least, where there are enough pictures. */
+/** Batches of an epoch, at least, where there are enough images. */
 const BATCHES_PER_EPOCH = 4
 
 /** The largest batch with which an epoch has some steps, `most` at most. */

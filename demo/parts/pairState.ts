@@ -1,49 +1,49 @@
 import { useState } from 'preact/hooks'
-import type { FineTunePlan, JobStatus, StudioEvent } from '../protocol.js'
-import { useStudioEvents } from '../studioLink.js'
-import { type JobView, useJob } from './jobState.js'
+import type { FineTunePlan, RunStatus, WorkerEvent } from '../protocol.js'
+import { useWorkerEvents } from '../workerLink.js'
+import { type RunView, useRun } from './runState.js'
 
-type Exams = Extract<StudioEvent, { type: 'exams' }>
-type Maps = Extract<StudioEvent, { type: 'featureMaps' }>
+type Evaluations = Extract<WorkerEvent, { type: 'pairEvaluations' }>
+type Maps = Extract<WorkerEvent, { type: 'featureMaps' }>
 
 interface Known {
-  readonly status: JobStatus
+  readonly status: RunStatus
   readonly plan: FineTunePlan | null
-  readonly examining: boolean
-  readonly exams: Exams | null
+  readonly evaluating: boolean
+  readonly evaluations: Evaluations | null
   readonly maps: Maps['maps'] | null
 }
 
 export interface PairView extends Known {
-  readonly plain: JobView
-  readonly iat: JobView
+  readonly plain: RunView
+  readonly iat: RunView
 }
 
 const nothing: Known = {
   status: { state: 'empty', step: 0, totalSteps: 0, epochs: 0 },
   plan: null,
-  examining: false,
-  exams: null,
+  evaluating: false,
+  evaluations: null,
   maps: null,
 }
 
-/** What the page knows of act 2's two classifiers, from the worker's events. */
+/** What the page knows of the two classifiers of the Fine-tune tab, from the worker's events. */
 export function usePair(): PairView {
   const [known, setKnown] = useState(nothing)
-  const plain = useJob('fineTunePlain')
-  const iat = useJob('fineTuneIat')
-  useStudioEvents((event) => setKnown((before) => after(before, event)))
+  const plain = useRun('fineTunePlain')
+  const iat = useRun('fineTuneIat')
+  useWorkerEvents((event) => setKnown((before) => after(before, event)))
   return { ...known, plain, iat }
 }
 
-function after(known: Known, event: StudioEvent): Known {
+function after(known: Known, event: WorkerEvent): Known {
   switch (event.type) {
     case 'fineTune':
       return event.status.state === 'empty'
         ? nothing
-        : { ...known, status: event.status, plan: event.plan, examining: event.examining }
-    case 'exams':
-      return { ...known, exams: event }
+        : { ...known, status: event.status, plan: event.plan, evaluating: event.evaluating }
+    case 'pairEvaluations':
+      return { ...known, evaluations: event }
     case 'featureMaps':
       return { ...known, maps: event.maps }
     default:

@@ -11,7 +11,7 @@ interface Props {
   readonly mirrored: boolean
 }
 
-/** The picture with the square that is cut out of it and the three points that it is aligned by. */
+/** The image with the square that is cropped from it and the three points that it is aligned by. */
 export function Photo({ image, face, mirrored }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const scale = LONGER / Math.max(image.width, image.height)
@@ -29,12 +29,12 @@ export function Photo({ image, face, mirrored }: Props) {
       width={Math.round(image.width * scale)}
       height={Math.round(image.height * scale)}
       role="img"
-      aria-label={face ? 'The picture, the face that was found framed in it' : 'The picture'}
+      aria-label={face ? 'Your image with a frame around the detected face' : 'Your image'}
     />
   )
 }
 
-/** White on black, so that it shows on any picture. */
+/** White on black, so that it shows on any image. */
 function drawFace(context: CanvasRenderingContext2D, { corners, points }: FoundFace, scale: number): void {
   const px = 1 / scale
   const frame = new Path2D()

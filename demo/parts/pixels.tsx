@@ -7,7 +7,7 @@ interface Props {
   readonly label: string
 }
 
-/** One small picture. */
+/** One small image. */
 export function Pixels({ rgb, size, label }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null)
   useEffect(() => {

@@ -1,9 +1,9 @@
 import { useMemo } from 'preact/hooks'
 import type { PretrainSettings } from '../protocol.js'
 import { Choice, Figure, LearningRate, Settings, Slider } from './controls.js'
-import type { JobView } from './jobState.js'
 import { LineChart } from './lineChart.js'
 import { Pixels } from './pixels.js'
+import type { RunView } from './runState.js'
 
 interface FormProps {
   readonly settings: PretrainSettings
@@ -21,15 +21,15 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
   return (
     <Settings fixed={fixed}>
       <Slider
-        label="Hidden share of a face"
+        label="Mask ratio"
         value={settings.maskRatio}
         min={0.25}
         max={0.9}
         step={0.05}
-        text={(value) => `${Math.round(100 * value)} %`}
+        text={(value) => `${Math.round(100 * value)}%`}
         change={(maskRatio) => set({ maskRatio })}
       />
-      <Choice label="Patch size, px" value={settings.patchSize} among={[8, 16, 32]} change={patch} />
+      <Choice label="Patch size (px)" value={settings.patchSize} among={[8, 16, 32]} change={patch} />
       <Choice
         label="Width"
         value={settings.width}
@@ -37,13 +37,13 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
         change={(width) => set({ width })}
       />
       <Choice
-        label="Depth, blocks"
+        label="Depth (blocks)"
         value={settings.depth}
         among={[1, 2, 4, 6, 8]}
         change={(depth) => set({ depth })}
       />
       <Choice
-        label="Batch"
+        label="Batch size"
         value={settings.batchSize}
         among={batches}
         change={(batchSize) => set({ batchSize })}
@@ -66,21 +66,21 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
 
 const rows = [
   { key: 'original', title: 'Original' },
-  { key: 'masked', title: 'What it sees' },
-  { key: 'reconstruction', title: 'Its guess' },
+  { key: 'masked', title: 'Masked input' },
+  { key: 'reconstruction', title: 'Reconstruction' },
 ] as const
 
-interface JobProps {
-  readonly job: JobView
+interface RunProps {
+  readonly run: RunView
 }
 
-/** Pictures that are never trained on, masked and filled in. `title` says which. */
-export function Reconstructions({ title, job: { reconstructions } }: JobProps & { readonly title: string }) {
+/** Held-out images, masked and reconstructed. `title` says which. */
+export function Reconstructions({ title, run: { reconstructions } }: RunProps & { readonly title: string }) {
   return (
     <figure class="faces">
       <figcaption>
         {title}
-        {reconstructions ? `, after step ${reconstructions.step}` : ''}
+        {reconstructions ? ` at step ${reconstructions.step}` : ''}
       </figcaption>
       {reconstructions ? (
         rows.map(({ key, title }) => (
@@ -91,28 +91,28 @@ export function Reconstructions({ title, job: { reconstructions } }: JobProps & 
                 key={subject}
                 rgb={sample[key]}
                 size={reconstructions.size}
-                label={`${title}, person ${subject + 1}`}
+                label={`${title}, image ${subject + 1}`}
               />
             ))}
           </div>
         ))
       ) : (
-        <p class="placeholder">Faces appear here after the first steps.</p>
+        <p class="placeholder">Reconstructions appear here after the first steps.</p>
       )}
     </figure>
   )
 }
 
-export function PretrainCurve({ job: { steps } }: JobProps) {
+export function PretrainCurve({ run: { steps } }: RunProps) {
   const data = useMemo(
     () => [steps.map(({ step }) => step), steps.map(({ losses }) => losses.loss ?? null)],
     [steps],
   )
   return (
     <LineChart
-      title="Loss on the hidden patches"
+      title="Training loss on masked patches (lower is better)"
       x="step"
-      y="mean square error"
+      y="mean squared error"
       series={[{ label: 'loss', tone: '--tone-training' }]}
       data={data}
     />
@@ -120,7 +120,7 @@ export function PretrainCurve({ job: { steps } }: JobProps) {
 }
 
 /** Where a run stands, and how fast it is. */
-export function Readings({ job: { status, speed, steps } }: JobProps) {
+export function Readings({ run: { status, speed, steps } }: RunProps) {
   const loss = steps.at(-1)?.losses.loss
   return (
     <dl class="readings" data-state={status.state}>
@@ -130,9 +130,9 @@ export function Readings({ job: { status, speed, steps } }: JobProps) {
         unit={status.totalSteps ? `of ${status.totalSteps}` : ''}
       />
       <Figure label="Loss" value={loss?.toFixed(4) ?? '–'} />
-      <Figure label="Pictures a second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
+      <Figure label="Images per second" value={speed ? speed.imagesPerSecond.toFixed(0) : '–'} />
       <Figure
-        label="Time of a step"
+        label="Time per step"
         value={speed ? speed.millisecondsPerStep.toFixed(0) : '–'}
         unit={speed ? 'ms' : ''}
       />

@@ -1,16 +1,16 @@
 import { useState } from 'preact/hooks'
-import { useStudioEvents } from '../studioLink.js'
+import { useWorkerEvents } from '../workerLink.js'
 
-/** A folder's pictures on their way: all are read before the first step. */
+/** A folder's images on their way: all are read before the first step. */
 export function Reading() {
   const [share, setShare] = useState(0)
-  useStudioEvents((event) => {
+  useWorkerEvents((event) => {
     if (event.type === 'reading') setShare(event.share)
   })
   if (share === 0 || share === 1) return null
   return (
     <label class="loading">
-      Reading the pictures <progress value={share} />
+      Reading the images <progress value={share} />
     </label>
   )
 }

@@ -1,39 +1,40 @@
 import type { ComponentChildren } from 'preact'
+import type { RunName } from '../protocol.js'
+import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
 import { RunButtons } from './controls.js'
-import { saveFile } from './download.js'
-import type { JobView } from './jobState.js'
+import { saveModel } from './download.js'
 import { Reading } from './reading.js'
+import type { RunView } from './runState.js'
 
 interface Props {
-  readonly job: JobView
+  readonly run: RunView
   readonly commands: Commands
   /** While another folder is opened. */
   readonly locked: boolean
-  /** Of the file that is downloaded. */
-  readonly fileName: string
+  readonly name: RunName
   /** Begins or goes on, with one step or with all of them. */
   readonly start: (oneStep: boolean) => Promise<void>
   readonly pause: () => Promise<void>
   readonly reset: () => Promise<void>
-  readonly download: () => Promise<readonly Uint8Array[]>
   /** The settings. */
   readonly children: ComponentChildren
 }
 
 /** The buttons of a training on a visitor's folder, what went wrong, and its settings. */
 export function TrainingPanel(props: Props) {
-  const { job, commands, locked, fileName, start, pause, reset, download, children } = props
-  const { busy, problem, run } = commands
+  const { run, commands, locked, name, start, pause, reset, children } = props
+  const { busy, problem, send } = commands
+  const { worker } = useWorker()
   return (
     <div class="panel controls">
       <RunButtons
-        status={job.status}
+        status={run.status}
         busy={busy || locked}
-        start={() => run(() => start(false))}
-        pause={() => run(pause)}
-        step={() => run(() => start(true))}
-        reset={() => run(reset)}
+        start={() => send(() => start(false))}
+        pause={() => send(pause)}
+        step={() => send(() => start(true))}
+        reset={() => send(reset)}
       />
       {problem && (
         <p class="problem" role="alert">
@@ -42,14 +43,14 @@ export function TrainingPanel(props: Props) {
       )}
       {busy && <Reading />}
       {children}
-      {job.status.step > 0 && (
+      {run.status.step > 0 && (
         <button
           type="button"
           class="quiet"
           disabled={busy || locked}
-          onClick={() => run(async () => saveFile(fileName, await download()))}
+          onClick={() => send(() => saveModel(worker, name))}
         >
-          Download (.safetensors)
+          Download the model
         </button>
       )}
     </div>

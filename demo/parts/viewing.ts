@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { FaceFinder, type FoundFace } from '../face/faceFinder.js'
 import { wholePixels } from '../face/squarePixels.js'
-import { type StudioLink, useStudio } from '../studioLink.js'
 import type { Look, ModelSummary } from '../worker/tryIt.js'
+import { useWorker, type WorkerLink } from '../workerLink.js'
 import { type Camera, openCamera } from './camera.js'
 
 /** Side of the crop while there is no model: that of the bundled faces. */
@@ -10,14 +10,14 @@ const DEFAULT_SIDE = 64
 /** Points of the history that are kept. */
 const HISTORY = 240
 
-/** A picture and all that was made of it. */
+/** An image and all that was made of it. */
 export interface View {
   readonly image: ImageBitmap
   /** The camera is on. */
   readonly live: boolean
   /** From the camera, so shown as in a mirror. */
   readonly mirrored: boolean
-  /** The whole picture was asked for, no face. */
+  /** The whole image was asked for, no face. */
   readonly whole: boolean
   readonly face: FoundFace | null
   readonly crop: { readonly rgb: Uint8Array; readonly size: number } | null
@@ -52,14 +52,14 @@ export interface Viewing {
   readonly history: readonly Moment[]
   readonly cameraOn: boolean
   readonly showPhoto: (photo: Blob, name: string) => Promise<void>
-  /** Cuts the face out, or gives the model the whole picture. */
+  /** Cuts the face out, or gives the model the whole image. */
   readonly frame: (whole: boolean) => void
   readonly startCamera: () => Promise<void>
   readonly stopCamera: () => void
   readonly setProblem: (problem: string | null) => void
 }
 
-/** The picture or the camera that is looked at through `model`. `shown`: whether the visitor sees it. */
+/** The image or the camera that `model` gets. `shown`: whether the visitor sees it. */
 export function useViewing(model: ModelSummary | null, shown: () => boolean): Viewing {
   const [wish, setWish] = useState<Wish | null>(null)
   const [camera, setCamera] = useState<Camera | null>(null)
@@ -77,14 +77,14 @@ export function useViewing(model: ModelSummary | null, shown: () => boolean): Vi
       setCamera(null)
       setWish({ image, whole: false, ofCamera: false })
     } catch {
-      setProblem(`${name} is not a picture that this browser can read.`)
+      setProblem(`${name} is not an image that this browser can read.`)
     }
   }
   const startCamera = async () => {
     setProblem(null)
     try {
       const opened = await openCamera()
-      // The visitor may have gone on before the answer: nobody wants a camera to run on behind another act.
+      // The visitor may have gone on before the answer: nobody wants a camera to run on behind another tab.
       if (shown()) setCamera(opened)
       else opened.close()
     } catch (error) {
@@ -94,7 +94,7 @@ export function useViewing(model: ModelSummary | null, shown: () => boolean): Vi
   const frame = (whole: boolean) => wish && setWish({ ...wish, whole })
   const stopCamera = () => {
     if (!camera) return
-    // The last picture stays in sight.
+    // The last image stays in sight.
     if (view) setWish({ image: view.image, whole: false, ofCamera: true })
     setCamera(null)
   }
@@ -102,20 +102,20 @@ export function useViewing(model: ModelSummary | null, shown: () => boolean): Vi
   return { view, busy, problem, history, cameraOn: camera !== null, ...commands }
 }
 
-/** Looks at the camera while it is on, else at the picture that is wished for, and again when the model is another one. */
+/** Looks at the camera while it is on, else at the image that is wished for, and again when the model is another one. */
 function useLooking(
   model: ModelSummary | null,
   wish: Wish | null,
   camera: Camera | null,
   fail: (text: string) => void,
 ): Pick<Viewing, 'view' | 'history' | 'busy'> {
-  const link = useStudio()
+  const link = useWorker()
   const finder = useRef(new FaceFinder()).current
   const [view, setView] = useState<Said<View> | null>(null)
   const [history, setHistory] = useState<Said<readonly Moment[]> | null>(null)
   const [busy, setBusy] = useState(false)
   const by = JSON.stringify(model && { ...model, step: 0 })
-  // A photo is looked at again when its model has learnt; the camera looks all the time, and its curve goes on.
+  // A photo is looked at again when its model has learned; the camera looks all the time, and its curve goes on.
   const step = camera ? null : model?.step
 
   useEffect(() => {
@@ -157,7 +157,7 @@ function useLooking(
 
 /** Finds the face, cuts it out, and gives it to the model: in workers, one after the other. */
 async function analyse(
-  { studio }: StudioLink,
+  { worker }: WorkerLink,
   finder: FaceFinder,
   { image, whole, ofCamera }: Wish,
   model: ModelSummary | null,
@@ -165,11 +165,11 @@ async function analyse(
   const size = model?.imageSize ?? DEFAULT_SIDE
   const face = whole ? null : await finder.find(image, size)
   const rgb = whole ? wholePixels(image, size) : face?.crop
-  const look = model && rgb ? await studio.tryIt.look(model.id, rgb) : null
+  const look = model && rgb ? await worker.tryIt.look(model.id, rgb) : null
   return { image, mirrored: ofCamera, whole, face, crop: rgb ? { rgb, size } : null, look }
 }
 
-/** Hands on picture after picture while `wanted`, never two at a time; rests while the page is hidden. */
+/** Hands on image after image while `wanted`, never two at a time; rests while the page is hidden. */
 async function watch(
   camera: Camera,
   wanted: () => boolean,

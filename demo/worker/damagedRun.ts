@@ -1,19 +1,18 @@
 import { describeError } from '../../src/errors.js'
-import type { JobName, StudioEvent } from '../protocol.js'
+import type { RunName, WorkerEvent } from '../protocol.js'
 
-const titles: Readonly<Record<JobName, string>> = {
-  pretrain: 'pretraining of act 1',
-  fineTunePlain: 'fine-tuning of act 2 with λ = 0',
-  fineTuneIat: 'fine-tuning of act 2 with λ > 0',
-  ownPretrain: 'pretraining of act 4',
-  ownFineTune: 'fine-tuning of act 4',
+/** What sentences call a run. */
+export const runTitles: Readonly<Record<RunName, string>> = {
+  pretrain: 'pretraining run',
+  fineTunePlain: 'fine-tuning run with λ = 0',
+  fineTuneIat: 'fine-tuning run with λ > 0',
+  ownPretrain: 'pretraining run on your own data',
+  ownFineTune: 'fine-tuning run on your own data',
 }
 
-/** What a visitor can do then. */
-export const AGAIN = 'To load the page again may help; to begin anew replaces it.'
-
 /** What storage holds of a run is of no use: the page says so, and a new run can be begun. */
-export function damagedRun(job: JobName, error: unknown): StudioEvent {
-  const text = `The saved ${titles[job]} cannot be taken up: ${describeError(error)} ${AGAIN}`
-  return { type: 'failed', job, text }
+export function damagedRun(title: string, error: unknown): WorkerEvent {
+  const reason = describeError(error).replace(/\.?$/, '.')
+  const text = `The saved ${title} cannot be restored: ${reason} Reload the page to try again, or start a new run to replace it.`
+  return { type: 'failed', text }
 }

@@ -4,7 +4,7 @@ import { ImageLoader } from '../../src/data/imageLoader.js'
 import type { ImageSet } from '../../src/data/imageSet.js'
 import { fetchWebDataset } from '../../src/data/webDataset.browser.js'
 
-/** The bundled faces, dealt out as in the main job: people of fold 3 are never trained on. */
+/** The bundled faces, split as in the main job: the subjects of fold 3 are held out. */
 export interface Faces {
   readonly data: MainJobData
   readonly loader: ImageLoader
@@ -25,12 +25,12 @@ export async function fetchFaces(onLoaded: (share: number) => void): Promise<Fac
   return { data: mainJobData(set, 'fold3', 0), loader }
 }
 
-/** One picture each of the first people whom nothing was trained on. */
+/** One image each of the first held-out subjects. */
 export function shownFaces({ data }: Faces, subjects: number): number[] {
   return onePerSubject(data.set, data.unseen, subjects)
 }
 
-/** The first picture of each person, so many at most; pictures of nobody known are taken as they come. */
+/** The first image of each subject, so many at most; images without a subject are taken as they come. */
 export function onePerSubject(set: ImageSet, indices: ArrayLike<number>, count: number): number[] {
   const seen = new Set<string>()
   const first = Array.from(indices).filter((index) => {

@@ -5,7 +5,7 @@ export type Point = [x: number, y: number]
 const SEED = 0
 
 /**
- * A map of features in the plane by UMAP, within the unit circle. It grows out of `before`, the map of the same pictures a little
+ * A map of features in the plane by UMAP, within the unit circle. It grows out of `before`, the map of the same images a little
  * earlier, and is laid on it: UMAP knows neither place, size nor orientation.
  */
 export function mapFeatures(
@@ -16,7 +16,7 @@ export function mapFeatures(
   return before ? turnedTo(before, layout) : layout
 }
 
-/** Share of pictures whose nearest one, by Euclidean distance of the features, is of the same person. */
+/** Share of images whose nearest one, by Euclidean distance of the features, is of the same subject. */
 export function nearestOfSameSubject(
   features: readonly ArrayLike<number>[],
   subjects: readonly number[],

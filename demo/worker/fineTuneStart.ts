@@ -1,15 +1,11 @@
 import { presets } from '../../src/model/presets.js'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { decodeSafetensors } from '../../src/train/checkpoint/safetensors.js'
-import type { PretrainSettings } from '../protocol.js'
 import type { StartingEncoder } from './fineTunePair.js'
-import type { TrainingJob } from './trainingJob.js'
-
-/** A pretraining run of this page. */
-export type Pretrained = Pick<TrainingJob<PretrainSettings>, 'run' | 'download'>
+import type { ModelSource } from './training.js'
 
 /** The encoder of a pretraining run as it is now; FMAE-nano with random weights if it has done no step. */
-export async function startingEncoder(pretrain: Pretrained): Promise<StartingEncoder> {
+export async function startingEncoder(pretrain: ModelSource): Promise<StartingEncoder> {
   const { run } = pretrain
   if (!run || run.optimizer.stepCount === 0) return { config: presets.nano, pretrained: null }
   const parts = await pretrain.download()

@@ -20,36 +20,37 @@ import {
   ownFineTunePlanSchema,
   ownPretrainSettingsSchema,
   type PretrainSettings,
-  type StudioEvent,
   type WaitingRun,
+  type WorkerEvent,
 } from '../protocol.js'
 import { damagedRun } from './damagedRun.js'
-import { fineTuneJob } from './fineTuneJob.js'
-import { type Pretrained, startingEncoder } from './fineTuneStart.js'
+import { fineTuneRun } from './fineTuneRun.js'
+import { startingEncoder } from './fineTuneStart.js'
+import { LifeCycle } from './lifeCycle.js'
 import { OwnFolder } from './ownFolder.js'
-import { pretrainJob } from './pretrainJob.js'
-import type { TrainingJob } from './trainingJob.js'
+import { pretrainRun } from './pretrainRun.js'
+import type { ModelSource, Run } from './training.js'
 
 interface Hooks {
-  readonly tell: (event: StudioEvent) => void
+  readonly tell: (event: WorkerEvent) => void
   /** Asks whatever else trains to stop. */
   readonly takeTurn: (name: 'ownPretrain' | 'ownFineTune') => Promise<void>
-  /** Act 1, whose encoder a classifier starts from where there is no better one. */
-  readonly act1: Pretrained
+  /** Of the bundled faces: its encoder is what a classifier starts from where there is no better one. */
+  readonly pretrained: () => ModelSource
 }
 
 const folderSchema = ownPretrainSettingsSchema.pick({ folder: true })
 const EVALUATION_BATCH = 64
 
 /**
- * Act 4: the trainings of acts 1 and 2 on a folder of the visitor's. Runs are kept in the browser's storage, pictures are not: after a
+ * Pretraining and fine-tuning on a folder of the visitor's. Runs are kept in the browser's storage, images are not: after a
  * reload a run waits until its folder is picked again.
  */
 export class OwnData {
   /** The page calls it where it is. */
   readonly [proxyMarker] = true
-  readonly pretrain: TrainingJob<OwnPretrainSettings>
-  readonly fineTune: TrainingJob<OwnFineTunePlan>
+  readonly pretrain: Run<OwnPretrainSettings>
+  readonly fineTune: Run<OwnFineTunePlan>
   #folder: OwnFolder | null = null
   /** While a classifier is made. */
   #encoder: SafetensorsFile | null = null
@@ -61,24 +62,38 @@ export class OwnData {
     readonly hooks: Hooks,
   ) {
     const { tell, takeTurn } = hooks
-    this.pretrain = pretrainJob<OwnPretrainSettings>(
+    const pretraining = pretrainRun<OwnPretrainSettings>(
       'ownPretrain',
       runtime,
       async () => (await this.#decodedFolder()).pretrainData(),
-      { tell, takeTurn: () => takeTurn('ownPretrain') },
+      { tell, readSettings: (settings) => ownPretrainSettingsSchema.parse(settings) },
     )
-    this.fineTune = fineTuneJob<OwnFineTunePlan>(
+    this.pretrain = new LifeCycle(pretraining, { tell, takeTurn: () => takeTurn('ownPretrain') })
+    const fineTuning = fineTuneRun<OwnFineTunePlan>(
       'ownFineTune',
       runtime,
       {
         tell,
-        takeTurn: () => takeTurn('ownFineTune'),
+        readSettings: (plan) => ownFineTunePlanSchema.parse(plan),
         data: async () => (await this.#decodedFolder()).classifierData(),
         encoder: () => this.#encoder,
         evaluate: (run, epoch) => this.#evaluate(run as FineTuning, epoch),
       },
       ({ lambda }) => lambda,
     )
+    this.fineTune = new LifeCycle(fineTuning, { tell, takeTurn: () => takeTurn('ownFineTune') })
+  }
+
+  get #runs() {
+    return [this.pretrain, this.fineTune] as const
+  }
+
+  pretrained(): ModelSource {
+    return this.pretrain.training.source(this.pretrain)
+  }
+
+  fineTuned(): ModelSource {
+    return this.fineTune.training.source(this.fineTune)
   }
 
   /** Tells which runs storage holds; they go on when their folder is opened. */
@@ -98,34 +113,37 @@ export class OwnData {
     const folder = await OwnFolder.open(files)
     const summary = await folder.summary()
     refuseOther(folder.mark, [...this.#begun(), ...(await this.#stored())])
-    await this.pretrain.pause()
-    await this.fineTune.pause()
+    // Those that train now go on with the folder as it is read now, though it may be the same.
+    const running = this.#runs.filter(({ goesOn }) => goesOn)
+    for (const run of this.#runs) await run.pause()
     this.#folder = folder
     this.hooks.tell({ type: 'waiting', runs: [] })
-    await goOn(this.pretrain, (settings) => ownPretrainSettingsSchema.parse(settings))
-    await goOn(this.fineTune, (plan) => ownFineTunePlanSchema.parse(plan))
+    for (const run of this.#runs) {
+      if (!(await run.restore()) && !running.includes(run)) continue
+      await run.hooks.takeTurn()
+      await run.resume()
+    }
     return summary
   }
 
   /** Throws the runs away, so that another folder can be opened. */
   forget(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.pretrain.reset()
-      await this.fineTune.reset()
+      for (const run of this.#runs) await run.reset()
       this.hooks.tell({ type: 'waiting', runs: [] })
     })
   }
 
-  /** Pretrains on the folder, or does one step of it. @throws UserError where the pictures do not do */
+  /** Pretrains on the folder, or does one step of it. @throws UserError where the images do not do */
   startPretrain(settings: PretrainSettings, oneStep: boolean): Promise<void> {
     return this.#inTurn(() => start(this.pretrain, { ...settings, folder: this.#opened().mark }, oneStep))
   }
 
-  /** Fine-tunes on the folder: from its own pretraining if there is one, else from act 1, else from random weights. */
+  /** Fine-tunes on the folder: from its own pretraining if there is one, else from that of the bundled faces, else from random weights. */
   startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
     return this.#inTurn(async () => {
       try {
-        await start(this.fineTune, this.fineTune.settings ?? (await this.#plan(settings)), oneStep)
+        await start(this.fineTune, this.fineTune.training.settings ?? (await this.#plan(settings)), oneStep)
       } finally {
         this.#encoder = null
       }
@@ -137,7 +155,7 @@ export class OwnData {
     const { mark } = this.#opened()
     const from = this.#bestStart()
     const { config, pretrained } = await startingEncoder(
-      from === 'pretrain' ? this.hooks.act1 : this.pretrain,
+      from === 'pretrain' ? this.hooks.pretrained() : this.pretrained(),
     )
     this.#encoder = pretrained?.file ?? null
     const { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps } = config
@@ -146,13 +164,13 @@ export class OwnData {
   }
 
   #bestStart(): OwnFineTunePlan['from'] {
-    const trained = ({ run }: Pretrained) => (run?.optimizer.stepCount ?? 0) > 0
-    if (trained(this.pretrain)) return 'ownPretrain'
-    return trained(this.hooks.act1) ? 'pretrain' : 'scratch'
+    const trained = ({ run }: ModelSource) => (run?.optimizer.stepCount ?? 0) > 0
+    if (trained(this.pretrained())) return 'ownPretrain'
+    return trained(this.hooks.pretrained()) ? 'pretrain' : 'scratch'
   }
 
   #opened(): OwnFolder {
-    if (!this.#folder) throw new UserError('Pick a folder of pictures first.')
+    if (!this.#folder) throw new UserError('Choose a folder of images first.')
     return this.#folder
   }
 
@@ -173,39 +191,31 @@ export class OwnData {
 
   /** Runs that are here, which storage need not hold: some browsers have none for pages. */
   #begun(): WaitingRun[] {
-    return [this.pretrain, this.fineTune].flatMap(({ hooks, settings, status }) =>
-      settings ? [{ job: hooks.name, step: status.step, folder: settings.folder }] : [],
+    return this.#runs.flatMap(({ status, training: { hooks, settings } }) =>
+      settings ? [{ run: hooks.name, step: status.step, folder: settings.folder }] : [],
     )
   }
 
   /** Runs that storage holds. */
   async #stored(): Promise<WaitingRun[]> {
     const runs: WaitingRun[] = []
-    for (const job of [this.pretrain, this.fineTune]) {
-      const { name } = job.hooks
+    for (const { training } of this.#runs) {
       try {
-        const stored = await job.stored()
+        const stored = await training.stored()
         if (!stored) continue
         const { folder } = folderSchema.parse(stored.settings)
-        runs.push({ job: name, step: stored.steps.at(-1)?.step ?? 0, folder })
+        runs.push({ run: training.hooks.name, step: stored.steps.at(-1)?.step ?? 0, folder })
       } catch (error) {
-        this.hooks.tell(damagedRun(name, error))
+        this.hooks.tell(damagedRun(training.title, error))
       }
     }
     return runs
   }
 }
 
-/** Takes up what storage holds of a run, which goes on if it was running when the page was left. */
-async function goOn<S>(job: TrainingJob<S>, read: (settings: unknown) => S): Promise<void> {
-  if (!(await job.restore(read))) return
-  await job.hooks.takeTurn()
-  await job.resume()
-}
-
-async function start<S>(job: TrainingJob<S>, settings: S, oneStep: boolean): Promise<void> {
-  if (oneStep) await job.advance(1, settings)
-  else await job.begin(settings)
+async function start<S>(run: Run<S>, settings: S, oneStep: boolean): Promise<void> {
+  if (oneStep) await run.advance(1, settings)
+  else await run.begin(settings)
 }
 
 function stepOf(run: TrainingRun, epoch: number): number {
@@ -217,6 +227,6 @@ function refuseOther({ name, images }: FolderMark, runs: readonly WaitingRun[]):
   if (!other) return
   const { folder, step } = other
   throw new UserError(
-    `${name}: not the folder of the run that is kept here, which is at step ${step} (${folder.name}: ${folder.images}; now ${images}). Pick that folder to go on, or throw the run away first`,
+    `${name} is not the folder of the saved run “${folder.name}” at step ${step}. That folder has ${folder.images}; this one has ${images}. Choose that folder to continue, or delete the saved runs first.`,
   )
 }

@@ -1,44 +1,44 @@
 import { imageDecoder } from '../../src/data/decodeImage.browser.js'
 import {
   auTargets,
+  chooseFolds,
   type Fold,
+  foldsOf,
   indicesOfSubjects,
-  makeFolds,
-  splitByFold,
   subjectsOf,
 } from '../../src/data/folds.js'
 import { ImageLoader } from '../../src/data/imageLoader.js'
 import type { ImageSet } from '../../src/data/imageSet.js'
 import { imagesDigest } from '../../src/data/imagesDigest.js'
 import { openFiles, type PickedFile } from '../../src/data/openFiles.browser.js'
-import { dataStreams } from '../../src/data/streams.js'
+import { streams } from '../../src/data/streams.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import { UserError } from '../../src/errors.js'
+import type { FineTuningData } from '../../src/train/makeFineTuning.js'
 import type { FolderMark, FolderSummary } from '../protocol.js'
 import { FACE_SIZE, onePerSubject } from './faces.js'
-import type { FineTuneData } from './fineTuneJob.js'
-import type { PretrainData } from './pretrainJob.js'
+import type { PretrainData } from './pretrainRun.js'
 
 const SEED = 0
-/** As many folds as the command line deals people out to. */
+/** As many folds as the command line makes. */
 const FOLDS = 3
 const SHOWN = 6
 const THUMBNAILS = 12
-/** Of pictures of nobody known, so large a share shows what was learnt and is not trained on. */
+/** Where no subjects are known, so large a share of the images is held out. */
 const HELD_OUT_SHARE = 0.1
-/** Pictures decoded at the same time. */
+/** Images decoded at the same time. */
 const AT_ONCE = 16
 
-/** Who is trained on and who is tested, for classifiers. */
-export interface ClassifierData extends FineTuneData {
+/** Training and test images of a classifier. */
+export interface ClassifierData extends FineTuningData {
   readonly test: Uint32Array
 }
 
-/** A visitor's folder of pictures, and how it is dealt out. */
+/** A visitor's folder of images, and its folds. */
 export class OwnFolder {
   readonly loader: ImageLoader
   readonly #folds: readonly Fold[]
-  /** Never trained on: people of the last fold, or a share of the pictures. */
+  /** Never trained on: subjects of the last fold, or a share of the images. */
   readonly #heldOut: Uint32Array
   #decoded: Promise<void> | null = null
   #pretrain: Promise<PretrainData> | null = null
@@ -53,7 +53,7 @@ export class OwnFolder {
       size: FACE_SIZE,
       standardisation: 'highpass',
     })
-    this.#folds = set.folds ?? dealtOut(subjectsOf(set))
+    this.#folds = foldsOrNone(set)
     const testSubjects = indicesOfSubjects(set, this.#folds.at(-1)?.subjects ?? [])
     this.#heldOut = testSubjects.length > 0 ? testSubjects : someOf(set.length)
   }
@@ -97,12 +97,12 @@ export class OwnFolder {
   }
 
   /**
-   * Reads every picture once, before the first step: one that cannot be read is told now, not in the middle of an epoch.
+   * Reads every image once, before the first step: one that cannot be read is told now, not in the middle of an epoch.
    * @throws UserError naming it
    */
   decoded(onRead: (share: number) => void): Promise<void> {
     this.#decoded ??= this.#decodeAll(onRead)
-    // A mended file may be read the next time.
+    // A corrected file may be read the next time.
     this.#decoded.catch(() => {
       this.#decoded = null
     })
@@ -126,26 +126,25 @@ export class OwnFolder {
     return { loader, train, shown, images: await imagesDigest(set, train) }
   }
 
-  /** @throws UserError that says why classifiers cannot be trained on these pictures */
+  /** @throws UserError that says why classifiers cannot be trained on these images */
   async classifierData(): Promise<ClassifierData> {
     const found = this.#classifierOrReason()
     if (typeof found === 'string') throw new UserError(found)
-    return { ...found, images: await imagesDigest(this.set, found.train) }
+    return found
   }
 
   #classifierOrReason(): ClassifierData | string {
     const { set, loader } = this
     const { name, aus } = set
-    if (!aus) return `${name}: no AU labels; fine-tuning needs a set with labels`
-    if (aus.length === 0) return `${name}: no picture has an action unit; there is nothing to tell apart`
-    const subjects = subjectsOf(set)
-    if (subjects.length < 2)
-      return `${name}: the labels name ${subjects.length === 0 ? 'no people' : 'one person only'}; people must be apart in training and test: expected "subject" in each label, of two people or more`
+    if (!aus) return `${name} has no AU labels, which fine-tuning needs`
+    if (aus.length === 0) return `${name} has no image in which an action unit is present`
+    if (this.#folds.length === 0)
+      return `The labels of ${name} name fewer than two subjects, so none can be held out. Expected "subject" in each label`
     try {
-      const { train, test } = splitByFold(set, this.#folds, this.#folds.at(-1)!.name)
-      auTargets(set, [...train, ...test], aus)
-      const inFolds = new Set(this.#folds.flatMap(({ subjects }) => subjects))
-      return { loader, train, test, aus, subjects: subjects.filter((subject) => inFolds.has(subject)) }
+      const parts = chooseFolds(set, { folds: this.#folds.length, seenFraction: 0, seed: SEED })
+      auTargets(set, parts.train, aus)
+      auTargets(set, parts.test, aus)
+      return { ...parts, loader, aus }
     } catch (error) {
       if (error instanceof UserError) return error.message
       throw error
@@ -162,13 +161,15 @@ export class OwnFolder {
   }
 }
 
-function dealtOut(subjects: readonly string[]): readonly Fold[] {
-  return subjects.length < 2 ? [] : makeFolds(subjects, Math.min(FOLDS, subjects.length), SEED)
+/** None for images of fewer than two subjects. */
+function foldsOrNone(set: ImageSet): readonly Fold[] {
+  const subjects = subjectsOf(set).length
+  return subjects < 2 ? [] : foldsOf(set, { folds: Math.min(FOLDS, subjects), seed: SEED })
 }
 
-/** A tenth of the pictures, drawn at random, one at least; none if there is but one. */
+/** A tenth of the images, drawn at random, one at least; none if there is only one. */
 function someOf(length: number): Uint32Array {
   const all = Array.from({ length }, (_, index) => index)
   const count = Math.min(length - 1, Math.max(1, Math.floor(HELD_OUT_SHARE * length)))
-  return Uint32Array.from(new PhiloxStream(SEED, dataStreams.holdOut).shuffle(all).slice(0, count)).sort()
+  return Uint32Array.from(new PhiloxStream(SEED, streams.heldOut).shuffle(all).slice(0, count)).sort()
 }

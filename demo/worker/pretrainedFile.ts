@@ -2,11 +2,11 @@ import { UserError } from '../../src/errors.js'
 import type { ReadInfo } from '../../src/train/checkpoint/checkpoint.js'
 import type { SafetensorsFile } from '../../src/train/checkpoint/safetensors.js'
 import { type PretrainSettings, pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
-import { fmaeConfigOf, pretrainOptionsOf } from './pretrainJob.js'
+import { fmaeConfigOf, pretrainOptionsOf } from './pretrainRun.js'
 
 /**
- * The settings under which act 1 goes on from a masked autoencoder of the command line.
- * @throws UserError naming the first thing about it that act 1 cannot have
+ * The settings under which the Pretrain tab goes on from a masked autoencoder of the command line.
+ * @throws UserError naming the first thing about it that the tab does not support
  */
 export function settingsOfFile(info: Extract<ReadInfo, { kind: 'fmae' }>, file: string): PretrainSettings {
   const { maskRatio, patchSize, width, depth } = info.config
@@ -15,14 +15,16 @@ export function settingsOfFile(info: Extract<ReadInfo, { kind: 'fmae' }>, file: 
   const parsed = pretrainSettingsSchema.safeParse(wanted)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    throw new UserError(`${file}: this page cannot go on with ${issue?.path.join('.')}: ${issue?.message}`)
+    throw new UserError(
+      `${file}: the Pretrain tab does not support its ${issue?.path.join('.')} (${issue?.message})`,
+    )
   }
   const settings = parsed.data
   const here = { ...fmaeConfigOf(settings), standardise: pretrainOptionsOf(settings).standardise }
   const theirs: Readonly<Record<string, unknown>> = { ...info.config, standardise: info.standardise }
   for (const [name, value] of Object.entries(here))
     if (theirs[name] !== value)
-      throw new UserError(`${file}: ${name} is ${theirs[name]}; this page pretrains with ${value} only`)
+      throw new UserError(`${file}: ${name} is ${theirs[name]}, but the Pretrain tab supports only ${value}`)
   return settings
 }
 

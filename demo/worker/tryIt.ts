@@ -6,7 +6,7 @@ import { attentionMap } from '../../src/model/attentionMap.js'
 import { AuClassifier } from '../../src/model/auClassifier.js'
 import { CHANNELS } from '../../src/model/config.js'
 import type { Fmae } from '../../src/model/fmae.js'
-import { type CheckpointInfo, type ReadInfo, readInfo } from '../../src/train/checkpoint/checkpoint.js'
+import { type ReadInfo, readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -16,12 +16,13 @@ import { loadAll } from '../../src/train/checkpoint/trainingState.js'
 import { sigmoid } from '../../src/train/metrics/actionUnitMetrics.js'
 import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
-import type { JobName } from '../protocol.js'
+import type { RunName } from '../protocol.js'
+import type { ModelSource } from './training.js'
 
 /** A run of the page, or the model of a file that was dropped. */
-export type ModelId = JobName | 'dropped'
+export type ModelId = RunName | 'dropped'
 
-/** What the page shows of a model that pictures can be given to. */
+/** What the page shows of a model that images can be given to. */
 export interface ModelSummary {
   readonly id: ModelId
   /** Side of its input in pixels. */
@@ -35,7 +36,7 @@ export interface ModelSummary {
   readonly file: string | null
 }
 
-/** What a model makes of one picture. */
+/** What a model makes of one image. */
 export interface Look {
   /** Probability of each AU of the summary. */
   readonly probabilities: Float32Array
@@ -43,15 +44,8 @@ export interface Look {
   readonly attention: Float32Array
 }
 
-/** Where a file's model is to be found, or the step of act 1's run that it would replace. */
+/** Where a file's model is to be found, or the step of the run that it would replace. */
 export type Opened = { readonly model: ModelId } | { readonly model: null; readonly wouldReplaceStep: number }
-
-/** A run whose model can be looked through. */
-export interface ModelSource {
-  readonly run: TrainingRun | null
-  readonly info: CheckpointInfo | null
-  download(): Promise<Uint8Array[]>
-}
 
 interface LoadedModel {
   readonly model: AuClassifier | Fmae
@@ -69,14 +63,14 @@ type FmaeInfo = Extract<ReadInfo, { kind: 'fmae' }>
 
 interface Hooks {
   /** The page's runs, in the order in which they are offered. */
-  readonly sources: () => ReadonlyMap<JobName, ModelSource>
-  /** Goes on with act 1 from somebody's masked autoencoder. `name`: of the file. */
+  readonly sources: () => ReadonlyMap<RunName, ModelSource>
+  /** Goes on pretraining from somebody's masked autoencoder. `name`: of the file. */
   readonly takePretrained: (file: SafetensorsFile, info: FmaeInfo, name: string) => Promise<void>
 }
 
-const GONE = 'This model is gone: choose another one.'
+const GONE = 'This model no longer exists. Choose another one.'
 
-/** Act 3: gives pictures to the page's models, and takes and gives model files. */
+/** Gives images to the page's models, and takes and gives model files. */
 export class TryIt {
   /** The page calls it where it is. */
   readonly [proxyMarker] = true
@@ -116,7 +110,7 @@ export class TryIt {
   }
 
   /**
-   * Takes a checkpoint of the command line: an AU classifier to look through, a masked autoencoder as act 1's run. If that has a run
+   * Takes a checkpoint of the command line: an AU classifier to look through, a masked autoencoder as the run of the Pretrain tab. If that has a run
    * already, it is only replaced with `replace`.
    * @throws UserError that says what is wrong with the file
    */
@@ -172,7 +166,7 @@ export class TryIt {
   }
 }
 
-function modelOf(id: JobName, source: ModelSource | undefined): LoadedModel | null {
+function modelOf(id: RunName, source: ModelSource | undefined): LoadedModel | null {
   if (!source?.run || !source.info) return null
   const { run, info } = source
   const { model } = run as TrainingRun & { readonly model: AuClassifier | Fmae }
@@ -181,7 +175,7 @@ function modelOf(id: JobName, source: ModelSource | undefined): LoadedModel | nu
   const step = run.optimizer.stepCount
   return {
     model,
-    standardise: info.standardise as Standardisation,
+    standardise: info.settings.standardise,
     summary: { id, imageSize, aus: info.aus ?? [], step, lambda, file: null },
   }
 }

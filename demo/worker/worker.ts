@@ -1,17 +1,10 @@
 import { expose, proxy } from 'comlink'
-import { describeError } from '../../src/errors.js'
-import type { StudioEvent } from '../protocol.js'
-import { Studio } from './studio.js'
+import type { WorkerEvent } from '../protocol.js'
+import { PageWorker } from './pageWorker.js'
 
-/** The worker's door: `open` answers with the studio itself, or with a sentence that says why this browser cannot compute. */
+/** What the page gets hold of first: `open` answers with the worker's methods, or with an error that says why not. */
 const door = {
-  async open(tell: (event: StudioEvent) => void) {
-    try {
-      return proxy(await Studio.open(tell))
-    } catch (error) {
-      throw new Error(describeError(error))
-    }
-  },
+  open: async (tell: (event: WorkerEvent) => void) => proxy(await PageWorker.open(tell)),
 }
 
 export type Door = typeof door

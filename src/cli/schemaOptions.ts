@@ -1,37 +1,26 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import * as z from 'zod'
+import { parseJson } from '../data/schemas.js'
 import { UserError } from '../errors.js'
+import type { FieldNotes } from '../train/settings.js'
 
 type Values = Record<string, unknown>
 
 /** What a flag needs to know of its field. */
-interface Field {
+interface Field extends Partial<FieldNotes> {
   readonly type?: string
-  readonly description?: string
   readonly default?: unknown
   readonly enum?: readonly string[]
   readonly anyOf?: readonly { const?: unknown }[]
   readonly items?: { readonly type?: string }
 }
 
-/** Titles of `--help` with the fields that stand below them; a field of no group is listed first. */
-export type OptionGroups = Readonly<Record<string, readonly string[]>>
-
-/**
- * Adds one flag per field of a schema: `batchSize` becomes `--batch-size <n>`. `recipe` holds the defaults that are
- * not the schema's own, for the help text.
- */
-export function addSchemaOptions(
-  command: Command,
-  schema: z.ZodObject,
-  groups: OptionGroups = {},
-  recipe: Values = {},
-): Command {
+/** Adds one flag per field of a schema, under the heading of its group: `batchSize` becomes `--batch-size <n>`. */
+export function addSchemaOptions(command: Command, schema: z.ZodObject): Command {
   for (const [name, field] of Object.entries(fieldsOf(schema))) {
-    const option = flagOf(name, field, name in recipe ? recipe[name] : field.default)
-    const group = Object.keys(groups).find((title) => groups[title].includes(name))
-    if (group) option.helpGroup(group)
+    const option = flagOf(name, field)
+    if (field.group) option.helpGroup(`${field.group}:`)
     command.addOption(option)
   }
   return command
@@ -41,18 +30,40 @@ function fieldsOf(schema: z.ZodObject): Record<string, Field> {
   return z.toJSONSchema(schema, { io: 'input' }).properties as Record<string, Field>
 }
 
-function flagOf(name: string, field: Field, fallback: unknown): Option {
+function flagOf(name: string, field: Field): Option {
   const flag = flagName(name)
   const { description = '' } = field
   if (field.type === 'boolean')
     return field.default === true
-      ? new Option(`--no-${flag}`, `turn off: ${description}`)
+      ? new Option(`--no-${flag}`, `do not ${description}`)
       : new Option(`--${flag}`, description)
   const value = field.enum ? 'name' : field.type === 'array' ? 'list' : isNumber(field) ? 'n' : 'text'
-  const notes = [field.enum?.join(' | '), fallback === undefined ? null : `default ${fallback}`]
+  const notes = [field.enum?.join(' | '), field.default === undefined ? null : `default ${field.default}`]
   const note = notes.filter(Boolean).join('; ')
   const option = new Option(`--${flag} <${value}>`, note ? `${description} (${note})` : description)
-  return option.argParser((text: string) => parseValue(text, field))
+  return option.argParser(parserOf(`--${flag}`, field))
+}
+
+/** What a flag does with its text when it is given once more: nothing is dropped in silence. */
+function parserOf(flag: string, field: Field): (text: string, before?: unknown) => unknown {
+  // Lists add up: --aus 6 --aus 12 is --aus 6,12.
+  if (field.type === 'array')
+    return (text, before = []) => [...(before as readonly unknown[]), ...parseList(text, field)]
+  if (field.type === 'string' && !field.enum) return once(flag)
+  // Scripts append a number to a line that has one already.
+  return (text, before) => {
+    if (before !== undefined && String(before) !== text)
+      console.log(`Note: ${flag} is given as ${before} and as ${text}; the last value counts.`)
+    return parseValue(text, field)
+  }
+}
+
+/** A parser for texts, such as paths, that refuses a second one. */
+export function once(flag: string): (text: string, before?: unknown) => string {
+  return (text, before) => {
+    if (before !== undefined) throw new UserError(`${flag} is given twice; expected it once`)
+    return text
+  }
 }
 
 function isNumber({ type, anyOf }: Field): boolean {
@@ -65,12 +76,18 @@ function isNumber({ type, anyOf }: Field): boolean {
 
 /** Text that is no number stays text, so that the schema's complaint shows what was typed. */
 function parseValue(text: string, field: Field): unknown {
-  const number = (part: string) => (part.trim() === '' || Number.isNaN(Number(part)) ? part : Number(part))
-  if (field.type === 'array') {
-    const parts = text.split(',').map((part) => part.trim())
-    return isNumber(field.items ?? {}) ? parts.map(number) : parts
-  }
-  return isNumber(field) ? number(text) : text
+  const isText = !isNumber(field) || text.trim() === '' || Number.isNaN(Number(text))
+  return isText ? text : Number(text)
+}
+
+function parseList(text: string, { items = {} }: Field): unknown[] {
+  return text.split(',').map((part) => parseValue(part.trim(), items))
+}
+
+/** The part of a command's options that a schema knows: the settings of a run out of all that was asked for. */
+export function settingsOf<S extends z.ZodObject>(schema: S, options: z.output<S>): z.output<S> {
+  const known = Object.entries(options).filter(([name]) => Object.hasOwn(schema.shape, name))
+  return Object.fromEntries(known) as z.output<S>
 }
 
 /** Recipe, then config file, then flags, later ones winning; checked as a whole. */
@@ -91,6 +108,8 @@ function isUnsetSwitch(schema: z.ZodObject, name: string, value: unknown): boole
   return value === true && field?.type === 'boolean' && field.default === true
 }
 
+const configSchema = z.record(z.string(), z.unknown(), 'expected a JSON object with options')
+
 function readConfig(path: string): Values {
   let text: string
   try {
@@ -98,26 +117,32 @@ function readConfig(path: string): Values {
   } catch (error) {
     throw new UserError(`--config ${path}: cannot be read (${(error as Error).message})`)
   }
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Values
-  } catch (error) {
-    throw new UserError(`--config ${path}: not JSON (${(error as Error).message})`)
-  }
-  throw new UserError(`--config ${path}: expected a JSON object of options`)
+  return parseJson(text, configSchema, `--config ${path}`)
 }
 
 /** One line: where it stands, what was expected, what was got. */
 function describeIssue(issue: z.core.$ZodIssue, file: Values, config: unknown): string {
   const field = String(issue.path[0] ?? '')
   if (issue.code === 'unrecognized_keys') return `--config ${config}: unknown option ${issue.keys.join(', ')}`
-  const where = field in file ? `--config ${config}: ${field}` : `--${flagName(field)}`
+  const where = Object.hasOwn(file, field) ? `--config ${config}: ${field}` : `--${flagName(field)}`
   const expected = issue.message.replace(/^.*?(?=expected )/, '').replace(/, received .*$/, '')
   if (issue.input === undefined) return `${where} is missing: ${expected}`
-  return `${where}: ${expected}, got ${JSON.stringify(issue.input)}`
+  return `${where}: ${expected}, got ${shown(issue.input)}`
 }
 
 /** `batchSize` → `batch-size` */
 function flagName(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** A value as messages show it: short, however long or deep it is. */
+function shown(value: unknown): string {
+  if (Array.isArray(value) && value.length > 9) return `a list of ${value.length}`
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return 'an object'
+  try {
+    const text = JSON.stringify(value)
+    return text.length > 80 ? `${text.slice(0, 77)}...` : text
+  } catch {
+    return 'a value nested too deep'
+  }
 }

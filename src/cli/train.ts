@@ -2,16 +2,16 @@
 import { Command, CommanderError } from 'commander'
 import type { z } from 'zod'
 import { describeError, UserError } from '../errors.js'
-import {
-  evaluateSchema,
-  fineTuneSchema,
-  optionGroups,
-  pretrainSchema,
-  probeSchema,
-  quickstartSchema,
-} from '../train/options.js'
 import { fineTuneRecipes, pretrainRecipes } from '../train/recipes.js'
-import { addSchemaOptions, resolveOptions } from './schemaOptions.js'
+import { notices } from './notices.js'
+import {
+  evaluateOptions,
+  fineTuneOptions,
+  pretrainOptions,
+  probeOptions,
+  quickstartOptions,
+} from './options.js'
+import { addSchemaOptions, once, resolveOptions } from './schemaOptions.js'
 
 type Recipes = Record<string, Record<string, unknown>>
 type Action<S extends z.ZodObject> = (options: z.output<S>) => Promise<number>
@@ -24,7 +24,7 @@ interface CommandSpec<S extends z.ZodObject> {
   readonly description: string
   readonly examples: readonly string[]
   readonly schema: S
-  readonly recipes?: { readonly all: Recipes; readonly fallback: string }
+  readonly recipes?: Recipes
   /** Loads the command's code when it runs, so that `--help` needs no device and no decoder. */
   readonly load: () => Promise<Action<S>>
   readonly isDefault?: boolean
@@ -51,29 +51,30 @@ function addCommand<S extends z.ZodObject>(spec: CommandSpec<S>): void {
     .command(spec.name, { isDefault: spec.isDefault ?? false })
     .summary(spec.summary)
     .description(spec.description)
-  command.option('--config <file>', 'JSON file of options, such as {"batchSize": 32}; flags win over it')
+  single(command, '--config <file>', 'JSON file of options, such as {"batchSize": 32}; flags override it')
   if (recipes) {
-    const names = Object.keys(recipes.all).join(' | ')
-    command.option('--recipe <name>', `set of defaults (${names}; default ${recipes.fallback}, shown below)`)
+    const names = Object.keys(recipes).join(' | ')
+    single(command, '--recipe <name>', `named set of defaults (${names}; default nano, shown below)`)
   }
-  addSchemaOptions(command, schema, optionGroups, recipes?.all[recipes.fallback])
+  addSchemaOptions(command, schema)
   const examples = spec.examples.map((example) => `  ${PROGRAM} ${spec.name} ${example}`.trimEnd())
   command.addHelpText('after', `\nExamples:\n${examples.join('\n')}`)
   command.action(async (flags: Record<string, unknown>) => {
-    const options = resolveOptions(schema, recipeOf(spec, flags), flags)
+    const recipe = String(flags.recipe ?? 'nano')
+    const options = resolveOptions(schema, recipes ? recipeOf(recipes, recipe) : {}, flags)
+    for (const notice of notices(options, recipe)) console.log(notice)
     process.exitCode = await (await spec.load())(options)
   })
 }
 
-function recipeOf<S extends z.ZodObject>(
-  { recipes }: CommandSpec<S>,
-  flags: Record<string, unknown>,
-): Record<string, unknown> {
-  if (!recipes) return {}
-  const name = String(flags.recipe ?? recipes.fallback)
-  const recipe = recipes.all[name]
-  if (recipe) return recipe
-  throw new UserError(`--recipe: expected one of ${Object.keys(recipes.all).join(', ')}, got "${name}"`)
+/** An option that can be given once. */
+function single(command: Command, flags: string, description: string): void {
+  command.option(flags, description, once(flags.split(' ')[0]))
+}
+
+function recipeOf(recipes: Recipes, name: string): Record<string, unknown> {
+  if (Object.hasOwn(recipes, name)) return recipes[name]
+  throw new UserError(`--recipe: expected one of ${Object.keys(recipes).join(', ')}, got "${name}"`)
 }
 
 addCommand({
@@ -83,7 +84,7 @@ addCommand({
     'The main job on the bundled faces: pretrains FMAE, fine-tunes it for AUs from scratch, from FMAE and with IAT, ' +
     'measures AUs and identity on people never trained on, and writes report.html and report.json.',
   examples: ['', '--budget long --seed 1', '--resume'],
-  schema: quickstartSchema,
+  schema: quickstartOptions,
   isDefault: true,
   load: async () => (await import('./commands/quickstart.js')).quickstart,
 })
@@ -94,8 +95,8 @@ addCommand({
     'Trains FMAE, a masked autoencoder: most patches of a picture are hidden, and the network learns to fill them in. ' +
     'No labels are needed. Ctrl-C finishes the step and saves; --resume goes on.',
   examples: ['--data my-faces --out runs/fmae', '--data my-faces --out runs/fmae --resume'],
-  schema: pretrainSchema,
-  recipes: { all: pretrainRecipes, fallback: 'nano' },
+  schema: pretrainOptions,
+  recipes: pretrainRecipes,
   load: async () => (await import('./commands/pretrain.js')).pretrain,
 })
 addCommand({
@@ -110,8 +111,8 @@ addCommand({
     '--data data/faces --from runs/fmae/checkpoint.safetensors --out runs/aus',
     '--data labels.jsonl --root pictures --subject-from bp4d --recipe bp4d-iat --out runs/iat',
   ],
-  schema: fineTuneSchema,
-  recipes: { all: fineTuneRecipes, fallback: 'nano' },
+  schema: fineTuneOptions,
+  recipes: fineTuneRecipes,
   load: async () => (await import('./commands/finetune.js')).finetune,
 })
 addCommand({
@@ -121,7 +122,7 @@ addCommand({
     'Measures a classifier that finetune saved on labelled pictures: F1 at 0.5 and at the best single threshold, and ' +
     'ROC-AUC, per AU and in the mean.',
   examples: ['--checkpoint runs/aus/checkpoint.safetensors --data data/faces --test-fold fold3'],
-  schema: evaluateSchema,
+  schema: evaluateOptions,
   load: async () => (await import('./commands/evaluate.js')).evaluate,
 })
 addCommand({
@@ -131,7 +132,7 @@ addCommand({
     "Freezes the features of a checkpoint, fits a linear classifier of who it is on 70 % of each person's pictures " +
     'and scores it on the rest. The lower, the less the features know of identity.',
   examples: ['--checkpoint runs/aus/checkpoint.safetensors --data data/faces --split fold3'],
-  schema: probeSchema,
+  schema: probeOptions,
   load: async () => (await import('./commands/probe.js')).probe,
 })
 program
@@ -145,7 +146,7 @@ program
     '[files...]',
     'safetensors files with weights, inputs and expected outputs (see docs/file-formats.md)',
   )
-  .option('--tolerance <n>', 'largest relative error that passes (default 1e-4)')
+  .option('--tolerance <n>', 'largest relative error that passes (default 1e-4)', once('--tolerance'))
   .action(async (files: string[], flags: { tolerance?: string }) => {
     const tolerance = Number(flags.tolerance ?? 1e-4)
     if (!(tolerance > 0))

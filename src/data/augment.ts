@@ -1,5 +1,5 @@
 import { PhiloxStream } from '../engine/random.js'
-import { dataStreams } from './streams.js'
+import { streams } from './streams.js'
 
 export interface Augmentation {
   /** Mirror with probability one half. */
@@ -24,7 +24,7 @@ export function drawAugmentation(
   epoch: number,
   index: number,
 ): AugmentDraw {
-  const stream = new PhiloxStream(seed, dataStreams.augment, epoch * 2 ** 32 + index)
+  const stream = new PhiloxStream(seed, streams.augmentation, epoch * 2 ** 32 + index)
   const mirrored = stream.uniform() < 0.5
   const range = 2 * options.shift + 1
   const shiftX = stream.integer(range) - options.shift

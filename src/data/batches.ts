@@ -3,7 +3,7 @@ import { UserError } from '../errors.js'
 import { type Augmentation, copyAugmented, drawAugmentation } from './augment.js'
 import { auTargets, subjectTargets } from './folds.js'
 import type { ImageLoader } from './imageLoader.js'
-import { dataStreams } from './streams.js'
+import { streams } from './streams.js'
 
 export interface Batch {
   /** [B, 3, S, S] */
@@ -127,7 +127,7 @@ export class BatchSource {
     if (this.order?.epoch !== epoch)
       this.order = {
         epoch,
-        rows: new PhiloxStream(this.options.seed, dataStreams.order, epoch).permutation(this.indices.length),
+        rows: new PhiloxStream(this.options.seed, streams.order, epoch).permutation(this.indices.length),
       }
     const { batchSize } = this.options
     return this.order.rows.subarray(position * batchSize, (position + 1) * batchSize)

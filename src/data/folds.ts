@@ -1,7 +1,7 @@
 import { PhiloxStream } from '../engine/random.js'
 import { UserError } from '../errors.js'
 import type { ImageSet } from './imageSet.js'
-import { dataStreams } from './streams.js'
+import { streams } from './streams.js'
 
 /** A group of people who are trained on together or tested on together. */
 export interface Fold {
@@ -49,7 +49,7 @@ export function makeFolds(subjects: readonly string[], count: number, seed: numb
     throw new UserError(
       `Cannot make ${count} folds of ${subjects.length} people; 2 folds or more, one person each`,
     )
-  const order = new PhiloxStream(seed, dataStreams.folds).shuffle([...subjects].sort())
+  const order = new PhiloxStream(seed, streams.folds).shuffle([...subjects].sort())
   return Array.from({ length: count }, (_, fold) => ({
     name: `fold${fold + 1}`,
     subjects: order.filter((_, at) => at % count === fold).sort(),
@@ -122,7 +122,7 @@ export function splitPerSubject(
   }
   const first: number[] = []
   const rest: number[] = []
-  const stream = new PhiloxStream(seed, dataStreams.holdOut)
+  const stream = new PhiloxStream(seed, streams.heldOut)
   for (const subject of [...bySubject.keys()].sort()) {
     const own = stream.shuffle(bySubject.get(subject) ?? [])
     const count = Math.max(1, Math.min(Math.round(own.length * fraction), own.length - 1))
@@ -175,4 +175,66 @@ export function auTargets(set: ImageSet, indices: ArrayLike<number>, aus: readon
       if (active.includes(aus[column])) targets[row * aus.length + column] = 1
   }
   return targets
+}
+
+/** How subjects are chosen for training and testing. */
+export interface FoldChoice {
+  /** Number of folds to make where the set has none of its own. */
+  readonly folds: number
+  /** Default: the last fold. */
+  readonly testFold?: string | undefined
+  /** Default: all folds but the test fold. */
+  readonly trainOn?: readonly string[] | undefined
+  /** Share of each training subject's images that is held out. */
+  readonly seenFraction: number
+  readonly seed: number
+}
+
+/** Who is trained on and who is tested. No subject of the test fold is trained on. */
+export interface FoldParts {
+  readonly folds: readonly Fold[]
+  readonly testFold: string
+  readonly train: Uint32Array
+  readonly test: Uint32Array
+  /** Held-out images of training subjects. */
+  readonly seen: Uint32Array
+  /** Identity classes: the subjects of all folds, test subjects included as in the reference. */
+  readonly subjects: readonly string[]
+}
+
+/** Folds of the set, or folds made of its subjects. */
+export function foldsOf(set: ImageSet, { folds, seed }: Pick<FoldChoice, 'folds' | 'seed'>): readonly Fold[] {
+  return set.folds ?? makeFolds(subjectsOf(set), folds, seed)
+}
+
+/** @throws UserError for a set without subjects, an unknown fold, or a test fold that is to be trained on */
+export function chooseFolds(set: ImageSet, choice: FoldChoice): FoldParts {
+  const known = subjectsOf(set)
+  if (known.length === 0)
+    throw new UserError(
+      `${set.name}: the labels name no subjects, so training and test subjects cannot be kept apart; expected "subject" in each label, or --subject-from for label files`,
+    )
+  const folds = foldsOf(set, choice)
+  const testFold = choice.testFold ?? folds.at(-1)!.name
+  const { train: all, test } = splitByFold(set, usedFolds(folds, testFold, choice.trainOn), testFold)
+  const inFolds = new Set(folds.flatMap((fold) => fold.subjects))
+  const subjects = known.filter((subject) => inFolds.has(subject))
+  if (choice.seenFraction === 0)
+    return { folds, testFold, train: all, test, seen: new Uint32Array(0), subjects }
+  const { first, rest } = splitPerSubject(set, all, 1 - choice.seenFraction, choice.seed)
+  return { folds, testFold, train: first, test, seen: rest, subjects }
+}
+
+function usedFolds(
+  folds: readonly Fold[],
+  testFold: string,
+  trainOn: readonly string[] | undefined,
+): readonly Fold[] {
+  const unknown = [testFold, ...(trainOn ?? [])].find((name) => !folds.some((fold) => fold.name === name))
+  if (unknown !== undefined)
+    throw new UserError(
+      `no fold is called "${unknown}"; there are ${folds.map(({ name }) => name).join(', ')}`,
+    )
+  if (trainOn?.includes(testFold)) throw new UserError(`--train-on names the test fold ${testFold}`)
+  return trainOn ? folds.filter(({ name }) => name === testFold || trainOn.includes(name)) : folds
 }

@@ -51,7 +51,7 @@ export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
 }
 
 /** The adapter's name for people: the driver's description, else vendor and architecture. */
-export function describeAdapter(info: GPUAdapterInfo): string {
+function describeAdapter(info: GPUAdapterInfo): string {
   return (
     info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ') || 'unnamed'
   )

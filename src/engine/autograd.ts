@@ -5,25 +5,14 @@
 import { addForward, addInto } from '../../kernels/elementwise.js'
 import { ShapeError } from './errors.js'
 import type { Storage } from './memory.js'
-import type { Runtime } from './runtime.js'
-import { Parameter, type Tensor } from './tensor.js'
-
-/**
- * Gradients of the inputs from that of the output. `taken(x)` hands over what later uses of the input x gave it so far, or null:
- * an op that takes it returns the sum, which spares a pass over both. Whoever takes nothing has its gradient added by `backward`.
- */
-type Backward = (dy: Tensor, taken: (input: Tensor) => Tensor | null) => readonly (Tensor | null)[]
-
-interface Node {
-  readonly name: string
-  readonly output: Tensor
-  readonly inputs: readonly Tensor[]
-  readonly backward: Backward
-  /** What only this node's backward needs besides inputs and output; freed after it. */
-  readonly saved: readonly Tensor[]
-}
-
-export type Tape = Node[]
+import {
+  type Backward,
+  Parameter,
+  type Tape,
+  type TapeNode,
+  type Tensor,
+  type TensorRuntime,
+} from './tensor.js'
 
 /** Puts a node on the tape if one is being recorded and any input needs a gradient; returns `output`. */
 export function recordOp(
@@ -58,7 +47,7 @@ export function gradientTarget(x: Tensor): Tensor {
 }
 
 /** Runs `forward` with a tape; its result must be a scalar loss. Returns what `forward` returned. */
-export function withTape<T>(runtime: Runtime, forward: () => T): { result: T; tape: Tape } {
+export function withTape<T>(runtime: TensorRuntime, forward: () => T): { result: T; tape: Tape } {
   if (runtime.tape) throw new Error('withTape: a tape is already being recorded')
   runtime.tape = []
   try {
@@ -158,7 +147,7 @@ class Lifetime {
    * No earlier node can have saved the output of a later one, unless it lies in a storage of its own. A gradient that was written
    * over the output (see maskedPatchLoss) and is still on its way keeps it.
    */
-  nodeDone(node: Node, pending: Map<Tensor, Tensor>): void {
+  nodeDone(node: TapeNode, pending: Map<Tensor, Tensor>): void {
     const { storage } = node.output
     const left = this.#outputs.get(storage)! - 1
     this.#outputs.set(storage, left)

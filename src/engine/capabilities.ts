@@ -25,7 +25,7 @@ const optionalFeatures = ['timestamp-query', 'shader-f16', 'subgroups', 'subgrou
 /** Features that browsers do not ship yet; used only where the caller of `openDevice` asks for them. */
 export type Experimental = 'subgroup-matrix'
 
-const subgroupMatrixFeature = 'chromium-experimental-subgroup-matrix'
+const SUBGROUP_MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix'
 
 /** Limits worth raising to the adapter's own: the defaults would cap bindings at 128 MiB, buffers at 256 MiB. */
 const raisedLimits = [
@@ -45,16 +45,16 @@ export function deviceDescriptor(
   const requiredFeatures: string[] = optionalFeatures.filter((feature) => adapter.features.has(feature))
   if (experimental.includes('subgroup-matrix')) {
     requireSubgroupMatrix(adapter)
-    requiredFeatures.push(subgroupMatrixFeature)
+    requiredFeatures.push(SUBGROUP_MATRIX_FEATURE)
   }
   const requiredLimits = Object.fromEntries(raisedLimits.map((limit) => [limit, adapter.limits[limit]]))
   return { requiredFeatures: requiredFeatures as GPUFeatureName[], requiredLimits }
 }
 
 function requireSubgroupMatrix({ features, info }: GPUAdapter): void {
-  if (features.has(subgroupMatrixFeature) && subgroupMatrixConfigs(info).length > 0) return
+  if (features.has(SUBGROUP_MATRIX_FEATURE) && subgroupMatrixConfigs(info).length > 0) return
   throw new DeviceError(
-    `subgroup-matrix: the adapter ${info.description} offers no ${subgroupMatrixFeature}; open the runtime without it`,
+    `subgroup-matrix: the adapter ${info.description} offers no ${SUBGROUP_MATRIX_FEATURE}; open the runtime without it`,
   )
 }
 
@@ -84,7 +84,7 @@ export function readCapabilities(adapter: GPUAdapter, device: GPUDevice, softwar
     subgroupMinSize: info.subgroupMinSize ?? 0,
     subgroupMaxSize: info.subgroupMaxSize ?? 0,
     subgroupSizeControl: device.features.has('subgroup-size-control' as GPUFeatureName),
-    subgroupMatrixConfigs: device.features.has(subgroupMatrixFeature as GPUFeatureName)
+    subgroupMatrixConfigs: device.features.has(SUBGROUP_MATRIX_FEATURE as GPUFeatureName)
       ? subgroupMatrixConfigs(info)
       : [],
     timestampQuery: device.features.has('timestamp-query'),

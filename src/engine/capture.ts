@@ -1,5 +1,5 @@
 /**
- * Record and replay. A step whose shapes never change is run once as a rehearsal in which nothing reaches the device: kernels, copies
+ * Capture and replay. A step whose shapes never change is run once as a rehearsal in which nothing reaches the device: kernels, copies
  * and clears are noted in order, and tensors get storage in name only. From the notes follow the life of every tensor and hence
  * the memory plan (memoryPlan.ts). The step then runs as often as wanted by walking the list: no op code, no allocation, no bind
  * groups made, nothing for the garbage collector.
@@ -16,7 +16,17 @@ export type Command =
   | { readonly kind: 'copy'; readonly source: Storage; readonly target: Storage }
   | { readonly kind: 'clear'; readonly target: Storage }
 
-/** What a step queues, in order. `runtime.record` fills it. */
+/** A command with all that encoding it needs. */
+export type ReadyCommand =
+  | {
+      readonly kind: 'dispatch'
+      readonly kernel: Kernel
+      readonly pipeline: GPUComputePipeline
+      readonly bindGroup: GPUBindGroup
+    }
+  | Exclude<Command, { kind: 'dispatch' }>
+
+/** What a step queues, in order. The runtime fills it (see `captureStep`). */
 export class Capture {
   readonly commands: Command[] = []
   readonly #own = new Set<Storage>()
@@ -46,7 +56,7 @@ export class Capture {
     })
     for (const storage of kept) {
       const life = lives.get(storage)
-      if (!life) throw new DeviceError('record: a result of the step was not made by any of its kernels')
+      if (!life) throw new DeviceError('captureStep: a result of the step was not made by any of its kernels')
       life.last = this.commands.length
     }
     return planMemory([...lives.values()])

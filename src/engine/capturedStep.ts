@@ -1,21 +1,31 @@
 import type { Kernel } from '../../kernels/kernel.js'
-import type { Capture, Command } from './capture.js'
+import { Capture, type Command, type ReadyCommand } from './capture.js'
+import { DeviceError } from './errors.js'
 import type { MemoryPlan } from './memoryPlan.js'
 import type { Runtime } from './runtime.js'
-import type { StepMemory } from './stepMemory.js'
+import { StepMemory } from './stepMemory.js'
 import type { Tensor } from './tensor.js'
 
-/** A command with all that encoding it needs. */
-export type ReadyCommand =
-  | {
-      readonly kind: 'dispatch'
-      readonly kernel: Kernel
-      readonly pipeline: GPUComputePipeline
-      readonly bindGroup: GPUBindGroup
-    }
-  | Exclude<Command, { kind: 'dispatch' }>
+/**
+ * Rehearses `step`: its kernels are noted, not run, and its memory is planned but not taken. Running the result does what `step` does,
+ * with whatever the tensors from outside hold by then. Host code of `step` runs once, here. Steps that take turns share a `memory`.
+ */
+export function captureStep(
+  runtime: Runtime,
+  step: () => readonly Tensor[],
+  memory = new StepMemory(runtime),
+): CapturedStep {
+  if (runtime.capturing) throw new DeviceError('captureStep: a step is already being captured')
+  const capture = new Capture()
+  runtime.capturing = capture
+  try {
+    return new CapturedStep(runtime, memory, capture, step())
+  } finally {
+    runtime.capturing = null
+  }
+}
 
-/** A step that was rehearsed (`runtime.record`) and can be run again and again. */
+/** A step that was rehearsed (`captureStep`) and can be run again and again. */
 export class CapturedStep {
   readonly plan: MemoryPlan
   readonly #commands: readonly Command[]
@@ -36,10 +46,6 @@ export class CapturedStep {
   /** The step's kernels, in order. */
   get kernels(): readonly Kernel[] {
     return this.#commands.flatMap((command) => (command.kind === 'dispatch' ? [command.kernel] : []))
-  }
-
-  get dispatches(): number {
-    return this.kernels.length
   }
 
   /** Queues the step. */

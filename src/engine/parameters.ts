@@ -1,5 +1,5 @@
 import { LimitError } from './errors.js'
-import { byteLength, type DType } from './hostArrays.js'
+import { byteLength, type DType, type HostNumbers } from './hostArrays.js'
 import type { Storage } from './memory.js'
 import { PhiloxStream } from './random.js'
 import type { Runtime } from './runtime.js'
@@ -10,7 +10,7 @@ export type Initialisation =
   | { kind: 'constant'; value: number }
   | { kind: 'uniform'; bound: number }
   | { kind: 'normal' | 'truncatedNormal'; std: number }
-  | { kind: 'values'; values: Float32Array }
+  | { kind: 'values'; values: HostNumbers }
 
 export interface ParameterSpec {
   readonly name: string
@@ -160,13 +160,13 @@ function splitIntoChunks(specs: readonly ParameterSpec[], maxBytes: number): Par
 }
 
 /** FNV-1a over the name: a stream number that does not depend on the order of parameters. */
-function streamOf(name: string): number {
+export function streamOf(name: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
   return hash >>> 0
 }
 
-function drawInitial({ name, shape, init }: ParameterSpec, seed: number): Float32Array {
+function drawInitial({ name, shape, init }: ParameterSpec, seed: number): HostNumbers {
   const values = new Float32Array(elementCount(shape))
   if (init.kind === 'values') return init.values
   if (init.kind === 'constant') return values.fill(init.value)

@@ -11,14 +11,12 @@
  * one seed must therefore differ in the stream number.
  */
 
-type Words4 = readonly [number, number, number, number]
-
-const multiplier0 = 0xd2511f53
-const multiplier1 = 0xcd9e8d57
-const keyStep0 = 0x9e3779b9
-const keyStep1 = 0xbb67ae85
-const rounds = 10
-const twoTo32 = 2 ** 32
+const MULTIPLIER_0 = 0xd2511f53
+const MULTIPLIER_1 = 0xcd9e8d57
+const KEY_STEP_0 = 0x9e3779b9
+const KEY_STEP_1 = 0xbb67ae85
+const ROUNDS = 10
+const TWO_TO_32 = 2 ** 32
 
 /** High 32 bits of the 64-bit product, by 16-bit halves so that no partial sum leaves 32 bits. */
 function multiplyHigh(a: number, b: number): number {
@@ -31,8 +29,11 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) >>> 0
 }
 
-/** Writes one block into `out`; the inner loop of everything here, free of allocation. */
-function writeBlock(
+/**
+ * The bijection itself: counter c and key k (u32 words, lowest first) → four random u32 in `out`. The inner loop of everything here, free
+ * of allocation.
+ */
+export function philox4x32(
   out: Uint32Array,
   c0: number,
   c1: number,
@@ -41,17 +42,17 @@ function writeBlock(
   k0: number,
   k1: number,
 ) {
-  for (let round = 0; round < rounds; round++) {
-    const high0 = multiplyHigh(multiplier0, c0)
-    const low0 = Math.imul(multiplier0, c0)
-    const high1 = multiplyHigh(multiplier1, c2)
-    const low1 = Math.imul(multiplier1, c2)
+  for (let round = 0; round < ROUNDS; round++) {
+    const high0 = multiplyHigh(MULTIPLIER_0, c0)
+    const low0 = Math.imul(MULTIPLIER_0, c0)
+    const high1 = multiplyHigh(MULTIPLIER_1, c2)
+    const low1 = Math.imul(MULTIPLIER_1, c2)
     c0 = (high1 ^ c1 ^ k0) >>> 0
     c1 = low1 >>> 0
     c2 = (high0 ^ c3 ^ k1) >>> 0
     c3 = low0 >>> 0
-    k0 = (k0 + keyStep0) >>> 0
-    k1 = (k1 + keyStep1) >>> 0
+    k0 = (k0 + KEY_STEP_0) >>> 0
+    k1 = (k1 + KEY_STEP_1) >>> 0
   }
   out[0] = c0
   out[1] = c1
@@ -59,26 +60,9 @@ function writeBlock(
   out[3] = c3
 }
 
-/** The bijection itself: 128-bit counter and 64-bit key (u32 words, lowest first) → four random u32. */
-export function philox4x32(
-  counter: Words4,
-  key: readonly [number, number],
-): [number, number, number, number] {
-  const out = new Uint32Array(4)
-  writeBlock(out, counter[0], counter[1], counter[2], counter[3], key[0], key[1])
-  return [out[0], out[1], out[2], out[3]]
-}
-
 /** The upper 24 bits as a uniform in [0, 1): exact in f32, hence equal on host and device. */
 function toUniform(word: number): number {
   return (word >>> 8) * 2 ** -24
-}
-
-/** Draw `index` of `step` as a uniform in [0, 1): the host twin of `uniformKernel` in `kernels/random.ts`. */
-export function uniformAt(seed: number, stream: number, step: number, index: number): number {
-  const generator = new PhiloxStream(seed, stream, step)
-  generator.position = index
-  return generator.uniform()
 }
 
 function checkWord(name: string, value: number, end: number): void {
@@ -91,50 +75,51 @@ function checkWord(name: string, value: number, end: number): void {
  * save that number and set it again to go on with the same bits.
  */
 export class PhiloxStream {
-  private readonly block = new Uint32Array(4)
-  private next = 0
+  readonly #block = new Uint32Array(4)
+  readonly #seed: number
+  readonly #stream: number
+  readonly #step: number
+  #next = 0
 
   /** Seed and stream are u32; step < 2^53 opens an independent row of the same stream (per sample, per epoch). */
-  constructor(
-    private readonly seed: number,
-    private readonly stream: number,
-    private readonly step = 0,
-  ) {
-    checkWord('seed', seed, twoTo32)
-    checkWord('stream', stream, twoTo32)
+  constructor(seed: number, stream: number, step = 0) {
+    checkWord('seed', seed, TWO_TO_32)
+    checkWord('stream', stream, TWO_TO_32)
     checkWord('step', step, 2 ** 53)
+    this.#seed = seed
+    this.#stream = stream
+    this.#step = step
   }
 
   get position(): number {
-    return this.next
+    return this.#next
   }
 
   set position(value: number) {
     checkWord('position', value, 2 ** 53)
-    this.next = value
-    if (value % 4 !== 0) this.refill()
+    this.#next = value
+    if (value % 4 !== 0) this.#refill()
   }
 
-  private refill(): void {
-    const number = Math.floor(this.next / 4)
-    const { block, seed, stream, step } = this
-    writeBlock(
-      block,
+  #refill(): void {
+    const number = Math.floor(this.#next / 4)
+    philox4x32(
+      this.#block,
       number >>> 0,
-      Math.floor(number / twoTo32),
-      step >>> 0,
-      Math.floor(step / twoTo32),
-      seed,
-      stream,
+      Math.floor(number / TWO_TO_32),
+      this.#step >>> 0,
+      Math.floor(this.#step / TWO_TO_32),
+      this.#seed,
+      this.#stream,
     )
   }
 
   /** The next 32 random bits. */
   uint32(): number {
-    const word = this.next % 4
-    if (word === 0) this.refill()
-    this.next++
-    return this.block[word]
+    const word = this.#next % 4
+    if (word === 0) this.#refill()
+    this.#next++
+    return this.#block[word]
   }
 
   /** Uniform in [0, 1), a multiple of 2^-24. */
@@ -150,9 +135,9 @@ export class PhiloxStream {
 
   /** Uniform integer in 0…n-1, n ≤ 2^32, without modulo bias: the ragged end of the u32 range is redrawn. */
   integer(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > twoTo32)
+    if (!Number.isInteger(n) || n < 1 || n > TWO_TO_32)
       throw new RangeError(`PhiloxStream.integer: n must be an integer in 1…2^32, got ${n}`)
-    const end = twoTo32 - (twoTo32 % n)
+    const end = TWO_TO_32 - (TWO_TO_32 % n)
     let word = this.uint32()
     while (word >= end) word = this.uint32()
     return word % n

@@ -15,7 +15,7 @@ export class RandomState {
     readonly seed: number,
     readonly stream: number,
   ) {
-    this.#state = allocatePersistent(runtime, [[4]]).parts[0].asType('u32')
+    this.#state = allocatePersistent(runtime, [[4]], 'u32').parts[0]
   }
 
   setStep(step: number): void {

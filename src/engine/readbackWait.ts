@@ -9,6 +9,17 @@ const OVERSLEPT_MS = 3
 /** How sharply the expectation falls after oversleeping, when the true time is not known. */
 const OVERSLEPT_CORRECTION = 0.6
 
+/** Both in milliseconds. */
+export interface Clock {
+  now(): number
+  sleep(time: number): Promise<void>
+}
+
+const wallClock: Clock = {
+  now: () => performance.now(),
+  sleep: (time) => new Promise((resolve) => setTimeout(resolve, time)),
+}
+
 /**
  * Sleeps through most of the device's work before a buffer is mapped. A pending `mapAsync` makes Dawn in Node poll
  * without pause, which takes a core away from a software adapter; a timer takes nothing. The expected time is the
@@ -16,6 +27,7 @@ const OVERSLEPT_CORRECTION = 0.6
  * so that an evaluation between two epochs does not spoil it.
  */
 export class ReadbackWait {
+  readonly #clock: Clock
   readonly #millisecondsPerDispatch = new WeakMap<object, number>()
   /** When the work under way was handed over; null while the device has nothing to do. */
   #busySince: number | null = null
@@ -24,21 +36,25 @@ export class ReadbackWait {
   /** When the sleep ended; null where there was none. */
   #wokeAt: number | null = null
 
+  constructor(clock: Clock = wallClock) {
+    this.#clock = clock
+  }
+
   /** Work is handed to the device. Time in which it had none says nothing of how long work takes. */
   submitted(): void {
-    this.#busySince ??= performance.now()
+    this.#busySince ??= this.#clock.now()
   }
 
   /** Sleeps while `dispatches`, counted from the start, are mostly still under way. `read` is what will be mapped. */
   async wait(dispatches: number, read: Storage): Promise<void> {
     const rate = this.#millisecondsPerDispatch.get(this.#kind(read)) ?? 0
     const expected = (dispatches - this.#dispatchesDone) * rate
-    const now = performance.now()
+    const now = this.#clock.now()
     const left = SLEPT_SHARE * expected - (now - (this.#busySince ?? now))
     this.#wokeAt = null
     if (left <= SHORTEST_SLEEP_MS) return
-    await new Promise((resolve) => setTimeout(resolve, left))
-    this.#wokeAt = performance.now()
+    await this.#clock.sleep(left)
+    this.#wokeAt = this.#clock.now()
   }
 
   /**
@@ -46,7 +62,7 @@ export class ReadbackWait {
    * them yet.
    */
   done(dispatches: number, pipelines: number, read: Storage, idle: boolean): void {
-    const now = performance.now()
+    const now = this.#clock.now()
     const finished = dispatches - this.#dispatchesDone
     if (finished > 0 && this.#busySince !== null && pipelines === this.#pipelines) {
       const overslept = this.#wokeAt !== null && now - this.#wokeAt < OVERSLEPT_MS

@@ -1,19 +1,15 @@
 import type { Kernel } from '../../kernels/kernel.js'
-import type { Tape } from './autograd.js'
 import type { Capabilities } from './capabilities.js'
-import { Capture, type Command } from './capture.js'
-import { CapturedStep, type ReadyCommand } from './capturedStep.js'
+import type { Capture, Command, ReadyCommand } from './capture.js'
 import { DeviceError } from './errors.js'
-import { byteLength, type DType, type HostArray, toDevice } from './hostArrays.js'
+import { byteLength, type DType, type HostNumbers, toDevice } from './hostArrays.js'
 import { BufferPool, type PooledBuffer, type Storage } from './memory.js'
 import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
 import { Readback } from './readback.js'
 import { ReadbackWait } from './readbackWait.js'
-import type { Sentinel } from './sentinel.js'
-import { StepMemory } from './stepMemory.js'
-import { elementCount, Tensor } from './tensor.js'
-import { VariantTable } from './tuner.js'
+import { elementCount, type Tape, Tensor, type TensorRuntime } from './tensor.js'
+import { VariantTable } from './variants.js'
 
 /** How long the device's own word on a failed read is waited for. */
 const TELLING_MS = 100
@@ -22,20 +18,30 @@ const DISPATCHES_PER_SUBMIT = 256
 /** And after so much work: systems reset a GPU whose submit takes seconds (Windows after two), which this is on the slowest. */
 const FLOPS_PER_SUBMIT = 5e11
 
+/** Looks at what kernels write, one by one: the sentinel of `--debug`. */
+export interface KernelWatch {
+  /** Where gradients may overflow, forward passes alone are looked at. */
+  forwardOnly: boolean
+  /** Called after `kernel` was queued over `tensors`. */
+  watch(kernel: Kernel, tensors: readonly Tensor[]): void
+  /** Throws what was found since the last call. */
+  check(): Promise<void>
+}
+
 /**
  * Runs kernels on one device. Work is recorded into one command encoder and submitted rarely: when the host
  * reads or writes, or when enough is queued. Nothing here waits, except `readBytes`.
  */
-export class Runtime {
+export class Runtime implements TensorRuntime {
   readonly memory: BufferPool
-  /** The tape being recorded, if any (see autograd.ts). */
+  /** The tape being written, if any (see autograd.ts). */
   tape: Tape | null = null
   /** While a step is rehearsed: notes what would be queued (see capture.ts). */
   capturing: Capture | null = null
   profiler: Profiler | null = null
-  sentinel: Sentinel | null = null
+  sentinel: KernelWatch | null = null
   /** Which kernel variants run on this adapter. */
-  readonly variants: VariantTable
+  readonly variants: VariantTable<Tensor>
   /** Since the start. */
   readonly counters = { dispatches: 0, submits: 0, uploadedBytes: 0 }
   /** Scalar 1: the gradient of a loss with respect to itself. */
@@ -89,29 +95,30 @@ export class Runtime {
     return tensor
   }
 
-  tensor(data: HostArray | readonly number[], shape: readonly number[], dtype: DType = 'f32'): Tensor {
+  /** @throws as `write`. */
+  tensor(data: HostNumbers, shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    const values = uploadable(data, shape, dtype)
     const tensor = this.empty(shape, dtype)
-    this.write(tensor, data)
+    this.#upload(tensor, values)
     return tensor
   }
 
-  /** Uploads `data`; work queued before it still sees the old values. */
-  write(tensor: Tensor, data: HostArray | readonly number[]): void {
-    if (data.length !== tensor.size) {
-      throw new DeviceError(`write: tensor [${tensor.shape}] wants ${tensor.size} values, got ${data.length}`)
-    }
-    if (this.capturing) throw new DeviceError('write: inside a recorded step; write before it runs')
+  /**
+   * Uploads `data`, of whatever kind of number; work queued before it still sees the old values.
+   *
+   * @throws TypeError or RangeError for values that the tensor cannot hold (see hostArrays.ts), DeviceError for another count of them.
+   */
+  write(tensor: Tensor, data: HostNumbers): void {
+    this.#upload(tensor, uploadable(data, tensor.shape, tensor.dtype))
+  }
+
+  #upload(tensor: Tensor, values: ReturnType<typeof toDevice>): void {
+    if (this.capturing) throw new DeviceError('write: inside a captured step; write before it runs')
     this.flush()
     const { buffer, byteOffset } = this.#live(tensor)
-    const array = toDevice(data, tensor.dtype)
-    this.device.queue.writeBuffer(
-      buffer!,
-      byteOffset,
-      array.buffer as ArrayBuffer,
-      array.byteOffset,
-      array.byteLength,
-    )
-    this.counters.uploadedBytes += array.byteLength
+    const { queue } = this.device
+    queue.writeBuffer(buffer!, byteOffset, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength)
+    this.counters.uploadedBytes += values.byteLength
   }
 
   clear(tensor: Tensor): void {
@@ -176,31 +183,11 @@ export class Runtime {
       return
     }
     this.#encode(kernel, storages)
-    this.sentinel?.watch(this, kernel, tensors, (scan, inputs) => {
-      this.#encode(
-        scan,
-        inputs.map((tensor) => tensor.storage),
-      )
-    })
     this.#flushIfFull()
+    this.sentinel?.watch(kernel, tensors)
   }
 
-  /**
-   * Rehearses `step`: its kernels are noted, not run, and its memory is planned but not taken. Running the result does what `step` does,
-   * with whatever the tensors from outside hold by then. Host code of `step` runs once, here. Steps that take turns share a `memory`.
-   */
-  capture(step: () => readonly Tensor[], memory = new StepMemory(this)): CapturedStep {
-    if (this.capturing) throw new DeviceError('record: a step is already being recorded')
-    const capture = new Capture()
-    this.capturing = capture
-    try {
-      return new CapturedStep(this, memory, capture, step())
-    } finally {
-      this.capturing = null
-    }
-  }
-
-  /** Queues the commands of a recorded step. */
+  /** Queues the commands of a captured step. */
   replay(commands: readonly ReadyCommand[]): void {
     for (const command of commands) {
       if (command.kind === 'dispatch') {
@@ -350,4 +337,12 @@ export class Runtime {
     this.#pass?.end()
     this.#pass = null
   }
+}
+
+function uploadable(data: HostNumbers, shape: readonly number[], dtype: DType) {
+  const values = toDevice(data, dtype)
+  const size = elementCount(shape)
+  if (data.length !== size)
+    throw new DeviceError(`write: tensor [${shape}] wants ${size} values, got ${data.length}`)
+  return values
 }

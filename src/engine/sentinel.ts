@@ -1,6 +1,6 @@
 import type { Kernel } from '../../kernels/kernel.js'
 import { sentinelScan } from '../../kernels/sentinel.js'
-import type { Runtime } from './runtime.js'
+import type { KernelWatch, Runtime } from './runtime.js'
 import type { Tensor } from './tensor.js'
 
 /** A kernel wrote NaN or infinity. */
@@ -12,27 +12,24 @@ export class NonFiniteError extends Error {
  * Looks at everything that kernels write and remembers the first one that made a NaN or an infinity (`--debug`). Where losses are scaled,
  * gradients may overflow: their step is skipped. Then it looks at forward passes only.
  */
-export class Sentinel {
+export class Sentinel implements KernelWatch {
   forwardOnly = false
   #names: string[] = []
   readonly #flag: Tensor
 
-  constructor(runtime: Runtime) {
+  constructor(readonly runtime: Runtime) {
     this.#flag = runtime.zeros([1], 'u32')
   }
 
-  watch(
-    runtime: Runtime,
-    kernel: Kernel,
-    tensors: readonly Tensor[],
-    run: (scan: Kernel, inputs: Tensor[]) => void,
-  ): void {
+  watch(kernel: Kernel, tensors: readonly Tensor[]): void {
+    const { runtime } = this
     if (this.forwardOnly && !runtime.tape) return
     const isFloat = ({ dtype }: Tensor) => dtype === 'f32' || dtype === 'f16'
     const written = tensors.filter((tensor, i) => kernel.bindings[i] === 'write' && isFloat(tensor))
     for (const tensor of written) {
       const number = this.#names.push(`${kernel.name} → [${tensor.shape}]`)
-      run(sentinelScan(runtime.caps, tensor.size, number, tensor.stored), [tensor, this.#flag])
+      // Of a scan itself nothing is looked at: the flag it writes is no float.
+      runtime.dispatch(sentinelScan(runtime.caps, tensor.size, number, tensor.stored), [tensor, this.#flag])
     }
   }
 
@@ -43,7 +40,7 @@ export class Sentinel {
     this.#names = []
     const [number] = await reading
     if (number === 0) return
-    this.#flag.runtime.clear(this.#flag)
+    this.runtime.clear(this.#flag)
     throw new NonFiniteError(`the first NaN or infinity came out of ${names[number - 1]}`)
   }
 }

@@ -1,9 +1,10 @@
+import type { Kernel } from '../../kernels/kernel.js'
 import type { StoredType } from '../../kernels/stored.js'
-import { recordOp } from './autograd.js'
+import type { Capabilities } from './capabilities.js'
 import { ShapeError } from './errors.js'
 import { type DType, fromDevice, type HostArray } from './hostArrays.js'
 import type { Storage } from './memory.js'
-import type { Runtime } from './runtime.js'
+import type { VariantTable } from './variants.js'
 
 export type { DType, HostArray }
 
@@ -11,13 +12,13 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
-/** A dense row-major array on the device. Shapes are fixed; storage may be shared (`reshape`, gradient reversal). */
+/** A dense row-major array on the device. Shapes are fixed; storage may be shared (ops/reshape.ts, gradient reversal). */
 export class Tensor {
   readonly size: number
   requiresGrad = false
 
   constructor(
-    readonly runtime: Runtime,
+    readonly runtime: TensorRuntime,
     readonly storage: Storage,
     readonly shape: readonly number[],
     readonly dtype: DType,
@@ -31,25 +32,9 @@ export class Tensor {
     throw new ShapeError('tensor', `${this.dtype} [${this.shape}] where f32 or f16 is wanted`)
   }
 
-  /** The same numbers under another shape of equal size. */
-  reshape(shape: readonly number[]): Tensor {
-    if (elementCount(shape) !== this.size) {
-      throw new ShapeError(
-        'reshape',
-        `[${this.shape}] has ${this.size} elements, [${shape}] wants ${elementCount(shape)}`,
-      )
-    }
-    return recordOp('reshape', this.alias(shape), [this], (dy) => [dy.alias(this.shape)])
-  }
-
   /** Another tensor over the same storage; not on the tape. */
   alias(shape: readonly number[] = this.shape): Tensor {
     return new Tensor(this.runtime, this.storage, shape, this.dtype)
-  }
-
-  /** The same bits read as another type; not on the tape. */
-  asType(dtype: DType): Tensor {
-    return new Tensor(this.runtime, this.storage, this.shape, dtype)
   }
 
   /** Copies the values to the host. The copy is queued at once, so later writes do not disturb it. */
@@ -74,7 +59,7 @@ export class Parameter extends Tensor {
   shadow: Tensor | null = null
 
   constructor(
-    runtime: Runtime,
+    runtime: TensorRuntime,
     storage: Storage,
     shape: readonly number[],
     readonly name: string,
@@ -84,4 +69,45 @@ export class Parameter extends Tensor {
     super(runtime, storage, shape, 'f32')
     this.requiresGrad = gradient !== null
   }
+}
+
+/**
+ * Gradients of the inputs from that of the output. `taken(x)` hands over what later uses of the input x gave it so far, or null:
+ * an op that takes it returns the sum, which spares a pass over both. Whoever takes nothing has its gradient added by `backward`.
+ */
+export type Backward = (dy: Tensor, taken: (input: Tensor) => Tensor | null) => readonly (Tensor | null)[]
+
+/** One op that ran, for the way back (see autograd.ts). */
+export interface TapeNode {
+  readonly name: string
+  readonly output: Tensor
+  readonly inputs: readonly Tensor[]
+  readonly backward: Backward
+  /** What only this node's backward needs besides inputs and output; freed after it. */
+  readonly saved: readonly Tensor[]
+}
+
+/** Ops in the order in which they ran. */
+export type Tape = TapeNode[]
+
+/** What a tensor, and an op over it, ask of the runtime that made it (runtime.ts). */
+export interface TensorRuntime {
+  readonly caps: Capabilities
+  readonly variants: VariantTable<Tensor>
+  /** The tape being written, if any. */
+  tape: Tape | null
+  /** Scalar 1: the gradient of a loss with respect to itself. */
+  readonly one: Tensor
+  /** Bound where a kernel has a result that is not wanted; four f32, never written. */
+  readonly unused: Tensor
+  /** Uninitialised. */
+  empty(shape: readonly number[], dtype?: DType): Tensor
+  clear(tensor: Tensor): void
+  copy(source: Tensor, target: Tensor): void
+  release(tensor: Tensor): void
+  /** Frees all that `body` allocates, except the tensors it returns. */
+  scope<T extends Tensor | readonly Tensor[] | undefined>(body: () => T): T
+  /** Queues one kernel over `tensors`, in the order of its bindings. */
+  dispatch(kernel: Kernel, tensors: readonly Tensor[]): void
+  readBytes(tensor: Tensor): Promise<ArrayBuffer>
 }

@@ -1,97 +1,14 @@
 /**
- * Which variant of a kernel family runs, and the tuner that measures which should. See docs/tuner.md.
- *
- * A family lists, for one piece of work, the variants that this adapter can run; the first is what the fixed table says. Work is
- * sorted into classes (`shapeClass`). A training step that is rehearsed shows which classes it asks for; `tune` then takes the
- * class's choice from an earlier run, or measures the candidates. Choices are made before the first step and kept: the same choices,
- * the same bits.
+ * Measures which variants should run. A training step that is rehearsed shows which kernel classes it asks for (variants.ts); `autotune`
+ * then takes a class's choice from an earlier run, or measures the candidates. See docs/tuner.md.
  */
 import type { Capabilities } from './capabilities.js'
+import { captureStep } from './capturedStep.js'
 import type { Runtime } from './runtime.js'
+import { DeviceTimer, type StepTimer } from './stepTimer.js'
 import type { Tensor } from './tensor.js'
 import { VariantRace } from './variantRace.js'
-
-/** An input of the work, filled with numbers between −1 and 1 to measure with. */
-export interface Operand {
-  readonly shape: readonly number[]
-  readonly dtype: 'f32' | 'f16'
-}
-
-/** A family of kernels with several variants of the same work, e.g. the matrix product. */
-export interface Tunable<Spec> {
-  readonly family: string
-  /** Work of one class runs the same variant: sizes rounded to what makes a difference. */
-  shapeClass(spec: Spec): string
-  /** Variants that can run `spec` on this adapter; the first is the choice where nothing was measured. */
-  candidates(caps: Capabilities, spec: Spec): readonly string[]
-  /** Operations in `spec`: classes with the most work are measured first. */
-  flops(spec: Spec): number
-  operands(spec: Spec): readonly Operand[]
-  /** Queues the work once and returns its results, which it makes itself; it does not change the operands. Not a tape op. */
-  run(spec: Spec, variant: string, operands: readonly Tensor[]): readonly Tensor[]
-}
-
-/** Variants by name of the kernel class. */
-export type Choices = Readonly<Record<string, string>>
-
-/** Work that a step asks for, under one choice. */
-export interface KernelClass {
-  readonly name: string
-  readonly tunable: Tunable<unknown>
-  /** The largest piece of work in the class: it stands for all. */
-  readonly spec: unknown
-  /** Operations of the whole class in the step. */
-  readonly flops: number
-}
-
-/** The variant chosen for every family and shape class. */
-export class VariantTable {
-  #choices: Choices = {}
-  #asked: Map<string, KernelClass> | null = null
-
-  constructor(readonly caps: Capabilities) {}
-
-  /** The choices made with `use`; for classes that are not among them the fixed table holds. */
-  get inUse(): Choices {
-    return this.#choices
-  }
-
-  use(choices: Choices): void {
-    this.#choices = choices
-  }
-
-  /** The variant that runs `spec`. A choice that cannot run it, for its alignment say, gives way to the fixed table. */
-  choose<Spec>(tunable: Tunable<Spec>, spec: Spec): string {
-    const name = `${tunable.family} ${tunable.shapeClass(spec)}`
-    const candidates = tunable.candidates(this.caps, spec)
-    const chosen = this.#choices[name]
-    if (this.#asked) note(this.#asked, { name, tunable, spec, flops: tunable.flops(spec) } as KernelClass)
-    return chosen !== undefined && candidates.includes(chosen) ? chosen : candidates[0]
-  }
-
-  /** The classes that `rehearse` asks for, those with most work first. */
-  askedBy(rehearse: () => void): KernelClass[] {
-    const asked = new Map<string, KernelClass>()
-    this.#asked = asked
-    try {
-      rehearse()
-    } finally {
-      this.#asked = null
-    }
-    return [...asked.values()].sort((a, b) => b.flops - a.flops)
-  }
-}
-
-function note(asked: Map<string, KernelClass>, work: KernelClass): void {
-  const known = asked.get(work.name)
-  if (!known) {
-    asked.set(work.name, work)
-    return
-  }
-  const { tunable, spec } = known
-  const larger = work.flops > tunable.flops(spec) ? work : known
-  asked.set(work.name, { ...larger, flops: known.flops + work.flops })
-}
+import type { Choices, KernelClass } from './variants.js'
 
 /** A choice that later runs take over, as long as the texts of all candidates are those it was made with. */
 export interface StoredChoice {
@@ -135,11 +52,12 @@ export interface Tuning {
  */
 export async function autotune(
   runtime: Runtime,
-  classes: readonly KernelClass[],
+  classes: readonly KernelClass<Tensor>[],
   stored: StoredChoices,
   budgetMs: number,
+  timer: StepTimer = new DeviceTimer(runtime),
 ): Promise<Tuning> {
-  const race = new VariantRace(runtime, performance.now() + budgetMs)
+  const race = new VariantRace(runtime, timer, budgetMs)
   try {
     return await settle(runtime, classes, stored, race)
   } finally {
@@ -149,7 +67,7 @@ export async function autotune(
 
 async function settle(
   runtime: Runtime,
-  classes: readonly KernelClass[],
+  classes: readonly KernelClass<Tensor>[],
   stored: StoredChoices,
   race: VariantRace,
 ): Promise<Tuning> {
@@ -175,10 +93,14 @@ async function settle(
 }
 
 /** FNV-1a over the texts of all kernels that the candidates would run: a changed kernel or a new variant is measured anew. */
-function hashOfKernels(runtime: Runtime, { tunable, spec }: KernelClass, candidates: readonly string[]) {
+function hashOfKernels(
+  runtime: Runtime,
+  { tunable, spec }: KernelClass<Tensor>,
+  candidates: readonly string[],
+) {
   let hash = 0x811c9dc5
   for (const variant of candidates) {
-    const { kernels } = runtime.capture(() => {
+    const { kernels } = captureStep(runtime, () => {
       const operands = tunable.operands(spec).map(({ shape, dtype }) => runtime.empty(shape, dtype))
       return tunable.run(spec, variant, operands)
     })

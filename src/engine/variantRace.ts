@@ -3,17 +3,14 @@
  * operands; first for its result, which must be the fixed choice's up to rounding, then in turns for its time.
  */
 import { disagreement, disagreementPairs } from '../../kernels/disagreement.js'
-import type { CapturedStep } from './capturedStep.js'
-import { Profiler } from './profiler.js'
+import { type CapturedStep, captureStep } from './capturedStep.js'
 import { PhiloxStream } from './random.js'
 import type { Runtime } from './runtime.js'
 import { StepMemory } from './stepMemory.js'
+import type { StepTimer } from './stepTimer.js'
 import { elementCount, type Tensor } from './tensor.js'
-import type { KernelClass, Operand } from './tuner.js'
+import type { KernelClass, Operand } from './variants.js'
 
-/** A round of one candidate lasts at least this long, so that the timer's grain of up to 0.1 ms does not matter; longer by the wall clock, which waits too. */
-const ROUND_MS = 3
-const WALL_ROUND_MS = 20
 const MOST_REPEATS = 1024
 /** Candidates that were compiled and checked may finish a short race after the deadline. */
 const GRACE_MS = 200
@@ -28,44 +25,36 @@ interface Trial {
   readonly times: number[]
 }
 
-/** Runs candidates against each other until a deadline; `close` it at the end. */
+/** Runs candidates against each other within a budget; `close` it at the end. */
 export class VariantRace {
   measured = 0
   readonly warnings: string[] = []
-  /** Times whole passes; null where the adapter has no timestamps, or they stand still. */
-  #profiler: Profiler | null
-  readonly #profilerBefore: Profiler | null
   #deadline: number
 
   constructor(
     readonly runtime: Runtime,
-    deadline: number,
+    readonly timer: StepTimer,
+    budgetMs: number,
   ) {
-    this.#deadline = deadline
-    this.#profilerBefore = runtime.profiler
-    this.#profiler = runtime.caps.timestampQuery ? new Profiler(runtime.device, 'pass') : null
+    this.#deadline = timer.now() + budgetMs
   }
 
   get #late(): boolean {
-    return performance.now() > this.#deadline
+    return this.timer.now() >= this.#deadline
   }
 
   /** The device's waiting times and buffers are as if nothing had been measured. */
   close(): void {
-    this.runtime.profiler = this.#profilerBefore
-    this.#dropProfiler()
+    this.timer.close()
     this.runtime.memory.trim()
     this.runtime.forgetPatience()
   }
 
-  /** At the end, or where its timestamps stand still: some systems write zeros. */
-  #dropProfiler(): void {
-    this.#profiler?.destroy()
-    this.#profiler = null
-  }
-
   /** The candidate to use; null if time ran out. */
-  async fastest({ name, tunable, spec }: KernelClass, candidates: readonly string[]): Promise<string | null> {
+  async fastest(
+    { name, tunable, spec }: KernelClass<Tensor>,
+    candidates: readonly string[],
+  ): Promise<string | null> {
     if (this.#late) return null
     const { runtime } = this
     const operands = tunable.operands(spec).map((operand, i) => randomTensor(runtime, operand, i))
@@ -74,7 +63,7 @@ export class VariantRace {
       const trials = candidates.map((variant) => {
         return {
           variant,
-          step: runtime.capture(() => tunable.run(spec, variant, operands), memory),
+          step: captureStep(runtime, () => tunable.run(spec, variant, operands), memory),
           times: [],
         }
       })
@@ -95,7 +84,7 @@ export class VariantRace {
     const [fixed, ...others] = trials as [Trial, ...Trial[]]
     const expected = fixed.step.results.map(({ shape, dtype }) => runtime.empty(shape, dtype))
     try {
-      const started = performance.now()
+      const started = this.timer.now()
       const problem = await problemOf(runtime, async () => {
         resultsOnZeros(fixed.step).forEach((result, i) => {
           runtime.copy(result, expected[i])
@@ -104,7 +93,7 @@ export class VariantRace {
         return null
       })
       // Compiling it is no cost of tuning: without tuning the run would do it.
-      this.#deadline += performance.now() - started
+      this.#deadline += this.timer.now() - started
       // The fixed choice fails: the step itself will say so.
       if (problem !== null) return null
       const sound = [fixed]
@@ -125,12 +114,12 @@ export class VariantRace {
     const fixed = trials[0]
     const repeats = await this.#repeatsInRound(fixed.step)
     const rounds = repeats === 1 ? 3 : 5
-    const deadline = Math.max(this.#deadline, performance.now() + GRACE_MS)
+    const deadline = Math.max(this.#deadline, this.timer.now() + GRACE_MS)
     let racing = trials
     for (let round = 0; round < rounds && racing.length > 1; round++) {
       for (const { step, times } of racing) {
-        if (performance.now() > deadline) return null
-        times.push(await this.#time(step, repeats))
+        if (this.timer.now() > deadline) return null
+        times.push(await this.timer.time(step, repeats))
       }
       racing = racing.filter((trial) => trial === fixed || trial.times[round] < fixed.times[round])
     }
@@ -141,29 +130,11 @@ export class VariantRace {
   async #repeatsInRound(step: CapturedStep): Promise<number> {
     let repeats = 1
     while (repeats < MOST_REPEATS) {
-      const ms = repeats * (await this.#time(step, repeats))
-      if (ms >= (this.#profiler ? ROUND_MS : WALL_ROUND_MS)) break
+      const ms = repeats * (await this.timer.time(step, repeats))
+      if (ms >= this.timer.roundMs) break
       repeats *= 4
     }
     return repeats
-  }
-
-  /** Milliseconds of one run: on the device's clock where it has one, else on the wall's. */
-  async #time(step: CapturedStep, repeats: number): Promise<number> {
-    const { runtime } = this
-    runtime.flush()
-    runtime.profiler = this.#profiler
-    const started = performance.now()
-    for (let i = 0; i < repeats; i++) step.run()
-    runtime.flush()
-    runtime.profiler = null
-    const rows = await this.#profiler?.rows()
-    if (!rows) await runtime.device.queue.onSubmittedWorkDone()
-    const wall = performance.now() - started
-    const timed = (rows ?? []).reduce((sum, { milliseconds }) => sum + milliseconds, 0)
-    if (timed > 0) return timed / repeats
-    if (this.#profiler && wall > WALL_ROUND_MS) this.#dropProfiler()
-    return this.#profiler ? 0 : wall / repeats
   }
 }
 

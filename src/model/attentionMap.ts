@@ -1,26 +1,19 @@
-import { addPosition } from '../engine/ops/addPosition.js'
-import { concatTokens } from '../engine/ops/concatTokens.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear } from '../engine/ops/linear.js'
-import type { ParameterArena } from '../engine/parameters.js'
 import type { HostArray, Tensor } from '../engine/tensor.js'
-import { block } from './block.js'
 import { patchCount, type VitConfig } from './config.js'
-import { clsToken, embedPatches, inputPatches } from './vit.js'
-
-/** A classifier, or a masked autoencoder (whose encoder is meant). */
-interface Encoder {
-  readonly parameters: ParameterArena
-  readonly config: VitConfig
-}
+import { type Encoder, encode, requireImages } from './vit.js'
 
 /**
  * Where the encoder looks: the attention of the last block, mean over heads and over the patch tokens as queries (those are what the
  * classifier pools), the cls token's column left out and the rest divided by its sum. images [B, 3, S, S], not masked → [B, L] in row-major
  * order of the patches; every row adds up to 1.
+ *
+ * @throws ShapeError for images of another size than the model's.
  */
 export async function attentionMap(model: Encoder, images: Tensor): Promise<Float32Array> {
   const { config } = model
+  requireImages('attentionMap', images, config)
   const qkv = await readLastQkv(model, images)
   const L = patchCount(config)
   const values = (1 + L) * 3 * config.width
@@ -42,15 +35,13 @@ async function readLastQkv(model: Encoder, images: Tensor): Promise<Float32Array
 }
 
 /** Queries, keys and values of the last block: [B, 1 + L, 3D]. */
-function lastQkv({ parameters, config }: Encoder, images: Tensor): Tensor {
-  const p = (name: string) => parameters.get(name)
-  const embedded = embedPatches(inputPatches(images, config, 'f32'), parameters, config)
-  let x = concatTokens(clsToken(parameters), addPosition(embedded, p('pos_embed'), 1))
+function lastQkv(model: Encoder, images: Tensor): Tensor {
+  const { parameters, config } = model
   const last = config.depth - 1
-  for (let i = 0; i < last; i++) x = block(x, parameters, `blocks.${i}`, config, null)
-  const name = `blocks.${last}`
-  const norm = layerNorm(x, p(`${name}.norm1.weight`), p(`${name}.norm1.bias`), config.layerNormEps)
-  return linear(norm, p(`${name}.attn.qkv.weight`), p(`${name}.attn.qkv.bias`))
+  const p = (name: string) => parameters.get(`blocks.${last}.${name}`)
+  const x = encode(images, model, { blocks: last })
+  const norm = layerNorm(x, p('norm1.weight'), p('norm1.bias'), config.layerNormEps)
+  return linear(norm, p('attn.qkv.weight'), p('attn.qkv.bias'))
 }
 
 /** Σ over heads and patch queries of softmax(q·kᵀ/√d) without the cls column, divided by its sum. qkv [1 + L, 3D] of one picture → [L]. */

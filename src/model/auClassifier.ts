@@ -1,23 +1,19 @@
-import { addPosition } from '../engine/ops/addPosition.js'
-import { concatTokens } from '../engine/ops/concatTokens.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
 import { linear } from '../engine/ops/linear.js'
 import { meanTokens } from '../engine/ops/meanTokens.js'
-import { ParameterArena, type ParameterSpec } from '../engine/parameters.js'
+import { allocatePersistent, ParameterArena, type ParameterSpec } from '../engine/parameters.js'
 import type { DropPath } from '../engine/randomState.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
-import { blockFor } from './block.js'
 import { type ClassifierConfig, checkVitConfig } from './config.js'
-import { activationType, type Execution, plainExecution } from './execution.js'
+import { type Execution, plainExecution } from './execution.js'
 import { identityHead, identityHeadParameters } from './identityHead.js'
 import { defaultLinearParameters, normParameters } from './initialisation.js'
 import {
-  clsToken,
-  embedPatches,
+  encode,
   encoderBlockParameters,
-  inputPatches,
   patchEmbedParameters,
+  requireImages,
   trainableTokenParameters,
 } from './vit.js'
 
@@ -53,6 +49,8 @@ export function dropPathRates({ depth, dropPath }: ClassifierConfig): number[] {
 /** ViT → mean of the patch tokens → `fc_norm` → linear AU head, and the identity head of IAT where λ > 0. */
 export class AuClassifier {
   readonly parameters: ParameterArena
+  /** Strength of the gradient reversal, [1]; null where there is no identity head. */
+  readonly #lambda: Tensor | null
 
   constructor(
     runtime: Runtime,
@@ -63,31 +61,42 @@ export class AuClassifier {
     const specs = classifierParameters(config)
     this.parameters = new ParameterArena(runtime, specs)
     this.parameters.initialise(specs, seed)
+    this.#lambda = config.lambda > 0 ? allocatePersistent(runtime, [[1]]).parts[0] : null
+    if (this.#lambda) this.setLambda(config.lambda)
   }
 
-  /** images [B, 3, S, S]; `dropPath` only in training. */
+  /**
+   * Strength of the gradient reversal from now on, in captured steps too: `config.lambda` until it is set.
+   *
+   * @throws RangeError if λ is negative or not finite, or the model has no identity head.
+   */
+  setLambda(lambda: number): void {
+    if (!this.#lambda) throw new RangeError('setLambda: a model with lambda 0 has no identity head')
+    if (!(lambda >= 0 && Number.isFinite(lambda)))
+      throw new RangeError(`setLambda: lambda must be finite and at least 0, got ${lambda}`)
+    this.parameters.runtime.write(this.#lambda, [lambda])
+  }
+
+  /**
+   * images [B, 3, S, S]; `dropPath` only in training.
+   *
+   * @throws ShapeError for images of another size than the model's.
+   */
   forward(images: Tensor, dropPath: DropPath | null = null): ClassifierOutput {
+    requireImages('AuClassifier', images, this.config)
     const p = this.parameters
     const features = this.#features(images, dropPath)
     return {
       features,
       auLogits: linear(features, p.get('head.weight'), p.get('head.bias')),
-      idLogits: this.config.lambda > 0 ? identityHead(features, p, this.config) : null,
+      idLogits: this.#lambda && identityHead(features, this.#lambda, p, this.config),
     }
   }
 
   #features(images: Tensor, dropPath: DropPath | null): Tensor {
     const p = this.parameters
-    const { config } = this
-    const dtype = activationType(images.runtime, this.execution)
-    const embedded = embedPatches(inputPatches(images, config, dtype), p, config)
-    let x = concatTokens(clsToken(p), addPosition(embedded, p.get('pos_embed'), 1))
-    const block = blockFor(this.execution)
-    for (let i = 0; i < config.depth; i++) {
-      const scales = dropPath && { attention: dropPath.scales[2 * i], mlp: dropPath.scales[2 * i + 1] }
-      x = block(x, p, `blocks.${i}`, config, scales)
-    }
     // The cls token ran through all blocks but is not pooled. The mean and all after it are f32.
-    return layerNorm(meanTokens(x, 1), p.get('fc_norm.weight'), p.get('fc_norm.bias'), config.layerNormEps)
+    const mean = meanTokens(encode(images, this, { dropPath }), 1)
+    return layerNorm(mean, p.get('fc_norm.weight'), p.get('fc_norm.bias'), this.config.layerNormEps)
   }
 }

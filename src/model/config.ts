@@ -29,7 +29,7 @@ export interface ClassifierConfig extends VitConfig {
   readonly aus: number
   /** Number of identity outputs: all subjects of the data set, test people included. */
   readonly subjects: number
-  /** Strength of the gradient reversal; 0 builds no identity head. */
+  /** Strength of the gradient reversal at the start; 0 builds no identity head. */
   readonly lambda: number
   readonly idLoss: IdentityLoss
   /** Linear layers of the identity head: 1 in the published system, 2 and 3 in its ablation. */

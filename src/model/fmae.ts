@@ -1,5 +1,5 @@
 import { addPosition } from '../engine/ops/addPosition.js'
-import { addPositionAt } from '../engine/ops/addPositionAt.js'
+import { requireSingle } from '../engine/ops/checks.js'
 import { concatTokens } from '../engine/ops/concatTokens.js'
 import { gatherRows } from '../engine/ops/gatherRows.js'
 import { layerNorm } from '../engine/ops/layerNorm.js'
@@ -12,15 +12,14 @@ import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
 import { type BlockConfig, blockFor, blockParameters } from './block.js'
 import { checkFmaeConfig, type FmaeConfig, keptPatches, patchCount, patchValues } from './config.js'
-import { activationType, type Execution, plainExecution } from './execution.js'
+import { type Execution, plainExecution } from './execution.js'
 import { linearParameters, normParameters } from './initialisation.js'
 import {
-  clsToken,
-  embedPatches,
+  encode,
   encoderBlockParameters,
   frozenPositions,
-  inputPatches,
   patchEmbedParameters,
+  requireImages,
 } from './vit.js'
 
 export interface FmaeOutput {
@@ -73,8 +72,14 @@ export class Fmae {
     this.parameters.initialise(specs, seed)
   }
 
-  /** images [B, 3, S, S], noise [B, L] that decides which patches are removed. */
+  /**
+   * images [B, 3, S, S], noise [B, L] that decides which patches are removed.
+   *
+   * @throws ShapeError for images of another size than the model's, or noise of another shape.
+   */
   forward(images: Tensor, noise: Tensor): FmaeOutput {
+    requireImages('Fmae', images, this.config)
+    requireSingle('Fmae', 'noise', noise, [images.shape[0], patchCount(this.config)])
     const { mask, kept, restore } = randomMasking(noise, keptPatches(this.config))
     const pred = this.#decode(this.#encode(images, kept), restore)
     return { loss: maskedPatchLoss(pred, images, mask, this.config.normPix), pred, mask }
@@ -83,13 +88,7 @@ export class Fmae {
   /** The kept patches and the cls token through the encoder: [B, 1 + kept, D]. */
   #encode(images: Tensor, kept: Tensor): Tensor {
     const p = this.parameters
-    const dtype = activationType(images.runtime, this.execution)
-    // Only what is kept is embedded: with the usual mask a quarter of the work.
-    const patches = gatherRows(inputPatches(images, this.config, dtype), kept)
-    const visible = addPositionAt(embedPatches(patches, p, this.config), p.get('pos_embed'), kept, 1)
-    let x = concatTokens(clsToken(p), visible)
-    const block = blockFor(this.execution)
-    for (let i = 0; i < this.config.depth; i++) x = block(x, p, `blocks.${i}`, this.config, null)
+    const x = encode(images, this, { kept })
     return layerNorm(x, p.get('norm.weight'), p.get('norm.bias'), this.config.layerNormEps)
   }
 

@@ -21,12 +21,17 @@ function layerName(i: number): string {
 }
 
 /**
- * Who is it? Subject logits [B, S] from features z [B, D] behind a gradient reversal: the head learns to tell people
+ * Who is it? Subject logits [B, S] from features z [B, D] behind a gradient reversal of strength lambda [1]: the head learns to tell people
  * apart while the backbone, receiving −λ of its gradient, unlearns it. Ning et al. 2024, section on IAT.
  */
-export function identityHead(z: Tensor, parameters: ParameterArena, config: ClassifierConfig): Tensor {
-  let x = gradientReversal(z, config.lambda)
-  for (let i = 0; i < config.idHeadLayers; i++) {
+export function identityHead(
+  z: Tensor,
+  lambda: Tensor,
+  parameters: ParameterArena,
+  { idHeadLayers }: ClassifierConfig,
+): Tensor {
+  let x = gradientReversal(z, lambda)
+  for (let i = 0; i < idHeadLayers; i++) {
     const name = layerName(i)
     if (i > 0) x = gelu(x)
     x = linear(x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`))

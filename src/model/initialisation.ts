@@ -6,8 +6,8 @@ import type { Initialisation, ParameterSpec } from '../engine/parameters.js'
  */
 export type InitStyle = 'pretraining' | 'finetuning'
 
-export const zero: Initialisation = { kind: 'constant', value: 0 }
-export const one: Initialisation = { kind: 'constant', value: 1 }
+const zero: Initialisation = { kind: 'constant', value: 0 }
+const one: Initialisation = { kind: 'constant', value: 1 }
 
 /** Glorot & Bengio 2010: uniform within ±√(6 / (fanIn + fanOut)). */
 export function xavierUniform(fanOut: number, fanIn: number): Initialisation {

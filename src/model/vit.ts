@@ -1,11 +1,18 @@
-import type { StoredType } from '../../kernels/stored.js'
+import { ShapeError } from '../engine/errors.js'
 import { addPosition } from '../engine/ops/addPosition.js'
+import { addPositionAt } from '../engine/ops/addPositionAt.js'
+import { described, requireElements } from '../engine/ops/checks.js'
+import { concatTokens } from '../engine/ops/concatTokens.js'
+import { gatherRows } from '../engine/ops/gatherRows.js'
 import { linear } from '../engine/ops/linear.js'
 import { patchify } from '../engine/ops/patchify.js'
+import { reshape } from '../engine/ops/reshape.js'
 import type { Initialisation, ParameterArena, ParameterSpec } from '../engine/parameters.js'
+import type { DropPath } from '../engine/randomState.js'
 import type { Tensor } from '../engine/tensor.js'
-import { blockParameters } from './block.js'
+import { blockFor, blockParameters } from './block.js'
 import { CHANNELS, patchCount, patchValues, type VitConfig } from './config.js'
+import { activationType, type Execution } from './execution.js'
 import { type InitStyle, xavierUniform } from './initialisation.js'
 import { sinCosPositions } from './positionEmbedding.js'
 
@@ -47,18 +54,54 @@ export function trainableTokenParameters(config: VitConfig): ParameterSpec[] {
   ]
 }
 
-/** The patches of pictures as the embedding wants them. images: f32 [B, 3, S, S] → `dtype` [B, L, 3·p·p]. */
-export function inputPatches(images: Tensor, { patchSize }: VitConfig, dtype: StoredType): Tensor {
-  return patchify(images, patchSize, 'chw', dtype)
-}
-
 /** Linear embedding, without positions. patches: [B, M, 3·p·p] → [B, M, D]. */
-export function embedPatches(patches: Tensor, parameters: ParameterArena, config: VitConfig): Tensor {
-  const weight = parameters.get('patch_embed.proj.weight').reshape([config.width, patchValues(config)])
+function embedPatches(patches: Tensor, parameters: ParameterArena, config: VitConfig): Tensor {
+  const weight = reshape(parameters.get('patch_embed.proj.weight'), [config.width, patchValues(config)])
   return linear(patches, weight, parameters.get('patch_embed.proj.bias'))
 }
 
-/** The cls token with row 0 of the position table. → f32 [1, 1, D]. */
-export function clsToken(parameters: ParameterArena): Tensor {
-  return addPosition(parameters.get('cls_token'), parameters.get('pos_embed'), 0)
+/** @throws ShapeError, in the name of `model`, unless `images` are f32 [B, 3, S, S] of the model's side S. */
+export function requireImages(model: string, images: Tensor, { imageSize }: VitConfig): void {
+  requireElements(model, 'images', images)
+  const wanted = [CHANNELS, imageSize, imageSize]
+  const [, ...each] = images.shape
+  if (images.dtype === 'f32' && each.join() === wanted.join()) return
+  throw new ShapeError(model, `${described('images', images)}, wants [batch, ${wanted.join(', ')}]`)
+}
+
+/** A model with a ViT in it. */
+export interface Encoder {
+  readonly parameters: ParameterArena
+  readonly config: VitConfig
+  readonly execution: Execution
+}
+
+export interface EncodeOptions {
+  /** Only these patches go in, u32 [B, M]: with the usual mask a quarter of the work. Their positions get no gradient. */
+  readonly kept?: Tensor
+  /** Only in training. */
+  readonly dropPath?: DropPath | null
+  /** How many blocks run; by default all. */
+  readonly blocks?: number
+}
+
+/** Images [B, 3, S, S] through the encoder, up to its last block: cls token and patches [B, 1 + L, D], or [B, 1 + M, D] if M are kept. */
+export function encode(
+  images: Tensor,
+  { parameters, config, execution }: Encoder,
+  { kept, dropPath, blocks = config.depth }: EncodeOptions = {},
+): Tensor {
+  const positions = parameters.get('pos_embed')
+  const dtype = activationType(images.runtime, execution)
+  const patches = patchify(images, config.patchSize, 'chw', dtype)
+  const tokens = kept
+    ? addPositionAt(embedPatches(gatherRows(patches, kept), parameters, config), positions, kept, 1)
+    : addPosition(embedPatches(patches, parameters, config), positions, 1)
+  let x = concatTokens(addPosition(parameters.get('cls_token'), positions, 0), tokens)
+  const block = blockFor(execution)
+  for (let i = 0; i < blocks; i++) {
+    const scales = dropPath ? { attention: dropPath.scales[2 * i], mlp: dropPath.scales[2 * i + 1] } : null
+    x = block(x, parameters, `blocks.${i}`, config, scales)
+  }
+  return x
 }

@@ -1,7 +1,6 @@
 import { UMAP } from 'umap-js'
+import { streams } from '../data/streams.js'
 import { PhiloxStream } from '../engine/random.js'
-
-const embeddingStream = 0xda7a0e2d
 
 /** The paper's Figure 4 shows 20 people; 24 pictures of each keep the plot light and the run short. */
 const mostSubjects = 20
@@ -36,7 +35,7 @@ export function embed2d(
 ): [x: number, y: number][] {
   // UMAP wants more points than neighbours; with one or two points there is nothing to lay out.
   if (features.length < 3) return features.map((_, index) => [index, 0])
-  const stream = new PhiloxStream(seed, embeddingStream)
+  const stream = new PhiloxStream(seed, streams.embedding)
   const umap = new UMAP({
     nComponents: 2,
     nNeighbors: Math.min(15, features.length - 1),

@@ -1,48 +1,106 @@
+/** Model configurations: made from settings, and read from files. */
+import * as z from 'zod'
 import { UserError } from '../errors.js'
-import { checkFmaeConfig, checkVitConfig, type FmaeConfig, type VitConfig } from '../model/config.js'
+import {
+  type ClassifierConfig,
+  checkFmaeConfig,
+  checkVitConfig,
+  type FmaeConfig,
+  type VitConfig,
+} from '../model/config.js'
 import { presets } from '../model/presets.js'
-import type { FineTuneOptions, PretrainOptions } from './options.js'
+import { type FineTuneSettings, fineTuneDefaults, type PretrainSettings } from './settings.js'
 
-type Geometry = Pick<FineTuneOptions, 'preset' | 'imageSize' | 'patchSize' | 'width' | 'depth' | 'heads'>
+const size = z.int().positive()
 
-/** The preset with the sizes that the user set instead. */
-export function vitConfig(options: Geometry): VitConfig {
-  const preset = presets[options.preset]
+/** The fields of a `VitConfig`, as files carry it. */
+export const vitShape = {
+  imageSize: size,
+  patchSize: size,
+  width: size,
+  depth: size,
+  heads: size,
+  mlpRatio: z.number().positive(),
+  layerNormEps: z.number().positive(),
+}
+
+export const fmaeShape = {
+  ...vitShape,
+  decoderWidth: size,
+  decoderDepth: size,
+  decoderHeads: size,
+  maskRatio: z.number().min(0).lt(1),
+  normPix: z.boolean(),
+}
+
+export const classifierShape = {
+  ...vitShape,
+  aus: size,
+  subjects: z.int().nonnegative(),
+  lambda: z.number().nonnegative(),
+  idLoss: z.enum(['bce', 'softmax']),
+  idHeadLayers: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+  dropPath: z.number().min(0).lt(1),
+}
+
+type Geometry = Pick<FineTuneSettings, 'preset' | 'imageSize' | 'patchSize' | 'width' | 'depth' | 'heads'>
+type DecoderSettings = Pick<
+  PretrainSettings,
+  'decoderWidth' | 'decoderDepth' | 'decoderHeads' | 'maskRatio' | 'normPix'
+>
+type HeadSettings = Pick<FineTuneSettings, 'lambda' | 'idLoss' | 'idHeadLayers' | 'dropPath'>
+
+/** The preset with the sizes set instead. @throws UserError for sizes that make no model. */
+export function vitConfig(settings: Geometry): VitConfig {
+  const preset = presets[settings.preset]
   const config = {
-    imageSize: options.imageSize ?? preset.imageSize,
-    patchSize: options.patchSize ?? preset.patchSize,
-    width: options.width ?? preset.width,
-    depth: options.depth ?? preset.depth,
-    heads: options.heads ?? preset.heads,
+    imageSize: settings.imageSize ?? preset.imageSize,
+    patchSize: settings.patchSize ?? preset.patchSize,
+    width: settings.width ?? preset.width,
+    depth: settings.depth ?? preset.depth,
+    heads: settings.heads ?? preset.heads,
     mlpRatio: preset.mlpRatio,
     layerNormEps: preset.layerNormEps,
   }
-  checked(() => checkVitConfig(config))
+  checkSizes(() => checkVitConfig(config), 'model sizes')
   return config
 }
 
-export function fmaeConfig(
-  options: Geometry &
-    Pick<PretrainOptions, 'decoderWidth' | 'decoderDepth' | 'decoderHeads' | 'maskRatio' | 'normPix'>,
-): FmaeConfig {
-  const preset = presets[options.preset]
+/** As `vitConfig`, with the decoder. */
+export function fmaeConfig(settings: Geometry & DecoderSettings): FmaeConfig {
+  const preset = presets[settings.preset]
   const config = {
-    ...vitConfig(options),
-    decoderWidth: options.decoderWidth ?? preset.decoderWidth,
-    decoderDepth: options.decoderDepth ?? preset.decoderDepth,
-    decoderHeads: options.decoderHeads ?? preset.decoderHeads,
-    maskRatio: options.maskRatio,
-    normPix: options.normPix,
+    ...vitConfig(settings),
+    decoderWidth: settings.decoderWidth ?? preset.decoderWidth,
+    decoderDepth: settings.decoderDepth ?? preset.decoderDepth,
+    decoderHeads: settings.decoderHeads ?? preset.decoderHeads,
+    maskRatio: settings.maskRatio,
+    normPix: settings.normPix,
   }
-  checked(() => checkFmaeConfig(config))
+  checkSizes(() => checkFmaeConfig(config), 'model sizes')
   return config
 }
 
-/** Sizes that make no model are the user's mistake, not a defect. */
-function checked(check: () => void): void {
+/** A classifier on the encoder of `encoder`, which may be that of an FMAE. */
+export function classifierConfig(
+  encoder: VitConfig,
+  outputs: Pick<ClassifierConfig, 'aus' | 'subjects'>,
+  settings: HeadSettings = fineTuneDefaults(),
+): ClassifierConfig {
+  const { imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps } = encoder
+  const { lambda, idLoss, idHeadLayers, dropPath } = settings
+  return {
+    ...{ imageSize, patchSize, width, depth, heads, mlpRatio, layerNormEps },
+    ...{ aus: outputs.aus, subjects: outputs.subjects },
+    ...{ lambda, idLoss, idHeadLayers, dropPath },
+  }
+}
+
+/** Sizes that make no model are the fault of whoever wrote them, a user or a damaged file: `where` names the place. */
+export function checkSizes(check: () => void, where: string): void {
   try {
     check()
   } catch (error) {
-    throw error instanceof RangeError ? new UserError(`model sizes: ${error.message}`) : error
+    throw error instanceof RangeError ? new UserError(`${where}: ${error.message}`) : error
   }
 }

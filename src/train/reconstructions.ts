@@ -1,4 +1,5 @@
 import type { ImageLoader } from '../data/imageLoader.js'
+import { streams } from '../data/streams.js'
 import { RandomState } from '../engine/randomState.js'
 import type { Runtime } from '../engine/runtime.js'
 import { CHANNELS, patchCount } from '../model/config.js'
@@ -11,7 +12,6 @@ export interface ReconstructionSample<Image> {
   readonly reconstruction: Image
 }
 
-const STREAM = 0x3a5c0010
 /** The mean deviation of a standardised picture is 1: three of them span the grey scale. */
 const GREY_LEVELS_PER_UNIT = 127.5 / 3
 const MASK_GREY = 40
@@ -58,7 +58,7 @@ const randoms = new WeakMap<Runtime, RandomState>()
 function randomOf(runtime: Runtime, seed: number): RandomState {
   const known = randoms.get(runtime)
   if (known?.seed === seed) return known
-  const random = new RandomState(runtime, seed, STREAM)
+  const random = new RandomState(runtime, seed, streams.shownMasks)
   randoms.set(runtime, random)
   return random
 }

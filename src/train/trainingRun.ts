@@ -5,11 +5,11 @@ import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
 import type { AdamW } from './optim/adamw.js'
 import type { Schedule } from './optim/schedule.js'
-import type { FineTuneOptions } from './options.js'
+import type { FineTuneSettings } from './settings.js'
 
 /** Settings that every kind of training has. */
 export type RunSettings = Pick<
-  FineTuneOptions,
+  FineTuneSettings,
   | 'seed'
   | 'batchSize'
   | 'accumulation'

@@ -96,10 +96,10 @@ export const schedules: readonly { name: string; schedule: Schedule; rates: [num
 export const normalisedRamp = [1.4288689, 1.02062064, 0.61237238, 0.20412413]
 
 /** A6: size of every gradient of the BCE over one-hot subjects at zero logits, batch 64, 41 subjects. */
-export const zeroLogitGradient = 1.90549e-4
+export const ZERO_LOGIT_GRADIENT = 1.90549e-4
 
 /** A6: loss of ViT-S at the start on normal noise, normalised patches: 1.75–1.81 over seeds. */
-export const vitSmallStartLoss = 1.78
+export const VIT_SMALL_START_LOSS = 1.78
 
 /** Table 1.9 of the specification: parameters and tensors of the published sizes. */
 export const sizes = [

@@ -8,6 +8,8 @@ import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
 import type { ClassifierConfig, FmaeConfig, VitConfig } from '../model/config.js'
 import { presets } from '../model/presets.js'
+import { classifierConfig } from '../train/modelConfig.js'
+import { fineTuneDefaults } from '../train/settings.js'
 import { norm } from './array64.js'
 import { type Check, comparisons } from './check.js'
 import * as expected from './fixtureNumbers.js'
@@ -32,15 +34,11 @@ export const tinyFmae: FmaeConfig = {
   normPix: true,
 }
 
-export const tinyClassifier: ClassifierConfig = {
-  ...vit,
-  aus: 3,
-  subjects: 5,
-  lambda: 2,
-  idLoss: 'bce',
-  idHeadLayers: 1,
-  dropPath: 0,
-}
+export const tinyClassifier: ClassifierConfig = classifierConfig(
+  vit,
+  { aus: 3, subjects: 5 },
+  fineTuneDefaults({ lambda: 2 }),
+)
 
 const SAMPLES = 2
 const PATCHES = 16
@@ -52,7 +50,7 @@ export function fixtureImages(): Float32Array {
 }
 
 /** Noise without ties: ((j · 7919) mod 1009) / 1009. */
-export function fixtureNoise(): Float32Array {
+function fixtureNoise(): Float32Array {
   return Float32Array.from({ length: SAMPLES * PATCHES }, (_, j) => ((j * 7919) % 1009) / 1009)
 }
 
@@ -178,7 +176,7 @@ async function zeroLogitsFixture(runtime: Runtime): Promise<Check[]> {
   const oneHot = Float32Array.from({ length: B * S }, (_, i) => Number(i % S === Math.floor(i / S) % S))
   const targets = runtime.tensor(oneHot, [B, S])
   const { loss, values } = await leafGradient(runtime, logits, () => bceWithLogits(logits, targets))
-  const wanted = oneHot.map((y) => (y ? -1 : 1) * expected.zeroLogitGradient)
+  const wanted = oneHot.map((y) => (y ? -1 : 1) * expected.ZERO_LOGIT_GRADIENT)
   return [a6('loss at zero logits', [loss], [Math.LN2]), a6('gradient at zero logits', values, wanted)]
 }
 
@@ -190,7 +188,7 @@ export async function vitSmallFixture(runtime: Runtime, batch: number): Promise<
   const uniforms = Float32Array.from({ length: batch * 196 }, () => random.uniform())
   const data = { imgs: normals(batch * 3 * 224 * 224), noise: uniforms }
   const loss = await runtime.scope(() => [fmaeRun(runtime, presets['vit-s'], data).forward()])[0].read()
-  return [a6('loss', loss, [expected.vitSmallStartLoss])]
+  return [a6('loss', loss, [expected.VIT_SMALL_START_LOSS])]
 }
 
 function leaf(tensor: Tensor): Tensor {

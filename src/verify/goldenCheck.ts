@@ -45,7 +45,7 @@ function goldenRun(runtime: Runtime, golden: GoldenFile): ModelRun {
 }
 
 function subjectsOf({ file, tensors, kind, config }: GoldenFile): Uint32Array {
-  if (kind !== 'iat' || config.lambda === 0) return new Uint32Array()
+  if (kind !== 'classifier' || config.lambda === 0) return new Uint32Array()
   const ids = Uint32Array.from(tensors.get('ids')!.data)
   const wrong = ids.find((id) => id >= config.subjects)
   if (wrong === undefined) return ids

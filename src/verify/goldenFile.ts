@@ -2,26 +2,17 @@ import * as z from 'zod'
 import { UserError } from '../errors.js'
 import { type ClassifierConfig, checkFmaeConfig, checkVitConfig, type FmaeConfig } from '../model/config.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from '../train/checkpoint/safetensors.js'
-import { vitShape } from '../train/checkpoint/vitShape.js'
+import { checkSizes, classifierShape, fmaeShape } from '../train/modelConfig.js'
 
-const count = z.int().positive()
+const fmaeSchema = z.object(fmaeShape)
 
-const fmaeSchema = z.object({
-  ...vitShape,
-  decoderWidth: count,
-  decoderDepth: count,
-  decoderHeads: count,
-  maskRatio: z.number(),
-  normPix: z.boolean(),
-})
-
-const iatSchema = z.object({
-  ...vitShape,
-  aus: count,
-  subjects: z.int().nonnegative().default(0),
-  lambda: z.number().nonnegative(),
-  idLoss: z.enum(['bce', 'softmax']).default('bce'),
-  idHeadLayers: z.union([z.literal(1), z.literal(2), z.literal(3)]).default(1),
+/** Files of the first version say less: the rest is what the reference has. */
+const classifierSchema = z.object({
+  ...classifierShape,
+  subjects: classifierShape.subjects.default(0),
+  idLoss: classifierShape.idLoss.default('bce'),
+  idHeadLayers: classifierShape.idHeadLayers.default(1),
+  dropPath: classifierShape.dropPath.default(0),
 })
 
 const optimizerSchema = z.object({
@@ -43,30 +34,31 @@ export type GoldenFile = {
   readonly optimizer: GoldenOptimizer | null
 } & (
   | { readonly kind: 'fmae'; readonly config: FmaeConfig }
-  | { readonly kind: 'iat'; readonly config: ClassifierConfig }
+  | { readonly kind: 'classifier'; readonly config: ClassifierConfig }
 )
 
 /** Reads metadata and checks values. @throws UserError naming the file and the field or tensor that is wrong. */
 export function parseGoldenFile(file: string, { tensors, metadata }: SafetensorsFile): GoldenFile {
   for (const [name, { data }] of tensors) assertFinite(`${file}: tensor ${name}`, data)
-  const { kind } = metadata
+  // Files of 0.2.0 say iat.
+  const kind = metadata.kind === 'iat' ? 'classifier' : metadata.kind
   const optimizer =
     metadata.optimizer === undefined ? null : parseJson(file, 'optimizer', metadata, optimizerSchema)
   if (kind === 'fmae') {
     const config = parseJson(file, 'config', metadata, fmaeSchema)
-    checkSizes(file, () => checkFmaeConfig(config))
+    checkSizes(() => checkFmaeConfig(config), `${file}: config`)
     return { file, tensors, optimizer, kind, config }
   }
-  if (kind === 'iat') {
-    const config = { ...parseJson(file, 'config', metadata, iatSchema), dropPath: 0 }
-    checkSizes(file, () => checkVitConfig(config))
+  if (kind === 'classifier') {
+    const config = parseJson(file, 'config', metadata, classifierSchema)
+    checkSizes(() => checkVitConfig(config), `${file}: config`)
     if (config.lambda > 0 && config.subjects === 0) {
       throw new UserError(`${file}: config: lambda is ${config.lambda}, so subjects must be at least 1`)
     }
     return { file, tensors, optimizer, kind, config }
   }
   const got = kind === undefined ? 'is missing' : `is "${kind}"`
-  throw new UserError(`${file}: not a golden file: metadata "kind" ${got}; expected "fmae" or "iat"`)
+  throw new UserError(`${file}: not a golden file: metadata "kind" ${got}; expected "fmae" or "classifier"`)
 }
 
 function parseJson<S extends z.ZodType>(
@@ -87,12 +79,4 @@ function parseJson<S extends z.ZodType>(
   if (result.success) return result.data
   const { path, message } = result.error.issues[0]
   throw new UserError(`${file}: ${[field, ...path].join('.')}: ${message}`)
-}
-
-function checkSizes(file: string, check: () => void): void {
-  try {
-    check()
-  } catch (error) {
-    throw error instanceof RangeError ? new UserError(`${file}: config: ${error.message}`) : error
-  }
 }

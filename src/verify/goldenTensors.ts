@@ -28,10 +28,14 @@ export function expectedTensors(golden: GoldenFile): ExpectedTensors {
   shapes.set('imgs', [batch, 3, config.imageSize, config.imageSize])
   if (optimizer) shapes.set('losses', [optimizer.lrs.length])
   for (const [name, shape] of Object.entries(inputsAndOutputs(golden, batch))) shapes.set(name, shape)
-  if (golden.kind === 'iat' && golden.config.lambda === 0) shapes.set('ids', [batch])
-  if (golden.kind === 'iat') shapes.set('loss', [1])
-  if (golden.kind === 'iat') optional.add('loss')
-  if (golden.kind === 'iat' && golden.config.lambda === 0) optional.add('ids')
+  if (golden.kind === 'classifier') {
+    shapes.set('loss', [1])
+    optional.add('loss')
+    if (golden.config.lambda === 0) {
+      shapes.set('ids', [batch])
+      optional.add('ids')
+    }
+  }
   return { shapes, optional }
 }
 

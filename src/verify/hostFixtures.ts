@@ -4,7 +4,9 @@ import { fmaeParameters } from '../model/fmae.js'
 import { countParameters } from '../model/initialisation.js'
 import { sinCosPositions } from '../model/positionEmbedding.js'
 import { presets } from '../model/presets.js'
+import { classifierConfig } from '../train/modelConfig.js'
 import { learningRateAt } from '../train/optim/schedule.js'
+import { fineTuneDefaults } from '../train/settings.js'
 import { type Check, comparisons } from './check.js'
 import * as expected from './fixtureNumbers.js'
 
@@ -45,7 +47,7 @@ function sizeFixture(): Check[] {
 /** No subjects: λ = 0 and no identity head. */
 function classifierOf(preset: keyof typeof presets, aus: number, subjects: number): ClassifierConfig {
   const lambda = subjects > 0 ? 1 : 0
-  return { ...presets[preset], aus, subjects, lambda, idLoss: 'bce', idHeadLayers: 1, dropPath: 0.1 }
+  return classifierConfig(presets[preset], { aus, subjects }, fineTuneDefaults({ lambda }))
 }
 
 /** A3: the sin-cos table at width 384. The first half of the width encodes the column, the second the row. */

@@ -1,13 +1,11 @@
 import { backward, withTape } from '../engine/autograd.js'
-import { add } from '../engine/ops/add.js'
-import { bceWithLogits } from '../engine/ops/bceWithLogits.js'
 import type { ParameterArena } from '../engine/parameters.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
 import { AuClassifier } from '../model/auClassifier.js'
 import type { ClassifierConfig, FmaeConfig } from '../model/config.js'
 import { Fmae } from '../model/fmae.js'
-import { identityLoss, identityTargets } from '../train/loop/fineTuning.js'
+import { iatLoss, identityTargets, identityTargetType } from '../model/iatLoss.js'
 
 /** A model and one batch, set up so that each call of `step` is one forward and backward over the same numbers. */
 export interface ModelRun {
@@ -58,20 +56,15 @@ export function classifierRun(runtime: Runtime, config: ClassifierConfig, data: 
   const model = new AuClassifier(runtime, config, 0)
   const images = runtime.tensor(data.imgs, imageShape(data.imgs, config))
   const batch = images.shape[0]
-  const targets = runtime.tensor(data.au, [batch, config.aus])
-  const subjects = config.lambda > 0 ? identityTensor(runtime, config, data.ids) : null
+  const targets = {
+    aus: runtime.tensor(data.au, [batch, config.aus]),
+    subjects: config.lambda > 0 ? identityTensor(runtime, config, data.ids) : null,
+  }
   const forward = () => {
-    const { auLogits, idLogits } = model.forward(images)
-    const outputs: Record<string, Tensor> = {
-      au_logits: auLogits,
-      au_loss: bceWithLogits(auLogits, targets),
-    }
-    if (idLogits && subjects) {
-      outputs.id_logits = idLogits
-      outputs.id_loss = identityLoss(idLogits, subjects, config)
-    }
-    const { au_loss: auLoss, id_loss: idLoss } = outputs
-    return { loss: idLoss ? add(auLoss, idLoss) : auLoss, outputs }
+    const output = model.forward(images)
+    const { loss, au, id } = iatLoss(output, targets, config)
+    const identity = id ? { id_logits: output.idLogits!, id_loss: id } : {}
+    return { loss, outputs: { au_logits: output.auLogits, au_loss: au, ...identity } }
   }
   return {
     parameters: model.parameters,
@@ -86,10 +79,8 @@ export function classifierRun(runtime: Runtime, config: ClassifierConfig, data: 
 }
 
 function identityTensor(runtime: Runtime, config: ClassifierConfig, ids: Uint32Array): Tensor {
-  const targets = identityTargets(ids, config)
-  return config.idLoss === 'softmax'
-    ? runtime.tensor(targets, [ids.length], 'u32')
-    : runtime.tensor(targets, [ids.length, config.subjects])
+  const { shape, dtype } = identityTargetType(config, ids.length)
+  return runtime.tensor(identityTargets(ids, config), shape, dtype)
 }
 
 function imageShape(imgs: Float32Array, { imageSize }: { imageSize: number }): number[] {

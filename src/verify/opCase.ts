@@ -10,6 +10,8 @@ export interface CaseInput {
   readonly dtype: DType
   /** Whether the op gives it a gradient. */
   readonly gradient: boolean
+  /** Whether mixed precision stores it as f16. */
+  readonly activation: boolean
   readonly values: (random: PhiloxStream, count: number) => HostArray
 }
 
@@ -28,14 +30,19 @@ export interface OpCase {
 /** Largest relative errors allowed to an op's cases; where absent, the caller's tolerance alone counts. */
 export type Tolerances = Readonly<Record<string, number>>
 
-/** A float input that gets a gradient: normal, with a few outliers of ten times the size. */
+/** An activation, which gets a gradient: normal, with a few outliers of ten times the size. */
 export function variable(name: string, shape: readonly number[], scale = 1, offset = 0): CaseInput {
   const values = (random: PhiloxStream, count: number) =>
     Float32Array.from({ length: count }, () => {
       const outlier = random.uniform() < 0.01 ? 10 : 1
       return offset + scale * outlier * random.normal()
     })
-  return { name, shape, dtype: 'f32', gradient: true, values }
+  return { name, shape, dtype: 'f32', gradient: true, activation: true, values }
+}
+
+/** The same input, f32 in mixed precision too: parameters, logits, images. */
+export function single(input: CaseInput): CaseInput {
+  return { ...input, activation: false }
 }
 
 /** An input that gets no gradient, with values of its own. */
@@ -45,7 +52,7 @@ export function constant(
   values: CaseInput['values'],
   dtype: DType = 'f32',
 ): CaseInput {
-  return { name, shape, dtype, gradient: false, values }
+  return { name, shape, dtype, gradient: false, activation: false, values }
 }
 
 /** The random stream of a case depends on its name alone, so that adding one leaves the others unchanged. */

@@ -35,6 +35,7 @@ function poison(caps: KernelCaps, size: number): Kernel {
     name: 'poison',
     values: size,
     width: 1,
+    stored: 'f32',
     buffers: [{ name: 'y', access: 'write', type: 'u32' }],
     statement: 'y[index] = 0x7fff7fffu;',
     cost: { flops: 0, bytes: 4 * size },

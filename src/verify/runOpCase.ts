@@ -2,7 +2,7 @@ import { backward, recordOp, withTape } from '../engine/autograd.js'
 import { ShapeError } from '../engine/errors.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { HostArray, Tensor } from '../engine/tensor.js'
-import { type Array64, array64, elements, relativeError } from './array64.js'
+import { type Array64, array64, relativeError } from './array64.js'
 import { caseRandom, drawInputs, type OpCase, shapeText } from './opCase.js'
 import type { KernelVariant } from './poisonedRuntime.js'
 
@@ -109,27 +109,4 @@ function weightedSum(runtime: Runtime, y: Tensor, dy: Tensor, tape: NonNullable<
   const loss = recordOp('weightedSum', runtime.zeros([1]), [y], () => [dy])
   runtime.tape = null
   return loss
-}
-
-/** Central differences of Σ y·dy in float64 at some elements of an input: a check of the analytic gradients. */
-export function finiteDifferences(prepared: PreparedCase, input: number, at: readonly number[]): number[] {
-  const { opCase, inputs, dy } = prepared
-  const arrays = inputs.map((values, i) => array64(values, opCase.inputs[i].shape))
-  const sum = () => opCase.reference.forward(arrays).data.reduce((total, y, i) => total + y * dy[i], 0)
-  return at.map((index) => {
-    const { data } = arrays[input]
-    const value = data[index]
-    const step = 1e-5 * Math.max(1, Math.abs(value))
-    data[index] = value + step
-    const above = sum()
-    data[index] = value - step
-    const below = sum()
-    data[index] = value
-    return (above - below) / (2 * step)
-  })
-}
-
-/** Work of a case, for choosing small ones. */
-export function caseSize({ opCase }: PreparedCase): number {
-  return opCase.inputs.reduce((sum, { shape }) => sum + elements(shape), 0)
 }

@@ -71,6 +71,48 @@ function platformUses(sources: ReadonlyMap<string, string>): string[] {
   ])
 }
 
+/** Rooms in which files import each other in one direction only, types included. */
+const ACYCLIC = ['kernels', 'src/engine', 'src/model']
+
+/** Groups of files that import each other in a circle, by value or by type. */
+function importCycles(sources: ReadonlyMap<string, string>): string[] {
+  const imports = new Map(
+    [...sources].map(([path, text]) => [path, importsOf(text).map((specifier) => target(path, specifier))]),
+  )
+  const reached = new Map([...sources.keys()].map((path) => [path, reachableFrom(path, imports)]))
+  const together = (path: string) =>
+    [...reached.get(path)!].filter((other) => reached.get(other)?.has(path)).sort()
+  const circles = [...sources.keys()].filter((path) => reached.get(path)!.has(path))
+  return [...new Set(circles.map((path) => together(path).join(' <-> ')))]
+}
+
+function reachableFrom(path: string, imports: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const reached = new Set<string>()
+  const open = [...(imports.get(path) ?? [])]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (reached.has(next)) continue
+    reached.add(next)
+    open.push(...(imports.get(next) ?? []))
+  }
+  return reached
+}
+
+t.test('kernels, engine and model have no import cycles, not even of types', async (t) => {
+  const inside = new Map([...texts].filter(([path]) => ACYCLIC.includes(roomOf(path) ?? '')))
+  t.same(importCycles(inside), [])
+  const circle = new Map([
+    ['src/engine/a.ts', "import type { B } from './b.js'"],
+    ['src/engine/b.ts', "import { c } from './c.js'"],
+    ['src/engine/c.ts', "import { a } from './a.js'"],
+    ['src/engine/d.ts', "import { a } from './a.js'"],
+  ])
+  t.same(
+    importCycles(circle),
+    ['src/engine/a.ts <-> src/engine/b.ts <-> src/engine/c.ts'],
+    'the rule finds a circle that one type import closes',
+  )
+})
+
 t.test('imports go down only, and no two rooms of a floor import each other', async (t) => {
   t.ok(files.length > 200)
   t.same(upwardImports(texts), [])

@@ -41,7 +41,7 @@ t.test('one section, quickly, as JSON', async (t) => {
   const parsed = benchSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')))
   t.ok(parsed.success, String(parsed.error))
   const results = parsed.data as BenchResults
-  t.ok(results.ceilings.fmaGflops > 0.1 && results.ceilings.copyGBs > 0.01)
+  t.ok(results.ceilings.fmaGflops > 0 && results.ceilings.copyGBs > 0)
   t.same(results.kernels, [], 'sections that were not asked for are empty')
   const { early, late } = results.growth!
   t.ok(late.step > early.step)

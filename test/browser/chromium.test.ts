@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
+import { until } from '../movement.js'
 import { launchChromium, serveFolder } from './chromium.js'
 
 // What the other tests in Chromium stand on: a browser with WebGPU.
@@ -36,7 +37,11 @@ t.test('what goes wrong in a page is told', { skip: chromium.skip }, async (t) =
   await page.evaluate(() => console.error('said so'))
   await page.evaluate(() => fetch('./none.json'))
   await page.evaluate(() => setTimeout(() => (null as unknown as Document).title))
-  await page.waitForTimeout(100)
+  await until(
+    'three errors',
+    () => [...errors],
+    ({ length }) => length === 3,
+  )
   t.match(errors, [/said so/, /404/, /^uncaught: TypeError/])
 })
 

@@ -1,6 +1,7 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import t from 'tap'
 import * as scripts from '../../scripts/chromium.mjs'
+import { moved, standstill } from '../movement.js'
 
 export { serveFolder } from '../../scripts/serveFolder.mjs'
 
@@ -20,8 +21,10 @@ export interface Chromium {
   readonly adapter: string | null
   /** @throws Error where there is no Chromium. */
   readonly browser: Browser
-  /** Opens a page in a fresh profile (storage of its own) and waits for its load event. */
-  open(url: string, options?: Parameters<Browser['newContext']>[0]): Promise<OpenPage>
+  /** A fresh profile, with storage of its own. The one before is closed, so that its pages do no work beside these. */
+  newContext(options?: BrowserContextOptions): Promise<BrowserContext>
+  /** Opens a page in a fresh profile and waits for its load event. */
+  open(url: string, options?: BrowserContextOptions): Promise<OpenPage>
 }
 
 /**
@@ -33,7 +36,10 @@ export async function launchChromium(options: { args?: string[]; webgpu?: boolea
   try {
     const { browser, version, adapter } = await scripts.launchChromium(options)
     t.teardown(() => browser.close())
-    return { skip: false, version, adapter, browser, open: (url, context) => open(browser, url, context) }
+    const newContext = contextsOf(browser)
+    const open = async (url: string, context?: BrowserContextOptions) =>
+      opened(await newContext(context), url)
+    return { skip: false, version, adapter, browser, newContext, open }
   } catch (error) {
     if (!(error instanceof scripts.NoChromiumError)) throw error
     return without('no Chromium with WebGPU starts here; npm run doctor says why, and how to get one')
@@ -51,17 +57,51 @@ function without(reason: string): Chromium {
     get browser() {
       return refuse()
     },
+    newContext: async () => refuse(),
     open: async () => refuse(),
   }
 }
 
-async function open(
-  browser: Browser,
-  url: string,
-  options?: Parameters<Browser['newContext']>[0],
-): Promise<OpenPage> {
-  // A headless shell may run in the locale "POSIX", which is no language to charts.
-  const context = await browser.newContext({ locale: 'en-US', ...options })
+/** Makes profiles in which nothing waits by the clock, one after the other. */
+function contextsOf(browser: Browser) {
+  let before: BrowserContext | null = null
+  return async (options: BrowserContextOptions = {}): Promise<BrowserContext> => {
+    await before?.close()
+    const context = await browser.newContext(options)
+    context.setDefaultTimeout(0)
+    context.on('page', closeAtStandstill)
+    before = context
+    return context
+  }
+}
+
+/** Closes a page in which nothing has moved for minutes: what waits for it fails, and says what was last seen. */
+function closeAtStandstill(page: Page): void {
+  let shown = ''
+  const look = async () => {
+    const text = await page.evaluate(() => document.body.innerText.replaceAll(/\s+/g, ' '))
+    if (text !== shown) moved()
+    shown = text
+  }
+  let looking = false
+  const timer = setInterval(async () => {
+    const reason = standstill()
+    if (reason) {
+      clearInterval(timer)
+      await page.close({ reason: `${reason}; last seen: ${shown}` })
+    } else if (!looking) {
+      looking = true
+      // A page that is loaded anew, or has crashed, has no text.
+      await look().catch(() => {})
+      looking = false
+    }
+  }, 1000)
+  page.on('close', () => clearInterval(timer))
+  page.on('console', moved)
+  page.on('requestfinished', moved)
+}
+
+async function opened(context: BrowserContext, url: string): Promise<OpenPage> {
   const page = await context.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(`uncaught: ${error.stack ?? error.message}`))

@@ -6,8 +6,8 @@ import { presets } from '../../src/model/presets.js'
 import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { trainLoop } from '../../src/train/loop/trainLoop.js'
-import { fineTuneDefaults, pretrainDefaults } from '../../src/train/options.js'
-import { fineTuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
+import { classifierConfig } from '../../src/train/modelConfig.js'
+import { fineTuneDefaults, pretrainDefaults } from '../../src/train/settings.js'
 import type { TrainingRun } from '../../src/train/trainingRun.js'
 
 // Two short trainings of the nano model on bundled faces, the same in Node and in a browser.
@@ -25,18 +25,16 @@ export interface Faces {
 
 /** FMAE: the loss of each step. */
 export async function pretrainingCurve(runtime: Runtime, faces: Faces): Promise<number[]> {
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...changes }
+  const settings = pretrainDefaults(changes)
   const run = new Pretraining(runtime, presets.nano, settings, loaderOf(faces), images(faces.set))
   return curve(run)
 }
 
 /** FMAE-IAT from scratch: the loss of each step, AUs and identity together. */
 export async function fineTuningCurve(runtime: Runtime, faces: Faces): Promise<number[]> {
-  const settings = { ...fineTuneDefaults(fineTuneRecipes['nano-iat']), ...changes }
+  const settings = fineTuneDefaults({ lambda: 1, ...changes })
   const [aus, subjects] = [faces.set.aus!, subjectsOf(faces.set)]
-  const { lambda, idLoss, idHeadLayers, dropPath } = settings
-  const heads = { aus: aus.length, subjects: subjects.length, lambda, idLoss, idHeadLayers, dropPath }
-  const config = { ...presets.nano, ...heads }
+  const config = classifierConfig(presets.nano, { aus: aus.length, subjects: subjects.length }, settings)
   return curve(new FineTuning(runtime, config, settings, loaderOf(faces), images(faces.set), aus, subjects))
 }
 

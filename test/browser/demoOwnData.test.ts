@@ -8,9 +8,9 @@ import { openImageSet } from '../../src/data/openImageSet.node.js'
 import { readInfo } from '../../src/train/checkpoint/checkpoint.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { launchChromium } from './chromium.js'
-import { opened, Panel, scratch, serveDemo, storedRun, storedRunning } from './demoPage.js'
+import { opened, Panel, scratch, serveDemo, storedRun, storedRunning, visit } from './demoPage.js'
 
-// Act 4: a folder of the visitor's is read, trained on, and picked again after a reload.
+// The Your own data tab: a folder of the visitor's is read, trained on, and picked again after a reload.
 
 const chromium = await launchChromium()
 const url = chromium.skip ? '' : `${await serveDemo()}#ownData`
@@ -51,18 +51,18 @@ function variant(faces: string, name: string, change: (folder: string) => void):
   return folder
 }
 
-function act(page: Page): Locator {
+function tab(page: Page): Locator {
   return page.getByRole('tabpanel', { name: 'Your own data' })
 }
 
 async function choose(page: Page, files: string, button = 'Choose a folder'): Promise<void> {
   const asked = page.waitForEvent('filechooser')
-  await act(page).getByRole('button', { name: button }).press('Enter')
+  await tab(page).getByRole('button', { name: button }).press('Enter')
   await (await asked).setFiles(files)
 }
 
-function training(page: Page, name: 'Pretrain on these' | 'Fine-tune for AUs'): Panel {
-  return new Panel(act(page).getByRole('region', { name }))
+function training(page: Page, name: 'Pretrain on your images' | 'Fine-tune on your images'): Panel {
+  return new Panel(tab(page).getByRole('region', { name }))
 }
 
 async function set(panel: Panel, values: Readonly<Record<string, string>>): Promise<void> {
@@ -70,13 +70,13 @@ async function set(panel: Panel, values: Readonly<Record<string, string>>): Prom
     await panel.area.getByRole('combobox', { name: label }).selectOption(value)
 }
 
-const ACT_1 = '#act-pretrain'
+const PRETRAIN_TAB = '#panel-pretrain'
 
-/** Act 1 trains, and act 4 is in sight. */
-async function startAct1(page: Page): Promise<void> {
+/** The Pretrain tab trains, and the Your own data tab is in sight. */
+async function startPretrainTab(page: Page): Promise<void> {
   await page.getByRole('tab', { name: 'Pretrain' }).click()
-  const run = new Panel(page.locator(ACT_1))
-  await set(run, { Width: '32', 'Depth, blocks': '1', Batch: '16' })
+  const run = new Panel(page.locator(PRETRAIN_TAB))
+  await set(run, { Width: '32', 'Depth (blocks)': '1', Batch: '16' })
   await run.button('Start').click()
   await run.reaches(1)
   await page.getByRole('tab', { name: 'Your own data' }).click()
@@ -90,33 +90,37 @@ t.test(
   async (t) => {
     const { page, errors } = await chromium.open(url)
     await opened(page)
-    const [pretrain, fineTune] = [training(page, 'Pretrain on these'), training(page, 'Fine-tune for AUs')]
+    const [pretrain, fineTune] = [
+      training(page, 'Pretrain on your images'),
+      training(page, 'Fine-tune on your images'),
+    ]
+    const step = visit(t)
 
-    await t.test('the summary tells what is in it', async (t) => {
+    await step('the summary tells what is in it', async (t) => {
       await choose(page, faces)
-      const summary = act(page).getByRole('region', { name: 'What is in my faces' })
+      const summary = tab(page).getByRole('region', { name: 'Contents of my faces' })
       await summary.waitFor()
       const text = (await summary.textContent())!
-      t.match(text, /Pictures24People6With labels24Action units12/)
+      t.match(text, /Images24Subjects6With AU labels24Action units12/)
       const labels = readFileSync(join(faces, 'labels.jsonl'), 'utf8').split('\n')
       const smiles = labels.filter((line) => (JSON.parse(line).AUs as number[]).includes(12)).length
-      t.match(text, `AU 12 lip corner puller${smiles}${Math.round((100 * smiles) / 24)} %`)
-      t.match(text, /fold12 people8 picturesfold22 people8 picturesfold32 people8 pictures/)
+      t.match(text, `AU 12 lip corner puller${smiles}${Math.round((100 * smiles) / 24)}%`)
+      t.match(text, /fold12 subjects8 imagesfold22 subjects8 imagesfold32 subjects8 images/)
       t.equal(await summary.locator('canvas').count(), 12)
     })
 
-    await t.test('pretraining on it shows pictures that it never trains on', async (t) => {
-      await set(pretrain, { Width: '32', 'Depth, blocks': '1', Batch: '8', Epochs: '256' })
+    await step('pretraining on it shows pictures that it never trains on', async (t) => {
+      await set(pretrain, { Width: '32', 'Depth (blocks)': '1', Batch: '8', Epochs: '256' })
       await pretrain.area.getByLabel('Learning rate').fill('-1.5')
       await pretrain.button('Start').click()
       await pretrain.reaches(20)
       t.equal(await pretrain.area.locator('.face-row canvas').count(), 18)
     })
 
-    await t.test(
+    await step(
       'fine-tuning starts from it, which gives way, and is tested on other people after each epoch',
       async (t) => {
-        t.match(await fineTune.area.textContent(), /will start from the encoder pretrained on these pictures/)
+        t.match(await fineTune.area.textContent(), /will start from the encoder pretrained on your images/)
         await set(fineTune, { Batch: '8', Epochs: '64' })
         await fineTune.button('Start').click()
         await fineTune.reaches(4)
@@ -131,19 +135,19 @@ t.test(
         t.match(settings, { from: 'ownPretrain', lambda: 0 })
         t.match(
           await fineTune.area.textContent(),
-          `pretrained on these pictures, after step ${settings.pretrainStep}`,
+          `pretrained on your images (step ${settings.pretrainStep})`,
         )
         t.ok(Number(settings.pretrainStep) >= 20)
-        const table = fineTune.area.getByRole('table', { name: 'After epoch' })
+        const table = fineTune.area.getByRole('table', { name: 'Scores on held-out subjects' })
         t.match(
           await table.textContent(),
-          /After epoch \d+\..*AU 1 inner brow raiser\d\.\d{3}.*Mean\d\.\d{3}/,
+          /after epoch \d+\..*AU 1 inner brow raiser\d\.\d{3}.*Mean\d\.\d{3}/,
         )
         t.equal(await table.getByRole('row').count(), 14, 'a head, 12 units, the mean')
       },
     )
 
-    await t.test('both models are downloaded as the command line reads them', async (t) => {
+    await step('both models are downloaded as the command line reads them', async (t) => {
       const variants = new Set<string>()
       for (const [panel, kind] of [
         [pretrain, 'fmae'],
@@ -151,14 +155,14 @@ t.test(
       ] as const) {
         const [download] = await Promise.all([
           page.waitForEvent('download'),
-          panel.button('Download (.safetensors)').click(),
+          panel.button('Download the model').click(),
         ])
         const path = join(scratch, download.suggestedFilename())
         await download.saveAs(path)
         const file = await readSafetensors(path)
         t.equal(readInfo(file, path).kind, kind)
         t.equal(file.metadata.step, String(await panel.step()))
-        t.match(file.metadata.images, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
+        t.match(file.metadata.pictures, /^16 pictures, sha256 [0-9a-f]{16}$/, 'those that are trained on')
         variants.add(file.metadata.variants)
       }
       t.equal(variants.size, 2, 'each run pins the kernels that it was settled on')
@@ -168,35 +172,43 @@ t.test(
       t.equal(folder.images, await imagesDigest(set, all), 'Node tells the pictures apart by the same digest')
     })
 
-    await t.test('after a reload both wait for that folder, and for no other', async (t) => {
+    await step('after a reload both wait for that folder, and for no other', async (t) => {
       const steps = [await pretrain.step(), await fineTune.step()]
-      await pretrain.button('Go on').click()
+      await pretrain.button('Resume').click()
       await storedRunning(page, 'ownPretrain', steps[0] + 1)
       await page.reload()
       await opened(page)
-      const waiting = act(page).getByRole('status')
+      const waiting = tab(page).getByRole('status')
       await waiting.waitFor()
       t.match(
         await waiting.textContent(),
-        /pretraining of “my faces” waits at step \d+.*fine-tuning.*waits at step/,
+        /pretraining run on “my faces” is saved at step \d+.*fine-tuning run.*saved at step/,
       )
       const other = variant(faces, 'other faces', (folder) => {
         const labels = join(folder, 'labels.jsonl')
         writeFileSync(labels, readFileSync(labels, 'utf8').split('\n').slice(1).join('\n'))
       })
       await choose(page, other)
-      const problem = act(page).getByRole('alert')
+      const problem = tab(page).getByRole('alert')
       await problem.waitFor()
       t.match(
         await problem.textContent(),
-        /other faces: not the folder of the run that is kept here.*my faces: 24 pictures, sha256 .*; now 23 pictures/,
+        /other faces is not the folder of the saved run “my faces” at step \d+\. That folder has 24 \w+, sha256 .*; this one has 23 /,
       )
-      await startAct1(page)
+      await startPretrainTab(page)
       await choose(page, faces)
       await pretrain.reaches(steps[0] + 3)
-      t.equal(await page.locator(`${ACT_1} .readings`).getAttribute('data-state'), 'paused', 'act 1 gave way')
+      t.equal(
+        await page.locator(`${PRETRAIN_TAB} .readings`).getAttribute('data-state'),
+        'paused',
+        'the Pretrain tab gave way',
+      )
       t.equal(await fineTune.step(), steps[1])
-      t.ok(await fineTune.area.getByRole('table', { name: 'After epoch' }).isVisible())
+      t.ok(await fineTune.area.getByRole('table', { name: 'Scores on held-out subjects' }).isVisible())
+      await choose(page, faces)
+      await pretrain.reaches((await pretrain.step()) + 3)
+      await pretrain.state('running')
+      t.pass('it goes on when the same folder is chosen again')
       await pretrain.pause()
       const stored = (await storedRun(page, 'ownPretrain'))!.steps.map(({ step }) => step)
       t.same(
@@ -206,20 +218,20 @@ t.test(
       )
     })
 
-    await t.test('thrown away, they make room for another folder', async (t) => {
+    await step('thrown away, they make room for another folder', async (t) => {
       await page.getByRole('tab', { name: 'Pretrain' }).click()
-      await page.locator(ACT_1).getByRole('button', { name: 'Reset' }).click()
+      await page.locator(PRETRAIN_TAB).getByRole('button', { name: 'Reset' }).click()
       await page.getByRole('tab', { name: 'Your own data' }).click()
-      await act(page).getByRole('button', { name: 'Throw the kept runs away' }).click()
+      await tab(page).getByRole('button', { name: 'Delete the saved runs' }).click()
       await pretrain.state('empty')
       await fineTune.state('empty')
       t.equal(await storedRun(page, 'ownPretrain'), null)
       await choose(page, join(scratch, 'other faces'))
-      await act(page).getByRole('region', { name: 'What is in other faces' }).waitFor()
+      await tab(page).getByRole('region', { name: 'Contents of other faces' }).waitFor()
       t.match(await fineTune.area.textContent(), 'It will start from random weights.')
       await set(fineTune, { Batch: '8' })
-      await fineTune.area.getByLabel(/^λ/).fill('1.5')
-      await fineTune.button('Step').click()
+      await fineTune.area.getByLabel('Gradient reversal λ').fill('1.5')
+      await fineTune.button('One step').click()
       await fineTune.rests()
       const { settings, steps } = (await storedRun(page, 'ownFineTune'))!
       t.match(settings, { lambda: 1.5, from: 'scratch', folder: { name: 'other faces' } })
@@ -234,24 +246,24 @@ t.test('pictures without labels can be pretrained on only', only, async (t) => {
   const { page, errors } = await chromium.open(url)
   await opened(page)
   await choose(page, plain)
-  await act(page).getByRole('region', { name: 'What is in plain' }).waitFor()
-  t.match(await act(page).textContent(), /Peoplenot toldWith labels0/)
-  const fineTune = training(page, 'Fine-tune for AUs')
+  await tab(page).getByRole('region', { name: 'Contents of plain' }).waitFor()
+  t.match(await tab(page).textContent(), /SubjectsunknownWith AU labels0/)
+  const fineTune = training(page, 'Fine-tune on your images')
   t.match(
     await fineTune.area.textContent(),
-    'Not with this folder. plain: no AU labels; fine-tuning needs a set with labels.',
+    'Not available for this folder. plain has no AU labels, which fine-tuning needs.',
   )
   t.equal(await fineTune.button('Start').count(), 0)
-  const pretrain = training(page, 'Pretrain on these')
-  t.match(await pretrain.area.textContent(), 'on 22 of the 24 pictures')
+  const pretrain = training(page, 'Pretrain on your images')
+  t.match(await pretrain.area.textContent(), 'on 22 of the 24 images')
   await set(pretrain, { Batch: '32' })
-  await pretrain.button('Step').click()
+  await pretrain.button('One step').click()
   t.match(
     await pretrain.area.getByRole('alert').textContent(),
     'plain: 22 pictures do not fill one batch of 32',
   )
-  await set(pretrain, { Width: '32', 'Depth, blocks': '1', Batch: '8' })
-  await pretrain.button('Step').click()
+  await set(pretrain, { Width: '32', 'Depth (blocks)': '1', Batch: '8' })
+  await pretrain.button('One step').click()
   t.equal(await pretrain.reaches(1), 1)
   t.same(errors, [])
 })
@@ -260,10 +272,10 @@ t.test('single files and shards are taken too', only, async (t) => {
   const { page, errors } = await chromium.open(url)
   await opened(page)
   const shard = fileURLToPath(new URL('../../data/faces/fold2-000.tar.gz', import.meta.url))
-  await choose(page, shard, 'Choose single pictures')
-  const summary = act(page).getByRole('region', { name: 'What is in' })
+  await choose(page, shard, 'Choose files')
+  const summary = tab(page).getByRole('region', { name: 'Contents of' })
   await summary.waitFor()
-  t.match(await summary.textContent(), /Pictures672People56With labels672Action units12/)
+  t.match(await summary.textContent(), /Images672Subjects56With AU labels672Action units12/)
   t.same(errors, [])
 })
 
@@ -271,13 +283,13 @@ t.test('a folder can be dropped', only, async (t) => {
   const { page, errors } = await chromium.open(url)
   await opened(page)
   const browser = await page.context().newCDPSession(page)
-  const { x, y } = (await act(page).boundingBox())!
+  const { x, y } = (await tab(page).boundingBox())!
   const data = { items: [], files: [faces], dragOperationsMask: 1 }
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
     await browser.send('Input.dispatchDragEvent', { type, x: x + 100, y: y + 100, data })
-  const summary = act(page).getByRole('region', { name: 'What is in my faces' })
+  const summary = tab(page).getByRole('region', { name: 'Contents of my faces' })
   await summary.waitFor()
-  t.match(await summary.textContent(), /Pictures24People6With labels24/)
+  t.match(await summary.textContent(), /Images24Subjects6With AU labels24/)
   t.same(errors, [])
 })
 
@@ -320,7 +332,7 @@ t.test('what is wrong with a folder is told in one sentence', only, async (t) =>
   ]
   for (const [name, change, sentence] of cases) {
     await choose(page, variant(faces, name, change))
-    const problem = act(page).getByRole('alert').filter({ hasText: name })
+    const problem = tab(page).getByRole('alert').filter({ hasText: name })
     await problem.waitFor()
     t.match(await problem.textContent(), sentence, name)
   }
@@ -337,12 +349,12 @@ t.test('a picture that cannot be read, and people who are not told, are named', 
     write(join(folder, 'labels.jsonl'), labels.map((one) => one.replace(/,"subject":"\w+"/, '')).join('\n'))
   })
   await choose(page, broken)
-  await act(page).getByRole('region', { name: 'What is in broken' }).waitFor()
+  await tab(page).getByRole('region', { name: 'Contents of broken' }).waitFor()
   t.match(
-    await training(page, 'Fine-tune for AUs').area.textContent(),
-    'broken: the labels name no people; people must be apart in training and test: expected "subject" in each label',
+    await training(page, 'Fine-tune on your images').area.textContent(),
+    'The labels of broken name fewer than two subjects, so none can be held out.',
   )
-  const pretrain = training(page, 'Pretrain on these')
+  const pretrain = training(page, 'Pretrain on your images')
   await pretrain.button('Start').click()
   const problem = pretrain.area.getByRole('alert')
   await problem.waitFor()

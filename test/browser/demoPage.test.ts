@@ -4,9 +4,9 @@ import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import t from 'tap'
 import { launchChromium } from './chromium.js'
-import { opened, Panel, scratch, serveDemo, storedRun } from './demoPage.js'
+import { opened, Panel, scratch, serveDemo, storedRun, visit } from './demoPage.js'
 
-// What acts know of one another, and what is done while the visitor is already elsewhere.
+// What tabs know of one another, and what is done while the visitor is already elsewhere.
 
 const chromium = await launchChromium()
 const url = chromium.skip ? '' : await serveDemo()
@@ -30,26 +30,27 @@ async function makeFolder(): Promise<string> {
 
 async function goTo(page: Page, title: string) {
   await page.getByRole('tab', { name: title }).click()
-  const act = page.getByRole('tabpanel', { name: title })
-  await act.waitFor()
-  return act
+  const tab = page.getByRole('tabpanel', { name: title })
+  await tab.waitFor()
+  return tab
 }
 
-t.test('acts know of one another', only, async (t) => {
+t.test('tabs know of one another', only, async (t) => {
   const { page, errors } = await chromium.open(url)
   await opened(page)
   const pretrain = new Panel(await goTo(page, 'Pretrain'))
+  const step = visit(t)
 
-  await t.test('act 1 says how much is seen from its settings', async (t) => {
-    t.match(await pretrain.area.textContent(), 'The network sees 25 % of each picture')
-    await pretrain.area.getByLabel('Hidden share of a face').fill('0.5')
-    await pretrain.area.getByText('The network sees 50 % of each picture').waitFor()
+  await step('the Pretrain tab says how much is seen from its settings', async (t) => {
+    t.match(await pretrain.area.textContent(), 'The network sees 25% of each image')
+    await pretrain.area.getByLabel('Mask ratio').fill('0.5')
+    await pretrain.area.getByText('The network sees 50% of each image').waitFor()
   })
 
-  await t.test('two clicks before the page is drawn again are one command', async (t) => {
-    for (const [label, value] of Object.entries({ Width: '32', 'Depth, blocks': '1', Batch: '16' }))
+  await step('two clicks before the page is drawn again are one command', async (t) => {
+    for (const [label, value] of Object.entries({ Width: '32', 'Depth (blocks)': '1', Batch: '16' }))
       await pretrain.area.getByLabel(label).selectOption(value)
-    await pretrain.button('Step').evaluate((element) => {
+    await pretrain.button('One step').evaluate((element) => {
       const button = element as HTMLButtonElement
       button.click()
       button.click()
@@ -58,7 +59,7 @@ t.test('acts know of one another', only, async (t) => {
     t.equal((await storedRun(page, 'pretrain'))!.steps.length, 1)
   })
 
-  await t.test('a file dropped where no act takes it does not replace the page', async (t) => {
+  await step('a file dropped where no tab takes it does not replace the page', async (t) => {
     const prevented = await page.evaluate(() =>
       (['dragover', 'drop'] as const).map((type) => {
         const event = new DragEvent(type, { bubbles: true, cancelable: true })
@@ -69,29 +70,32 @@ t.test('acts know of one another', only, async (t) => {
     t.same(prevented, [true, true])
   })
 
-  await t.test('an encoder alone is no classifier', async (t) => {
+  await step('an encoder alone is no classifier', async (t) => {
     const tryIt = await goTo(page, 'Try it')
-    const notice = tryIt.getByText('This page has no AU classifier yet.')
+    const notice = tryIt.getByText('There is no AU classifier yet.')
     await notice.waitFor()
-    t.match(await tryIt.textContent(), 'The encoder shows where it looks, but it knows no action units.')
+    t.match(
+      await tryIt.textContent(),
+      'This model is an encoder: it has attention to show, but no action units.',
+    )
   })
 
-  await t.test('a folder opened later hears what act 1 had done before', async (t) => {
+  await step('a folder opened later hears what the Pretrain tab had done before', async (t) => {
     const own = await goTo(page, 'Your own data')
     await own.getByLabel('Choose a folder').setInputFiles(await makeFolder())
-    const fineTune = new Panel(own.getByRole('region', { name: 'Fine-tune for AUs' }))
-    await fineTune.area.getByText('It will start from the encoder of act 1, after step 1.').waitFor()
+    const fineTune = new Panel(own.getByRole('region', { name: 'Fine-tune on your images' }))
+    await fineTune.area.getByText('It will start from the encoder of the Pretrain tab (step 1).').waitFor()
     await fineTune.area.getByRole('combobox', { name: 'Batch' }).selectOption('4')
-    await fineTune.button('Step').click()
+    await fineTune.button('One step').click()
     await fineTune.rests()
     t.match((await storedRun(page, 'ownFineTune'))!.settings, { from: 'pretrain', pretrainStep: 1 })
   })
 
-  await t.test('where there is a classifier, an encoder that is looked through points to it', async (t) => {
+  await step('where there is a classifier, an encoder that is looked through points to it', async (t) => {
     const tryIt = await goTo(page, 'Try it')
-    await tryIt.getByRole('combobox', { name: 'Model' }).selectOption('Act 1, encoder only')
-    await tryIt.getByText('Choose a classifier among the models to see them.').waitFor()
-    t.notOk(await tryIt.getByText('This page has no AU classifier yet.').isVisible())
+    await tryIt.getByRole('combobox', { name: 'Model' }).selectOption('Pretrain, encoder only')
+    await tryIt.getByText('Choose a classifier under Model to see action units.').waitFor()
+    t.notOk(await tryIt.getByText('There is no AU classifier yet.').isVisible())
   })
   t.same(errors, [])
 })

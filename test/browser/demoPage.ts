@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { buildDemo } from '../../scripts/buildDemo.mjs'
+import { until } from '../movement.js'
 import { serveFolder } from './chromium.js'
 
 /** A folder that is there until the test file ends. */
@@ -16,11 +17,26 @@ export async function serveDemo(): Promise<string> {
   return url
 }
 
-/** The page is open when its acts are there. */
+/** The page is open when its tabs are there. */
 export async function opened(page: Page): Promise<Page> {
-  page.setDefaultTimeout(30_000)
   await page.getByRole('tab').first().waitFor()
   return page
+}
+
+/** Lets the page draw for a while: what should stay as it is has had its time to change. */
+export function frames(page: Page, count = 30): Promise<void> {
+  return page.evaluate(async (left) => {
+    for (; left > 0; left--) await new Promise(requestAnimationFrame)
+  }, count)
+}
+
+/** Steps of one visit, each of which goes on where the one before left the page: once one has failed, the others are skipped. */
+export function visit(t: Test) {
+  let failed = ''
+  return async (name: string, step: (t: Test) => Promise<void>): Promise<void> => {
+    const results = await t.test(name, { skip: failed && `after the failure of: ${failed}` }, step)
+    if (!results?.ok) failed ||= name
+  }
 }
 
 /** Chromium without a window knows no hidden tabs: the page is told that it is one, several times in a row if need be. */
@@ -46,10 +62,28 @@ export class Panel {
     await this.area.locator(`.readings[data-state=${state}]`).waitFor()
   }
 
+  /** Presses "Pause" in the page itself, as soon as that step is shown. Resolves when the page is told to. */
+  pauseAt(step: number): Promise<void> {
+    return this.area.evaluate((area, step) => {
+      const shown = () => {
+        const figures = [...area.querySelectorAll('.readings .figure')]
+        const figure = figures.find((one) => one.querySelector('dt')!.textContent === 'Step')!
+        return Number.parseInt(figure.querySelector('dd')!.textContent, 10)
+      }
+      const observer = new MutationObserver(() => {
+        if (shown() < step) return
+        observer.disconnect()
+        const buttons = [...area.querySelectorAll('button')]
+        buttons.find(({ textContent }) => textContent === 'Pause')!.click()
+      })
+      observer.observe(area, { subtree: true, childList: true, characterData: true })
+    }, step)
+  }
+
   /** Waits until it has stopped and all of it is saved: the buttons can be pressed again. */
   async rests(): Promise<void> {
     await this.state('paused')
-    await this.area.locator('button:enabled').getByText('Go on').waitFor()
+    await this.area.locator('button:enabled').getByText('Resume').waitFor()
   }
 
   async pause(): Promise<void> {
@@ -68,15 +102,13 @@ export class Panel {
     return Number.parseInt(await this.reading('Step'), 10)
   }
 
-  /** Waits until so many steps are done; says where it got to if it does not. */
-  async reaches(step: number, seconds = 20): Promise<number> {
-    const end = Date.now() + 1000 * seconds
-    for (;;) {
-      const done = await this.step()
-      if (done >= step) return done
-      if (Date.now() > end) throw new Error(`step ${step} not reached in ${seconds} s, but ${done}`)
-      await this.area.page().waitForTimeout(50)
-    }
+  /** Waits until so many steps are done. */
+  reaches(step: number): Promise<number> {
+    return until(
+      `step ${step}`,
+      () => this.step(),
+      (done) => done >= step,
+    )
   }
 }
 
@@ -87,7 +119,7 @@ interface StoredRun {
 }
 
 /** What the browser's storage holds of a run; null if nothing. */
-export function storedRun(page: Page, job: string): Promise<StoredRun | null> {
+export function storedRun(page: Page, run: string): Promise<StoredRun | null> {
   return page.evaluate(async (name) => {
     try {
       const root = await navigator.storage.getDirectory()
@@ -98,22 +130,20 @@ export function storedRun(page: Page, job: string): Promise<StoredRun | null> {
       if ((error as DOMException).name === 'NotFoundError') return null
       throw error
     }
-  }, job)
+  }, run)
 }
 
 /** Waits until storage holds a run that goes on by itself after a reload, so far at least. */
-export async function storedRunning(page: Page, job: string, step: number): Promise<void> {
-  const end = Date.now() + 20_000
-  for (;;) {
-    const stored = await storedRun(page, job)
-    if (stored?.running && stored.steps.length >= step) return
-    if (Date.now() > end) throw new Error(`no run at step ${step} was saved: ${stored?.steps.length} steps`)
-    await page.waitForTimeout(100)
+export async function storedRunning(page: Page, run: string, step: number): Promise<void> {
+  const look = async () => {
+    const stored = await storedRun(page, run)
+    return { running: stored?.running, steps: stored?.steps.length ?? 0 }
   }
+  await until(`${run} saved at step ${step}`, look, ({ running, steps }) => running === true && steps >= step)
 }
 
 /** Replaces a file of a stored run. */
-export function overwrite(page: Page, job: string, file: string, text: string): Promise<void> {
+export function overwrite(page: Page, run: string, file: string, text: string): Promise<void> {
   return page.evaluate(
     async ([name, fileName, content]) => {
       const root = await navigator.storage.getDirectory()
@@ -122,6 +152,6 @@ export function overwrite(page: Page, job: string, file: string, text: string): 
       await stream.write(content)
       await stream.close()
     },
-    [job, file, text] as const,
+    [run, file, text] as const,
   )
 }

@@ -14,10 +14,10 @@ import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node
 import { root, runProgram } from '../cli/program.js'
 import { tinyAus, tinyEncoder, tinyMembers, writeFaces } from '../cli/tinyFaces.js'
 import { launchChromium } from './chromium.js'
-import { serveDemo } from './demoPage.js'
-import { type Act, choosePhoto, cropOf, openModel, openTryIt, unitsOf } from './tryItAct.js'
+import { serveDemo, visit } from './demoPage.js'
+import { choosePhoto, cropOf, openModel, openTryIt, type TryItTab, unitsOf } from './tryItTab.js'
 
-// Act 3: photographs and the camera through a model that Node trained, and models to and fro between Node and the page.
+// The Try it tab: photographs and the camera through a model that Node trained, and models to and fro between Node and the page.
 
 const SIDE = 32
 const london = join(root, '..', 'shared', 'data', 'london')
@@ -38,7 +38,8 @@ const chromium = await launchChromium({ args: camera })
 const url = chromium.skip ? '' : await serveDemo()
 const only = { skip: chromium.skip }
 const withPhotos = { skip: chromium.skip || noPhotos }
-const withCamera = { skip: chromium.skip || (await cameraMissing()) }
+const noCamera = chromium.skip || (await cameraMissing())
+const withCamera = { skip: noCamera }
 
 /** The headless shell of the npm package was built without cameras. */
 async function cameraMissing(): Promise<string | false> {
@@ -77,11 +78,11 @@ async function train(name: string, args: readonly string[]): Promise<string> {
 const faces = await writeFaces(at('faces'), await tinyMembers())
 const sizes = '--batch-size 4 --epochs 2 --warmup-epochs 1'.split(' ')
 const classifier = await train('classifier', ['finetune', ...tinyEncoder, '--lambda', '1'])
-/** As act 1 has them: 64 px, heads of 16, the decoder of FMAE-nano. */
+/** As the Pretrain tab has them: 64 px, heads of 16, the decoder of FMAE-nano. */
 const pageSizes = '--image-size 64 --width 32 --heads 2 --depth 1'.split(' ')
 const pretrained = await train('pretrained', ['pretrain', ...pageSizes])
 
-const openAct = (options?: Parameters<typeof openTryIt>[2]) => openTryIt(chromium, url, options)
+const openTab = (options?: Parameters<typeof openTryIt>[2]) => openTryIt(chromium, url, options)
 
 /** The same picture through the same file in Node. */
 async function inNode(crop: Uint8Array) {
@@ -97,15 +98,15 @@ async function inNode(crop: Uint8Array) {
   return { probabilities: Array.from(logits, (x) => 1 / (1 + Math.exp(-x))), attention }
 }
 
-async function sameAsNode(t: Test, act: Act): Promise<void> {
-  const units = await unitsOf(act)
+async function sameAsNode(t: Test, tab: TryItTab): Promise<void> {
+  const units = await unitsOf(tab)
   t.same([...units.keys()], tinyAus)
-  const { probabilities, attention } = await inNode(await cropOf(act))
+  const { probabilities, attention } = await inNode(await cropOf(tab))
   probabilities.forEach((probability, i) => {
     const ours = units.get(tinyAus[i])!
     t.ok(Math.abs(ours - probability) < 1e-4, `AU ${tinyAus[i]}: ${ours} in the page, ${probability} in Node`)
   })
-  const brightest = await act.area.getByText('Brightest patch').textContent()
+  const brightest = await tab.area.getByText('Highest attention of a patch').textContent()
   const share = Math.max(...attention)
   t.ok(
     Math.abs(Number.parseFloat(brightest!.split(':')[1]) - 100 * share) <= 0.51,
@@ -114,47 +115,52 @@ async function sameAsNode(t: Test, act: Act): Promise<void> {
 }
 
 t.test('photographs, dropped, pasted and from the camera', withPhotos, async (t) => {
-  const act = await openAct({ permissions: ['camera'] })
-  const { area } = act
+  const tab = await openTab({ permissions: ['camera'] })
+  const { area } = tab
+  const step = visit(t)
 
-  await t.test('a photograph gives AU values', async (t) => {
-    await choosePhoto(act, '001_smiling.jpg', await readFile(join(london, '001_smiling.jpg')))
-    await area.getByText('What the encoder sees').waitFor()
-    t.ok(await area.getByText('This page has no AU classifier yet.').isVisible(), 'no model: it says so')
-    await openModel(act, classifier)
-    await sameAsNode(t, act)
-    t.ok(await area.getByText('The square is placed by the eyes').isVisible(), 'the face was found')
+  await step('a photograph gives AU values', async (t) => {
+    await choosePhoto(tab, '001_smiling.jpg', await readFile(join(london, '001_smiling.jpg')))
+    await area.getByText('Input and attention of the encoder').waitFor()
+    t.ok(await area.getByText('There is no AU classifier yet.').isVisible(), 'no model: it says so')
+    await openModel(tab, classifier)
+    await sameAsNode(t, tab)
+    t.ok(await area.getByText('The crop is aligned to the eyes').isVisible(), 'the face was found')
   })
 
   for (const [how, name] of [
     ['paste', '002_neutral.jpg'],
     ['drop', '003_smiling.jpg'],
   ] as const)
-    await t.test(`so does one by ${how}`, async (t) => {
-      const before = await unitsOf(act)
-      await give(act, how, name)
-      await changed(act, before)
-      await sameAsNode(t, act)
+    await step(`so does one by ${how}`, async (t) => {
+      const before = await unitsOf(tab)
+      await give(tab, how, name)
+      await changed(tab, before)
+      await sameAsNode(t, tab)
     })
 
-  await t.test('the camera gives AU values over time', withCamera, async (t) => {
+  await step('the camera gives AU values over time', async (t) => {
+    if (noCamera) {
+      t.pass(noCamera, { skip: noCamera })
+      return
+    }
     await area.getByRole('button', { name: 'Use the camera' }).click()
-    await area.getByText('The highest action units, over time').waitFor()
-    await changed(act, await unitsOf(act))
-    await act.page.getByRole('tab', { name: 'Pretrain' }).click()
-    await act.page.getByRole('tab', { name: 'Try it' }).click()
+    await area.getByText('Action units with the highest probabilities').waitFor()
+    await changed(tab, await unitsOf(tab))
+    await tab.page.getByRole('tab', { name: 'Pretrain' }).click()
+    await tab.page.getByRole('tab', { name: 'Try it' }).click()
     t.ok(
       await area.getByRole('button', { name: 'Use the camera' }).isVisible(),
-      'it stops behind another act',
+      'it stops behind another tab',
     )
   })
 
-  t.same(act.errors, [])
-  t.same(act.elsewhere, [], 'nothing left the page')
+  t.same(tab.errors, [])
+  t.same(tab.elsewhere, [], 'nothing left the page')
 })
 
 /** Hands the page a photograph as the clipboard or a dragged file does. */
-async function give({ page }: Act, how: 'paste' | 'drop', name: string): Promise<void> {
+async function give({ page }: TryItTab, how: 'paste' | 'drop', name: string): Promise<void> {
   const bytes = [...(await readFile(join(london, name)))]
   await page.evaluate(
     ({ how, name, bytes }) => {
@@ -172,7 +178,7 @@ async function give({ page }: Act, how: 'paste' | 'drop', name: string): Promise
 }
 
 /** Waits until the page shows other values. */
-async function changed({ page, area }: Act, before: ReadonlyMap<number, number>): Promise<void> {
+async function changed({ page, area }: TryItTab, before: ReadonlyMap<number, number>): Promise<void> {
   const [first] = before
   await page.waitForFunction(
     ([au, value]) =>
@@ -183,53 +189,57 @@ async function changed({ page, area }: Act, before: ReadonlyMap<number, number>)
 }
 
 t.test('a camera that is refused is told of', withCamera, async (t) => {
-  const act = await openAct({ permissions: [] })
-  await act.area.getByRole('button', { name: 'Use the camera' }).click()
-  t.match(await act.area.getByRole('alert').textContent(), /^The camera was refused\. Allow it for this page/)
-  t.same(act.errors, [])
+  const tab = await openTab({ permissions: [] })
+  await tab.area.getByRole('button', { name: 'Use the camera' }).click()
+  t.match(
+    await tab.area.getByRole('alert').textContent(),
+    /^The browser denied access to the camera\. Allow it for this page/,
+  )
+  t.same(tab.errors, [])
 })
 
 t.test('a picture without a face', only, async (t) => {
-  const act = await openAct()
-  const { area } = act
-  await openModel(act, classifier)
+  const tab = await openTab()
+  const { area } = tab
+  await openModel(tab, classifier)
   const stripes = Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (i * 7) % 256)
   const raw = { width: SIDE, height: SIDE, channels: 3 } as const
   const image = await sharp(stripes, { raw }).png().toBuffer()
+  const step = visit(t)
 
-  await t.test('a face finder that cannot be fetched says so, and is fetched again', async (t) => {
+  await step('a face finder that cannot be fetched says so, and is fetched again', async (t) => {
     const models = '**/faceModels/facemesh.*'
-    await act.page.context().route(models, (route) => route.abort())
-    await choosePhoto(act, 'stripes.png', image)
+    await tab.page.context().route(models, (route) => route.abort())
+    await choosePhoto(tab, 'stripes.png', image)
     const alert = await area.getByRole('alert').textContent()
-    t.equal(alert, 'The face finder failed: its model facemesh could not be fetched.')
-    await act.page.context().unroute(models)
-    await choosePhoto(act, 'stripes.png', image)
-    await area.getByText('No face was found in this picture.').waitFor()
+    t.equal(alert, 'Face detection failed: the model facemesh cannot be loaded. Try again.')
+    await tab.page.context().unroute(models)
+    await choosePhoto(tab, 'stripes.png', image)
+    await area.getByText('No face was detected in this image.').waitFor()
     t.notOk(await area.getByRole('alert').isVisible())
   })
 
-  await t.test('is read as a whole on request', async (t) => {
-    await area.getByRole('button', { name: 'Use the whole picture' }).click()
-    await area.getByText('The whole picture is read').waitFor()
-    await sameAsNode(t, act)
-    t.same(await cropOf(act), stripes, 'a picture of the right size comes through as it is')
+  await step('is read as a whole on request', async (t) => {
+    await area.getByRole('button', { name: 'Use the whole image' }).click()
+    await area.getByText('The model gets the whole image').waitFor()
+    await sameAsNode(t, tab)
+    t.same(await cropOf(tab), stripes, 'a picture of the right size comes through as it is')
   })
 
-  t.same(act.errors, [])
+  t.same(tab.errors, [])
 })
 
 t.test('files that are neither get their sentence', only, async (t) => {
-  const act = await openAct()
+  const tab = await openTab()
   const problem = async (name: string, bytes: Uint8Array) => {
-    await act.area
+    await tab.area
       .getByLabel(/Choose|Open a model/)
       .first()
       .setInputFiles({ name, mimeType: '', buffer: Buffer.from(bytes) })
-    return act.area.getByRole('alert').filter({ hasText: name }).textContent()
+    return tab.area.getByRole('alert').filter({ hasText: name }).textContent()
   }
   const text = new TextEncoder().encode('not a picture')
-  t.equal(await problem('notes.jpg', text), 'notes.jpg is not a picture that this browser can read.')
+  t.equal(await problem('notes.jpg', text), 'notes.jpg is not an image that this browser can read.')
   t.match(await problem('text.safetensors', text), /^text\.safetensors: not a safetensors file: /)
   const whole = await readFile(classifier)
   t.match(
@@ -245,16 +255,13 @@ t.test('files that are neither get their sentence', only, async (t) => {
     await problem('other.safetensors', other),
     /^other\.safetensors: no checkpoint of ours: metadata field format/,
   )
-  t.ok(
-    await act.area.getByText('This page has no AU classifier yet.').isVisible(),
-    'none of them became a model',
-  )
-  t.same(act.errors, [])
+  t.ok(await tab.area.getByText('There is no AU classifier yet.').isVisible(), 'none of them became a model')
+  t.same(tab.errors, [])
 })
 
-async function download(act: Act, name: string): Promise<SafetensorsFile> {
-  const downloading = act.page.waitForEvent('download')
-  await act.area.getByRole('button', { name: 'Download this model' }).click()
+async function download(tab: TryItTab, name: string): Promise<SafetensorsFile> {
+  const downloading = tab.page.waitForEvent('download')
+  await tab.area.getByRole('button', { name: 'Download this model' }).click()
   await (await downloading).saveAs(at(name))
   return readSafetensors(at(name))
 }
@@ -273,9 +280,9 @@ function sameTensors(t: Test, ours: SafetensorsFile, theirs: SafetensorsFile): v
 }
 
 t.test('a classifier goes from Node into the page and back, bit for bit', only, async (t) => {
-  const act = await openAct()
-  await openModel(act, classifier)
-  const back = await download(act, 'back.safetensors')
+  const tab = await openTab()
+  await openModel(tab, classifier)
+  const back = await download(tab, 'back.safetensors')
   sameTensors(t, back, await readSafetensors(classifier))
   const scores = await Promise.all(
     [classifier, at('back.safetensors')].map(async (checkpoint, i) => {
@@ -295,81 +302,89 @@ t.test('a classifier goes from Node into the page and back, bit for bit', only, 
   )
   t.equal(scores[1].images, 24)
   t.same(scores[1], scores[0], 'evaluate finds the same in both files')
-  t.same(act.errors, [])
-})
-
-t.test('a masked autoencoder becomes the run of act 1, and comes back bit for bit', only, async (t) => {
-  const act = await openAct()
-  await openModel(act, pretrained)
-  const theirs = await readSafetensors(pretrained)
-  await act.area.getByText(`no AUs, 64 px, step ${theirs.metadata.step}`).waitFor()
-  sameTensors(t, await download(act, 'fmae.safetensors'), theirs)
-  await act.page.getByRole('tab', { name: 'Pretrain' }).click()
-  const readings = act.page.locator('#act-pretrain .readings')
-  t.match(await readings.textContent(), new RegExp(`Step\\s*${theirs.metadata.step}`))
-  await t.resolves(train('from-page', ['finetune', ...pageSizes, '--from', at('fmae.safetensors')]))
-  t.same(act.errors, [])
-})
-
-t.test('a file does not replace the run of act 1 unasked', only, async (t) => {
-  const act = await openAct()
-  await openModel(act, pretrained)
-  const details = act.area.getByText(/^no AUs, 64 px, step/)
-  await details.waitFor()
-  await openModel(act, pretrained)
-  const question = act.area.getByRole('alert').filter({ hasText: 'would be lost' })
-  const { step } = (await readSafetensors(pretrained)).metadata
-  t.match(await question.textContent(), `now at step ${step}`)
-  await act.area.getByRole('button', { name: 'Keep mine' }).click()
-  await question.waitFor({ state: 'detached' })
-  await openModel(act, pretrained)
-  await act.area.getByRole('button', { name: 'Replace it' }).click()
-  await question.waitFor({ state: 'detached' })
-  t.ok(await details.isVisible())
-  t.same(act.errors, [])
-})
-
-t.test('the classifiers of act 2 are offered, and Node evaluates what is downloaded', only, async (t) => {
-  const act = await openAct()
-  await openModel(act, pretrained)
-  await act.area.getByText(/^no AUs, 64 px, step/).waitFor()
-  await act.page.getByRole('tab', { name: 'Fine-tune' }).click()
-  const fineTune = act.page.getByRole('tabpanel', { name: 'Fine-tune' })
-  await fineTune.getByRole('button', { name: 'Step', exact: true }).click()
-  await fineTune.locator('.readings[data-state=paused]').waitFor({ timeout: 60_000 })
-  await act.page.getByRole('tab', { name: 'Try it' }).click()
-  const choice = act.area.getByRole('combobox', { name: 'Model' })
-  await choice.locator('option').nth(2).waitFor({ state: 'attached' })
-  t.same(await choice.locator('option').allTextContents(), [
-    'Act 2, λ = 1',
-    'Act 2, λ = 0',
-    'Act 1, encoder only',
-  ])
-  await choice.selectOption({ label: 'Act 2, λ = 0' })
-  await act.area.getByText('12 AUs, λ = 0, 64 px, step 1').waitFor()
-  await download(act, 'act2.safetensors')
-  const data = ['--data', join(root, 'data', 'faces'), '--test-fold', 'fold3']
-  const { code, stdout, stderr } = await runProgram([
-    'evaluate',
-    '--checkpoint',
-    at('act2.safetensors'),
-    ...data,
-  ])
-  t.equal(code, 0, stderr)
-  t.match(stdout, '1344 pictures of')
-  t.same(act.errors, [])
+  t.same(tab.errors, [])
 })
 
 t.test(
-  'a masked autoencoder that act 1 cannot go on with is refused by name of the field',
+  'a masked autoencoder becomes the run of the Pretrain tab, and comes back bit for bit',
   only,
   async (t) => {
-    const act = await openAct()
+    const tab = await openTab()
+    await openModel(tab, pretrained)
+    const theirs = await readSafetensors(pretrained)
+    await tab.area.getByText(`no AUs, 64 px, step ${theirs.metadata.step}`).waitFor()
+    sameTensors(t, await download(tab, 'fmae.safetensors'), theirs)
+    await tab.page.getByRole('tab', { name: 'Pretrain' }).click()
+    const readings = tab.page.locator('#panel-pretrain .readings')
+    t.match(await readings.textContent(), new RegExp(`Step\\s*${theirs.metadata.step}`))
+    await t.resolves(train('from-page', ['finetune', ...pageSizes, '--from', at('fmae.safetensors')]))
+    t.same(tab.errors, [])
+  },
+)
+
+t.test('a file does not replace the run of the Pretrain tab unasked', only, async (t) => {
+  const tab = await openTab()
+  await openModel(tab, pretrained)
+  const details = tab.area.getByText(/^no AUs, 64 px, step/)
+  await details.waitFor()
+  await openModel(tab, pretrained)
+  const question = tab.area.getByRole('alert').filter({ hasText: 'replaces the run' })
+  const { step } = (await readSafetensors(pretrained)).metadata
+  t.match(await question.textContent(), `at step ${step}`)
+  await tab.area.getByRole('button', { name: 'Keep the run' }).click()
+  await question.waitFor({ state: 'detached' })
+  await openModel(tab, pretrained)
+  await tab.area.getByRole('button', { name: 'Replace the run' }).click()
+  await question.waitFor({ state: 'detached' })
+  t.ok(await details.isVisible())
+  t.same(tab.errors, [])
+})
+
+t.test(
+  'the classifiers of the Fine-tune tab are offered, and Node evaluates what is downloaded',
+  only,
+  async (t) => {
+    const tab = await openTab()
+    await openModel(tab, pretrained)
+    await tab.area.getByText(/^no AUs, 64 px, step/).waitFor()
+    await tab.page.getByRole('tab', { name: 'Fine-tune' }).click()
+    const fineTune = tab.page.getByRole('tabpanel', { name: 'Fine-tune' })
+    await fineTune.getByRole('button', { name: 'One step', exact: true }).click()
+    await fineTune.locator('.readings[data-state=paused]').waitFor()
+    await tab.page.getByRole('tab', { name: 'Try it' }).click()
+    const choice = tab.area.getByRole('combobox', { name: 'Model' })
+    await choice.locator('option').nth(2).waitFor({ state: 'attached' })
+    t.same(await choice.locator('option').allTextContents(), [
+      'Fine-tune, λ = 1',
+      'Fine-tune, λ = 0',
+      'Pretrain, encoder only',
+    ])
+    await choice.selectOption({ label: 'Fine-tune, λ = 0' })
+    await tab.area.getByText('12 AUs, λ = 0, 64 px, step 1').waitFor()
+    await download(tab, 'pair.safetensors')
+    const data = ['--data', join(root, 'data', 'faces'), '--test-fold', 'fold3']
+    const { code, stdout, stderr } = await runProgram([
+      'evaluate',
+      '--checkpoint',
+      at('pair.safetensors'),
+      ...data,
+    ])
+    t.equal(code, 0, stderr)
+    t.match(stdout, '1344 pictures of')
+    t.same(tab.errors, [])
+  },
+)
+
+t.test(
+  'a masked autoencoder that the Pretrain tab does not support is refused by name of the field',
+  only,
+  async (t) => {
+    const tab = await openTab()
     const other = await train('other', ['pretrain', ...tinyEncoder])
-    await openModel(act, other)
+    await openModel(tab, other)
     t.match(
-      await act.area.getByRole('alert').textContent(),
-      /imageSize is 32; this page pretrains with 64 only/,
+      await tab.area.getByRole('alert').textContent(),
+      /imageSize is 32, but the Pretrain tab supports only 64/,
     )
   },
 )

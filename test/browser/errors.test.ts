@@ -14,7 +14,7 @@ const { skip } = chromium
 t.test('a page that is not secure', { skip }, async (t) => {
   const script = 'dist/browserTests/errors.js'
   await bundleForBrowsers({ entryPoints: ['test/browser/page/errors.ts'], outfile: script })
-  const context = await chromium.browser.newContext({ locale: 'en-US' })
+  const context = await chromium.newContext()
   const files: Record<string, [string, string]> = {
     '/': ['text/html', '<!doctype html>'],
     '/errors.js': ['text/javascript', await readFile(join(root, script), 'utf8')],
@@ -73,7 +73,7 @@ t.test('the GPU process dies', { skip }, async (t) => {
   t.equal(await page.evaluate(() => errorsPage.compute()), null)
   const work = page.evaluate(() => errorsPage.computeOn())
   const session = await chromium.browser.newBrowserCDPSession()
-  await page.waitForTimeout(100)
+  await page.waitForFunction(() => errorsPage.rounds > 2)
   await session.send('Browser.crashGpuProcess')
   const lost = /^DeviceError: the device was lost \(.*\): /
   t.match(await work, lost, 'to whom was waiting')

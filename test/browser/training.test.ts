@@ -10,7 +10,6 @@ import { openTestPage } from './page.js'
 
 // Chromium decodes and trains as Node does.
 
-t.setTimeout(600_000)
 const chromium = await launchChromium()
 if (chromium.skip) t.test('decoding and training', { skip: chromium.skip }, async () => {})
 else {

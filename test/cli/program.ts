@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { moved } from '../movement.js'
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 /** The built program; `npm test` builds it before any test runs. */
@@ -42,9 +43,11 @@ export class RunningProgram {
       ...(uid === undefined ? {} : { uid, gid: uid }),
     })
     this.#child.stdout!.on('data', (text) => {
+      moved()
       this.#stdout += text
     })
     this.#child.stderr!.on('data', (text) => {
+      moved()
       this.#stderr += text
     })
     this.ended = new Promise((done) => {

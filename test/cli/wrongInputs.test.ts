@@ -45,15 +45,18 @@ const classifier = path('classifier', 'checkpoint.safetensors')
 let fresh = 0
 const freshOut = () => path(`out${fresh++}`)
 
-const pretrain = (data: string, ...more: string[]) => ({
-  args: ['pretrain', '--data', data, '--out', freshOut(), ...small, ...more],
-})
-const finetune = (data: string, ...more: string[]) => ({
-  args: ['finetune', '--data', data, '--out', freshOut(), ...smallClassifier, ...more],
-})
-const evaluate = (checkpoint: string, ...more: string[]) => ({
-  args: ['evaluate', '--checkpoint', checkpoint, '--data', faces, ...more],
-})
+/** A command line in which flags of `more` replace those of `usual`, since each may be given once. */
+function commandLine(command: string, usual: readonly string[], more: readonly string[]) {
+  const kept = usual.filter((_, at) => !more.includes(usual[at - (at % 2)]))
+  return { args: [command, ...kept, ...more] }
+}
+
+const pretrain = (data: string, ...more: string[]) =>
+  commandLine('pretrain', ['--data', data, '--out', freshOut(), ...small], more)
+const finetune = (data: string, ...more: string[]) =>
+  commandLine('finetune', ['--data', data, '--out', freshOut(), ...smallClassifier], more)
+const evaluate = (checkpoint: string, ...more: string[]) =>
+  commandLine('evaluate', ['--checkpoint', checkpoint, '--data', faces], more)
 
 function write(name: string, content: string | Uint8Array): string {
   writeFileSync(path(name), content)
@@ -164,6 +167,9 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '`--epochs -1`': () => pretrain(faces, '--epochs', '-1'),
   '`--budget huge`': () => ({ args: ['quickstart', '--budget', 'huge'] }),
   'unknown recipe': () => pretrain(faces, '--recipe', 'disfa'),
+  'recipe named as a property of every object': () => pretrain(faces, '--recipe', 'constructor'),
+  'a flag of one value given twice': () => ({ args: ['pretrain', '--data', faces, '--data', faces] }),
+  '`--out ""`': () => pretrain(faces, '--out', ''),
   '`--aus` that is no list of numbers': () => finetune(faces, '--aus', '1,x'),
   'the same AU twice in `--aus`': () => finetune(faces, '--aus', '1,1,2'),
   '`--subject-from` that is no regular expression': () =>
@@ -183,6 +189,8 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
       write('d.json', '{ "epochs": "8" }'),
     ],
   }),
+  'config file nested 10,000 levels deep': () =>
+    pretrain(faces, '--config', write('deep.json', `{ "batchSize": ${'['.repeat(1e4)}${']'.repeat(1e4)} }`)),
   'config file with an empty list of AUs': () =>
     finetune(faces, '--config', write('e.json', '{ "aus": [] }')),
   '`--beta1 1`': () => pretrain(faces, '--beta1', '1'),

@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { type FineTuneSettings, storedPairSchema } from '../../demo/protocol.js'
 import type { Faces } from '../../demo/worker/faces.js'
 import { FineTunePair } from '../../demo/worker/fineTunePair.js'
-import { FineTuneStore } from '../../demo/worker/fineTuneStore.js'
+import { LifeCycle } from '../../demo/worker/lifeCycle.js'
+import { RunStore } from '../../demo/worker/runStore.js'
 import { imageDecoder } from '../../src/data/decodeImage.node.js'
 import { mainJobData } from '../../src/data/faces.js'
 import { ImageLoader } from '../../src/data/imageLoader.js'
@@ -10,9 +12,9 @@ import { openImageSet } from '../../src/data/openImageSet.node.js'
 import { openDevice } from '../../src/engine/device.js'
 import { tinyClassifier } from '../train/noiseRuns.js'
 import { provideStorage } from './memoryStorage.js'
-import { fileOf } from './noiseJob.js'
+import { fileOf } from './noiseRun.js'
 
-// Act 2's two classifiers under what a visitor asks of them at the same time.
+// Two classifiers with one life cycle under what a visitor asks of them at the same time.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())
@@ -26,30 +28,32 @@ const faces: Faces = {
 const settings = { lambda: 1, batchSize: 16, epochs: 1, baseLearningRate: 0.01 }
 const config = { ...tinyClassifier, imageSize: 64, patchSize: 32 }
 
-function tinyPair(): FineTunePair {
-  return new FineTunePair(runtime, {
-    tell: () => {},
-    takeTurn: async () => {},
+function tinyPair(): LifeCycle<FineTuneSettings, FineTunePair> {
+  const tell = () => {}
+  const pair = new FineTunePair(runtime, {
+    tell,
     faces: async () => faces,
     encoder: async () => ({ config, pretrained: null }),
   })
+  return new LifeCycle(pair, { tell, takeTurn: async () => {} })
 }
 
-const goesOnStored = async () => (await new FineTuneStore().load())?.running
+const store = new RunStore({ folder: [], file: 'fineTune.json', schema: storedPairSchema }, () => {})
+const goesOnStored = async () => (await store.load())?.running
 
 t.test('they are thrown away after a file of one of them is made', async (t) => {
   const pair = tinyPair()
   await pair.begin(settings)
-  const [file] = await Promise.all([pair.source('iat').download(), pair.reset()])
+  const [file] = await Promise.all([pair.training.iat.source(pair).download(), pair.reset()])
   t.equal(fileOf(file).metadata.kind, 'iat')
-  t.equal(pair.iat.run, null)
+  t.equal(pair.training.iat.run, null)
   await t.resolves(runtime.finish(), 'the device goes on')
 })
 
 t.test('made once, though they are begun twice', async (t) => {
   const pair = tinyPair()
   await Promise.all([pair.begin(settings), pair.begin({ ...settings, lambda: 2 })])
-  t.equal(pair.iat.settings?.lambda, 1)
+  t.equal(pair.training.iat.settings?.lambda, 1)
   await pair.reset()
 })
 

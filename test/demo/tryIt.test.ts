@@ -2,9 +2,10 @@ import t from 'tap'
 import { TryIt } from '../../demo/worker/tryIt.js'
 import { openDevice } from '../../src/engine/device.js'
 import { encodeCheckpoint } from '../../src/train/checkpoint/checkpoint.js'
+import { fineTuneDefaults } from '../../src/train/settings.js'
 import { noiseAus } from '../train/noiseImages.js'
 import { noiseFineTuning, tinyClassifier } from '../train/noiseRuns.js'
-import { fileOf } from './noiseJob.js'
+import { fileOf } from './noiseRun.js'
 
 // Model files that a visitor drops, in Node.
 
@@ -13,7 +14,7 @@ t.teardown(() => runtime.close())
 
 async function modelFile(name: string): Promise<File> {
   const run = noiseFineTuning(runtime, tinyClassifier, { batchSize: 2 })
-  const info = { config: tinyClassifier, options: {}, aus: noiseAus, standardise: 'highpass' }
+  const info = { config: tinyClassifier, settings: fineTuneDefaults({ lambda: 1 }), aus: noiseAus }
   return new File([...(await encodeCheckpoint(name, run, info, {}))] as Uint8Array<ArrayBuffer>[], name)
 }
 

@@ -1,8 +1,10 @@
 import t from 'tap'
 import { activationCheckpoint } from '../../src/engine/activationCheckpoint.js'
 import { backward, withTape } from '../../src/engine/autograd.js'
+import { captureStep } from '../../src/engine/capturedStep.js'
 import { openDevice } from '../../src/engine/device.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
+import { reshape } from '../../src/engine/ops/reshape.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
 import { PhiloxStream } from '../../src/engine/random.js'
 import type { Tensor } from '../../src/engine/tensor.js'
@@ -42,11 +44,11 @@ async function gradients(blocks: Blocks, xNeedsGrad: boolean) {
   arena.initialise(specs, 3)
   const { x, targets } = inputs()
   x.requiresGrad = xNeedsGrad
-  const step = runtime.capture(() => {
+  const step = captureStep(runtime, () => {
     const { result: loss, tape } = withTape(runtime, () => {
       let y = x
       for (let i = 0; i < 3; i++) y = blocks(y, arena, `blocks.${i}`)
-      return bceWithLogits(y.reshape([34, 24]), targets)
+      return bceWithLogits(reshape(y, [34, 24]), targets)
     })
     const dx = backward(loss, tape, [loss]).get(x)
     return dx ? [loss, dx] : [loss]

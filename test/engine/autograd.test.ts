@@ -65,7 +65,9 @@ t.test('gradient reversal hands x on and multiplies the gradient by −λ', asyn
   for (const lambda of [0, 0.5, 2]) {
     const x = runtime.tensor([1.5], [1])
     x.requiresGrad = true
-    const { result, tape } = withTape(runtime, () => scale(gradientReversal(x, lambda), 3))
+    const { result, tape } = withTape(runtime, () =>
+      scale(gradientReversal(x, runtime.tensor([lambda], [1])), 3),
+    )
     const gradient = backward(result, tape, [result]).get(x)!
     t.equal(await value(result), 4.5)
     t.equal(await value(gradient), -3 * lambda)

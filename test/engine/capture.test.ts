@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { captureStep } from '../../src/engine/capturedStep.js'
 import { openDevice } from '../../src/engine/device.js'
 import { LimitError } from '../../src/engine/errors.js'
 import { planMemory } from '../../src/engine/memoryPlan.js'
@@ -44,12 +45,12 @@ t.test('nothing runs while a step is recorded; each run takes what the input hol
   const x = allocatePersistent(runtime, [[3]]).parts[0]
   runtime.write(x, [1, 2, 3])
   const { dispatches } = runtime.counters
-  const step = runtime.capture(() => {
+  const step = captureStep(runtime, () => {
     const doubled = scale(x, 2)
     return [add(doubled, add(doubled, x))]
   })
   t.equal(runtime.counters.dispatches, dispatches)
-  t.equal(step.dispatches, 3)
+  t.equal(step.kernels.length, 3)
   const [y] = step.run()
   t.same(await y.read(), [5, 10, 15])
   runtime.write(x, [10, 0, -1])
@@ -61,7 +62,7 @@ t.test('nothing runs while a step is recorded; each run takes what the input hol
 t.test('copies and clears are part of a recorded step', async (t) => {
   const total = allocatePersistent(runtime, [[2]]).parts[0]
   runtime.write(total, [5, 6])
-  const step = runtime.capture(() => {
+  const step = captureStep(runtime, () => {
     const doubled = scale(total, 2)
     runtime.copy(doubled, total)
     return [add(doubled, runtime.zeros([2]))]
@@ -75,28 +76,28 @@ t.test('copies and clears are part of a recorded step', async (t) => {
 t.test('steps that take turns use the same buffers', async (t) => {
   const x = allocatePersistent(runtime, [[64]]).parts[0]
   const memory = new StepMemory(runtime)
-  const small = runtime.capture(() => [scale(scale(x, 2), 3)], memory)
-  const large = runtime.capture(() => [add(scale(x, 2), add(scale(x, 3), scale(x, 4)))], memory)
+  const small = captureStep(runtime, () => [scale(scale(x, 2), 3)], memory)
+  const large = captureStep(runtime, () => [add(scale(x, 2), add(scale(x, 3), scale(x, 4)))], memory)
   t.equal(memory.bytes, Math.max(small.plan.bytes, large.plan.bytes))
   const { bufferBytes } = runtime.memory.usage
   small.run()
   large.run()
   t.equal(runtime.memory.usage.bufferBytes, bufferBytes + memory.bytes)
-  t.throws(() => runtime.capture(() => [scale(x, 2)], memory), /in use already/)
+  t.throws(() => captureStep(runtime, () => [scale(x, 2)], memory), /in use already/)
   memory.release()
   t.equal(runtime.memory.usage.bufferBytes, bufferBytes)
 })
 
 t.test('what cannot be replayed is refused', async (t) => {
   const x = allocatePersistent(runtime, [[2]]).parts[0]
-  t.throws(() => runtime.capture(() => [runtime.tensor([1, 2], [2])]), /write: inside a recorded step/)
-  t.throws(() => runtime.capture(() => [x]), /a result of the step was not made by any of its kernels/)
-  t.throws(() => runtime.capture(() => runtime.capture(() => []).results), /already being recorded/)
+  t.throws(() => captureStep(runtime, () => [runtime.tensor([1, 2], [2])]), /write: inside a captured step/)
+  t.throws(() => captureStep(runtime, () => [x]), /a result of the step was not made by any of its kernels/)
+  t.throws(() => captureStep(runtime, () => captureStep(runtime, () => []).results), /already being captured/)
   t.equal(runtime.capturing, null, 'a failure inside leaves no recording behind')
   const freed = scale(x, 2)
   t.throws(
     () =>
-      runtime.capture(() => {
+      captureStep(runtime, () => {
         const y = scale(x, 2)
         y.dispose()
         return [scale(y, 2)]
@@ -110,7 +111,7 @@ t.test('a tensor beyond the binding limit is refused before any memory is taken'
   const x = allocatePersistent(runtime, [[1]]).parts[0]
   const elements = runtime.memory.maxBindingBytes / 4 + 4
   const { bufferBytes } = runtime.memory.usage
-  const step = runtime.capture(() => {
+  const step = captureStep(runtime, () => {
     const y = runtime.empty([elements])
     runtime.copy(x, y)
     return [y]

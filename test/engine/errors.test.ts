@@ -17,6 +17,7 @@ import { matmul } from '../../src/engine/ops/matmul.js'
 import { meanTokens } from '../../src/engine/ops/meanTokens.js'
 import { patchify, unpatchify } from '../../src/engine/ops/patchify.js'
 import { randomMasking } from '../../src/engine/ops/randomMasking.js'
+import { reshape } from '../../src/engine/ops/reshape.js'
 import { residual } from '../../src/engine/ops/residual.js'
 import { scale } from '../../src/engine/ops/scale.js'
 import { sliceTokens } from '../../src/engine/ops/sliceTokens.js'
@@ -74,7 +75,7 @@ const wrong: readonly (readonly [op: string, call: () => unknown, ...shown: stri
   ['argsortRows', () => argsortRows(f(2, 3, 4)), '[2,3,4]'],
   ['argsortRows', () => argsortRows(u(2, 3)), 'u32'],
   ['randomMasking', () => randomMasking(f(2, 3), 4), '[2,3]', '4'],
-  ['reshape', () => f(2, 3).reshape([4]), '[2,3]', '[4]'],
+  ['reshape', () => reshape(f(2, 3), [4]), '[2,3]', '[4]'],
 ]
 
 for (const [op, call, ...shown] of wrong) {

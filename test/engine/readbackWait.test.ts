@@ -4,16 +4,26 @@ import { ReadbackWait } from '../../src/engine/readbackWait.js'
 // Sleeping before a read follows the time that work takes, not the time between two pieces of work.
 
 const read = { buffer: null, bufferId: 0, byteOffset: 0, byteLength: 4, alive: true }
-const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms))
 
-async function timeOf(work: Promise<unknown>): Promise<number> {
-  const start = performance.now()
-  await work
-  return performance.now() - start
+/** A clock that goes on by what is slept, and by nothing else. */
+function clockOfSleeps() {
+  let time = 0
+  const clock = {
+    now: () => time,
+    sleep: async (milliseconds: number) => {
+      time += milliseconds
+    },
+  }
+  const timeOf = async (work: () => Promise<unknown>) => {
+    const start = time
+    await work()
+    return time - start
+  }
+  return { ...clock, timeOf, patience: new ReadbackWait(clock) }
 }
 
 t.test('a pause of the host is not taken for slow work', async (t) => {
-  const patience = new ReadbackWait()
+  const { sleep, timeOf, patience } = clockOfSleeps()
   for (const dispatches of [10, 20]) {
     await sleep(300)
     patience.submitted()
@@ -21,15 +31,14 @@ t.test('a pause of the host is not taken for slow work', async (t) => {
     patience.done(dispatches, 0, read, true)
   }
   patience.submitted()
-  t.ok((await timeOf(patience.wait(30, read))) < 100)
+  t.equal(await timeOf(() => patience.wait(30, read)), 0)
 })
 
 t.test('work that follows without a gap is slept through', async (t) => {
-  const patience = new ReadbackWait()
+  const { sleep, timeOf, patience } = clockOfSleeps()
   patience.submitted()
   await sleep(200)
   patience.done(10, 0, read, false)
   patience.submitted()
-  const time = await timeOf(patience.wait(20, read))
-  t.ok(time > 100 && time < 200, `${time} ms of 200`)
+  t.equal(await timeOf(() => patience.wait(20, read)), 170, '85 % of 200 ms')
 })

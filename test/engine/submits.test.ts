@@ -12,6 +12,7 @@ function submitsOf(dispatches: number, flops: number): number {
     name: 'submitsTest',
     values: 64,
     width: 1,
+    stored: 'f32',
     buffers: [writable('x')],
     statement: 'x[index] = 1.0;',
     cost: { flops, bytes: 256 },

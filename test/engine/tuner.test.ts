@@ -3,24 +3,24 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Kernel } from '../../kernels/kernel.js'
 import { perValueKernel, readOnly, writable } from '../../kernels/perValue.js'
+import { type CapturedStep, captureStep } from '../../src/engine/capturedStep.js'
 import { openDevice } from '../../src/engine/device.js'
 import { Profiler } from '../../src/engine/profiler.js'
+import { StepMemory } from '../../src/engine/stepMemory.js'
+import { DeviceTimer, type StepTimer } from '../../src/engine/stepTimer.js'
 import type { Tensor } from '../../src/engine/tensor.js'
-import {
-  autotune,
-  type KernelClass,
-  type StoredChoices,
-  type Tunable,
-  VariantTable,
-} from '../../src/engine/tuner.js'
+import { autotune, type StoredChoices } from '../../src/engine/tuner.js'
 import { openVariantStore } from '../../src/engine/variantStore.node.js'
+import { type KernelClass, type Tunable, VariantTable } from '../../src/engine/variants.js'
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
+const TURNS = 100
+
 /** Ways to double numbers. */
 const doublings: Record<string, string> = {
-  slow: loop(100),
+  slow: loop(TURNS),
   fast: 'y[index] = 2.0 * x[index];',
   faster: 'y[index] = x[index] + x[index];',
   wrong: 'y[index] = 2.01 * x[index];',
@@ -43,14 +43,15 @@ function doubleKernel(size: number, variant: string, text: string): Kernel {
     variant: text,
     values: size,
     width: 1,
+    stored: 'f32',
     buffers: [readOnly('x'), writable('y')],
     statement: text,
-    cost: { flops: size, bytes: 8 * size },
+    cost: { flops: size * (variant === 'slow' ? TURNS : 1), bytes: 8 * size },
   })
 }
 
 /** Doubling as a family with the named variants, the first being the fixed table's. */
-class Doubling implements Tunable<number> {
+class Doubling implements Tunable<number, Tensor> {
   readonly family = 'double'
   constructor(
     readonly variants: readonly string[],
@@ -80,14 +81,30 @@ class Doubling implements Tunable<number> {
   }
 }
 
-function classesOf(doubling: Doubling, sizes: readonly number[]): KernelClass[] {
+function classesOf(doubling: Doubling, sizes: readonly number[]): KernelClass<Tensor>[] {
   return runtime.variants.askedBy(() => {
     for (const size of sizes) runtime.variants.choose(doubling, size)
   })
 }
 
+/** Runs steps, and lets each operation of their kernels take a nanosecond: who is faster does not depend on what else the machine does. */
+class CountingTimer implements StepTimer {
+  readonly roundMs = 1
+  #clock = 0
+  readonly now = () => this.#clock
+
+  async time(step: CapturedStep, repeats: number) {
+    for (let i = 0; i < repeats; i++) step.run()
+    const milliseconds = step.kernels.reduce((sum, { cost }) => sum + cost.flops, 0) / 1e6
+    this.#clock += repeats * milliseconds
+    return milliseconds
+  }
+
+  close() {}
+}
+
 function settle(doubling: Doubling, stored: StoredChoices = {}, budgetMs = 60_000) {
-  return autotune(runtime, classesOf(doubling, [30_000]), stored, budgetMs)
+  return autotune(runtime, classesOf(doubling, [30_000]), stored, budgetMs, new CountingTimer())
 }
 
 const name = 'double 15'
@@ -150,7 +167,46 @@ t.test('tuning gives back the memory it took', async (t) => {
   t.equal(runtime.profiler, null)
 })
 
-t.test('where timestamps stand still, the wall clock chooses', async (t) => {
+t.test("by the device's own clock any candidate may win, and none costs memory", async (t) => {
+  const doubling = new Doubling(['slow', 'fast'])
+  const before = runtime.memory.usage.bufferBytes
+  const { choices, measured } = await autotune(
+    runtime,
+    classesOf(doubling, [30_000]),
+    {},
+    Number.POSITIVE_INFINITY,
+  )
+  t.ok(doubling.variants.includes(choices[name]!), choices[name])
+  t.equal(measured, 1)
+  t.equal(runtime.memory.usage.bufferBytes, before)
+  t.equal(runtime.profiler, null)
+})
+
+/** The time of a doubling, on a wall clock that goes on by 40 ms whenever it is read. */
+async function timed(): Promise<{ milliseconds: number; roundMs: number }> {
+  const doubling = new Doubling(['slow'])
+  const [x, memory] = [runtime.zeros([30_000]), new StepMemory(runtime)]
+  const step = captureStep(runtime, () => doubling.run(30_000, 'slow', [x]), memory)
+  let clock = 0
+  const timer = new DeviceTimer(runtime, () => (clock += 40))
+  const milliseconds = await timer.time(step, 4)
+  const { roundMs } = timer
+  timer.close()
+  memory.release()
+  x.dispose()
+  return { milliseconds, roundMs }
+}
+
+const noTimestamps = runtime.caps.timestampQuery ? false : 'this adapter has no timestamp-query'
+
+t.test("where there are timestamps, the device's clock counts", { skip: noTimestamps }, async (t) => {
+  const { milliseconds, roundMs } = await timed()
+  t.ok(milliseconds > 0)
+  t.not(milliseconds, 10)
+  t.equal(roundMs, 3)
+})
+
+t.test('where timestamps stand still, the wall clock counts, in longer rounds', async (t) => {
   const { rows } = Profiler.prototype
   // As Metal of macOS 26 gives them.
   Profiler.prototype.rows = async function (this: Profiler) {
@@ -159,7 +215,7 @@ t.test('where timestamps stand still, the wall clock chooses', async (t) => {
   t.teardown(() => {
     Profiler.prototype.rows = rows
   })
-  t.same((await settle(new Doubling(['slow', 'fast']))).choices, { [name]: 'fast' })
+  t.same(await timed(), { milliseconds: 10, roundMs: 20 })
 })
 
 t.test('a rehearsal shows the classes that are asked for, those with most work first', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { firstScale, growthInterval } from '../../kernels/lossScale.js'
+import { FIRST_SCALE, GROWTH_INTERVAL } from '../../kernels/lossScale.js'
 import { openDevice } from '../../src/engine/device.js'
 import { fromHalf, toHalf } from '../../src/engine/float16.js'
 import { ParameterArena } from '../../src/engine/parameters.js'
@@ -16,7 +16,7 @@ const skip = runtime.caps.f16 ? false : 'this adapter has no shader-f16'
 
 const rules = new Map([['w', { learningRateScale: 1, weightDecay: 0.05 }]])
 const shape = [3, 50]
-const size = 150
+const SIZE = 150
 
 function setUp(precision: 'f32' | 'f16', maxNorm: number) {
   const specs = [{ name: 'w', shape, init: { kind: 'normal' as const, std: 1 } }]
@@ -41,9 +41,9 @@ function setUp(precision: 'f32' | 'f16', maxNorm: number) {
 }
 
 const random = new PhiloxStream(0, 12)
-const gradients = Array.from({ length: 6 }, () => Float32Array.from({ length: size }, () => random.normal()))
+const gradients = Array.from({ length: 6 }, () => Float32Array.from({ length: SIZE }, () => random.normal()))
 const scaled = (gradient: Float32Array, scale: number) => gradient.map((g) => scale * g)
-const infinite = new Float32Array(size).fill(1)
+const infinite = new Float32Array(SIZE).fill(1)
 infinite[77] = Number.NEGATIVE_INFINITY
 
 t.test('scaled gradients make the updates of unscaled ones', { skip }, async (t) => {
@@ -51,19 +51,19 @@ t.test('scaled gradients make the updates of unscaled ones', { skip }, async (t)
     const [plain, mixed] = [setUp('f32', maxNorm), setUp('f16', maxNorm)]
     for (const gradient of gradients) {
       plain.step(gradient)
-      mixed.step(scaled(gradient, firstScale))
+      mixed.step(scaled(gradient, FIRST_SCALE))
     }
     const error = relativeError(await mixed.weight.read(), await plain.weight.read())
     t.ok(error < 1e-6, `clip ${maxNorm}: ${error}`)
-    t.same(await mixed.state(), [firstScale, 6, 0])
+    t.same(await mixed.state(), [FIRST_SCALE, 6, 0])
   }
 })
 
 t.test('overflow skips the step, halves the scale and leaves no other trace', { skip }, async (t) => {
   const [smooth, bumpy] = [setUp('f16', 1), setUp('f16', 1)]
-  let scale = firstScale
+  let scale = FIRST_SCALE
   for (const [i, gradient] of gradients.entries()) {
-    smooth.step(scaled(gradient, firstScale))
+    smooth.step(scaled(gradient, FIRST_SCALE))
     if (i % 2 === 1) {
       const before = await bumpy.weight.read()
       bumpy.step(infinite)
@@ -77,18 +77,18 @@ t.test('overflow skips the step, halves the scale and leaves no other trace', { 
     const [ours, theirs] = [bumpy, smooth].map(({ optimizer }) => optimizer.moments.get('w')![moment])
     t.same(await ours.read(), await theirs.read())
   }
-  t.same(await bumpy.state(), [firstScale / 8, 1, 3])
+  t.same(await bumpy.state(), [FIRST_SCALE / 8, 1, 3])
   t.equal(bumpy.optimizer.stepCount, 9, 'skipped steps count for the schedule')
 })
 
 t.test('the scale is doubled after many good steps in a row', { skip }, async (t) => {
   const { step, state } = setUp('f16', 0)
   step(infinite)
-  const zeros = new Float32Array(size)
-  for (let i = 1; i < growthInterval; i++) step(zeros)
-  t.same(await state(), [firstScale / 2, growthInterval - 1, 1])
+  const zeros = new Float32Array(SIZE)
+  for (let i = 1; i < GROWTH_INTERVAL; i++) step(zeros)
+  t.same(await state(), [FIRST_SCALE / 2, GROWTH_INTERVAL - 1, 1])
   step(zeros)
-  t.same(await state(), [firstScale, 0, 1])
+  t.same(await state(), [FIRST_SCALE, 0, 1])
 })
 
 t.test('shadow weights are the weights rounded, also after somebody wrote them', { skip }, async (t) => {

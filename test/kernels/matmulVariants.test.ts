@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { create, globals } from 'webgpu'
 import type { Kernel, KernelCaps, SubgroupMatrixConfig } from '../../kernels/kernel.js'
-import { matmulKernel, matmulSplits, matmulVariants } from '../../kernels/matmul.js'
+import { matmulPlan, matmulVariants } from '../../kernels/matmul.js'
 import {
   type MatmulEpilogue,
   type MatmulProduct,
@@ -9,9 +9,9 @@ import {
   productKernel,
   type StoredTypes,
 } from '../../kernels/matmulShared.js'
-import { subgroupFits } from '../../kernels/matmulSubgroup.js'
+import { subgroupFits, subgroupText } from '../../kernels/matmulSubgroup.js'
 import { subgroupMatrixFits, subgroupMatrixText } from '../../kernels/matmulSubgroupMatrix.js'
-import { type TiledVariant, tiledTiles } from '../../kernels/matmulTiled.js'
+import { type TiledVariant, tiledText, tiledTiles } from '../../kernels/matmulTiled.js'
 import { openDevice } from '../../src/engine/device.js'
 import { PoisonedRuntime } from '../../src/verify/poisonedRuntime.js'
 import { emulatedMatrixUnit } from './emulatedMatrixUnit.js'
@@ -77,7 +77,7 @@ async function checkSizes(
 for (const variant of Object.keys(tiledTiles) as TiledVariant[]) {
   t.test(`${variant} is right on ragged sizes`, async (t) => {
     for (const layout of layouts)
-      await checkSizes(t, layout, (product) => matmulKernel(caps, product, variant))
+      await checkSizes(t, layout, (product) => productKernel(product, tiledText(variant, product)))
   })
 }
 
@@ -93,7 +93,7 @@ for (const range of ranges) {
     { skip },
     async (t) => {
       const kernelOf = (product: MatmulProduct) =>
-        subgroupFits(range, product) ? matmulKernel(range, product, 'subgroup') : null
+        subgroupFits(range, product) ? productKernel(product, subgroupText(range, product)) : null
       for (const layout of layouts) await checkSizes(t, layout, kernelOf)
     },
   )
@@ -187,7 +187,7 @@ t.test('the fixed table: tiles by how many there are, k cut where there are few'
   const choice = (batch: number, m: number, n: number, k: number, epilogue: MatmulEpilogue = 'none') => {
     const spec: MatmulSpec = { batch, m, n, k, layout: 'NT', epilogue, stored: single }
     const [variant] = matmulVariants(gpu, spec)
-    return [variant, matmulSplits(gpu, spec, variant)]
+    return [variant, matmulPlan(gpu, spec, variant).splits]
   }
   t.same(choice(1, 3200, 768, 192, 'bias'), ['tiled64x64', 1])
   t.same(choice(1, 3200, 1536, 384), ['tiled64x128', 1])

@@ -1,11 +1,18 @@
 import t from 'tap'
 import { flatGrid } from '../../kernels/kernel.js'
 import { openDevice } from '../../src/engine/device.js'
-import { uniformAt } from '../../src/engine/random.js'
+import { PhiloxStream } from '../../src/engine/random.js'
 import { DropPath, RandomState } from '../../src/engine/randomState.js'
 import { relativeError } from '../../src/verify/array64.js'
 
 // The device draws the numbers that the host can draw too, bit for bit, at every address.
+
+/** The host's draw at the same address. */
+function uniformAt(seed: number, stream: number, step: number, index: number): number {
+  const generator = new PhiloxStream(seed, stream, step)
+  generator.position = index
+  return generator.uniform()
+}
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { captureStep } from '../../src/engine/capturedStep.js'
 import { openDevice } from '../../src/engine/device.js'
 import { largestClassifierActivation, largestFmaeActivation } from '../../src/model/largestActivation.js'
 import { fitBatch } from '../../src/train/loop/fitBatch.js'
@@ -23,7 +24,7 @@ t.test('the largest tensor of a step is known from the model alone', async (t) =
     { run: fineTuning(), elements: largestClassifierActivation(classifier) },
   ]
   for (const { run, elements } of steps) {
-    const { plan } = runtime.capture(run.microBatch)
+    const { plan } = captureStep(runtime, run.microBatch)
     t.equal(plan.buffers[0].bytes, 4 * batchSize * elements, run.kind)
   }
 })

@@ -3,13 +3,13 @@ import type { ClassifierConfig, FmaeConfig } from '../../src/model/config.js'
 import { presets } from '../../src/model/presets.js'
 import { FineTuning } from '../../src/train/loop/fineTuning.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
+import { classifierConfig } from '../../src/train/modelConfig.js'
 import {
-  type FineTuneOptions,
+  type FineTuneSettings,
   fineTuneDefaults,
-  type PretrainOptions,
+  type PretrainSettings,
   pretrainDefaults,
-} from '../../src/train/options.js'
-import { fineTuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
+} from '../../src/train/settings.js'
 import { noiseAus, noiseIndices, noiseLoader, noiseSubjects } from './noiseImages.js'
 
 const sizes = { imageSize: 32, patchSize: 8, width: 24, heads: 3, depth: 2, mlpRatio: 2 }
@@ -24,24 +24,19 @@ export const tinyFmae: FmaeConfig = {
 }
 
 /** A classifier with an identity head and drop path, of the same size. */
-export const tinyClassifier: ClassifierConfig = {
-  ...presets.nano,
-  ...sizes,
-  aus: noiseAus.length,
-  subjects: noiseSubjects.length,
-  lambda: 1,
-  idLoss: 'bce',
-  idHeadLayers: 1,
-  dropPath: 0.3,
-}
+export const tinyClassifier: ClassifierConfig = classifierConfig(
+  tinyFmae,
+  { aus: noiseAus.length, subjects: noiseSubjects.length },
+  fineTuneDefaults({ lambda: 1, dropPath: 0.3 }),
+)
 
 /** Pretraining on noise pictures: the nano recipe with `changes`. */
 export function noisePretraining(
   runtime: Runtime,
   config: FmaeConfig,
-  changes: Partial<PretrainOptions>,
+  changes: Partial<PretrainSettings>,
 ): Pretraining {
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...changes }
+  const settings = pretrainDefaults(changes)
   return new Pretraining(runtime, config, settings, noiseLoader(config.imageSize), noiseIndices)
 }
 
@@ -49,9 +44,9 @@ export function noisePretraining(
 export function noiseFineTuning(
   runtime: Runtime,
   config: ClassifierConfig,
-  changes: Partial<FineTuneOptions>,
+  changes: Partial<FineTuneSettings>,
 ): FineTuning {
-  const settings = { ...fineTuneDefaults(fineTuneRecipes['nano-iat']), ...changes }
+  const settings = fineTuneDefaults({ lambda: 1, ...changes })
   const loader = noiseLoader(config.imageSize)
   return new FineTuning(runtime, config, settings, loader, noiseIndices, noiseAus, noiseSubjects)
 }

@@ -3,8 +3,7 @@ import { openDevice } from '../../src/engine/device.js'
 import { presets } from '../../src/model/presets.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { trainLoop } from '../../src/train/loop/trainLoop.js'
-import { pretrainDefaults } from '../../src/train/options.js'
-import { pretrainRecipes } from '../../src/train/recipes.js'
+import { pretrainDefaults } from '../../src/train/settings.js'
 import { noiseIndices, noiseLoader } from './noiseImages.js'
 
 const MIB = 2 ** 20
@@ -25,7 +24,7 @@ t.test(
       decoderHeads: 1,
     }
     const [batchSize, accumulation] = [24, 10]
-    const settings = { ...pretrainDefaults(pretrainRecipes.nano), epochs: 1, batchSize, accumulation }
+    const settings = pretrainDefaults({ epochs: 1, batchSize, accumulation })
     const indices = Array.from({ length: batchSize * accumulation }, (_, i) => i % noiseIndices.length)
     const run = new Pretraining(runtime, config, settings, noiseLoader(config.imageSize), indices)
     const upload = run.upload.bind(run)

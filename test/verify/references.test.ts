@@ -1,15 +1,38 @@
 import t from 'tap'
 import { PhiloxStream } from '../../src/engine/random.js'
-import { relativeError } from '../../src/verify/array64.js'
+import { array64, elements, relativeError } from '../../src/verify/array64.js'
 import { casesByOp } from '../../src/verify/cases/all.js'
 import { erf } from '../../src/verify/reference/erf.js'
-import { caseSize, finiteDifferences, prepareCase } from '../../src/verify/runOpCase.js'
+import { type PreparedCase, prepareCase } from '../../src/verify/runOpCase.js'
 
 // The references are the judges of every kernel: their own gradients are judged by finite differences.
 
 const SAMPLES = 12
 /** Its gradient is not the derivative of what it computes: that is its purpose. */
 const notDerivative = 'gradientReversal'
+
+/** Central differences of Σ y·dy in float64 at some elements of an input: a check of the analytic gradients. */
+function finiteDifferences(prepared: PreparedCase, input: number, at: readonly number[]): number[] {
+  const { opCase, inputs, dy } = prepared
+  const arrays = inputs.map((values, i) => array64(values, opCase.inputs[i].shape))
+  const sum = () => opCase.reference.forward(arrays).data.reduce((total, y, i) => total + y * dy[i], 0)
+  return at.map((index) => {
+    const { data } = arrays[input]
+    const value = data[index]
+    const step = 1e-5 * Math.max(1, Math.abs(value))
+    data[index] = value + step
+    const above = sum()
+    data[index] = value - step
+    const below = sum()
+    data[index] = value
+    return (above - below) / (2 * step)
+  })
+}
+
+/** Work of a case, for choosing small ones. */
+function caseSize({ opCase }: PreparedCase): number {
+  return opCase.inputs.reduce((sum, { shape }) => sum + elements(shape), 0)
+}
 
 for (const [op, cases] of casesByOp()) {
   if (!cases[0].reference.gradients || op === notDerivative) continue

@@ -9,7 +9,7 @@ import { readSafetensors, writeSafetensors } from '../../src/train/checkpoint/sa
 // Golden files made by tools/makeGolden.py with PyTorch pass; whatever is wrong with one is said by name.
 
 const fmae = 'test/golden/fmae.safetensors'
-const iat = 'test/golden/iat.safetensors'
+const classifier = 'test/golden/classifier.safetensors'
 const options = { tolerance: 1e-4 }
 const folder = await mkdtemp(join(tmpdir(), 'fmae-verify-'))
 t.teardown(() => rm(folder, { recursive: true }))
@@ -42,10 +42,15 @@ function config(change: object) {
 }
 
 t.test('the committed files pass: outputs, gradients, losses and weights of three AdamW steps', async (t) => {
-  const { code, text } = await quietly([fmae, iat])
+  const { code, text } = await quietly([fmae, classifier])
   t.equal(code, 0, text)
   for (const group of ['pred', 'mask', 'id_logits', 'g.*', 'losses', 'after.*'])
     t.ok(text.includes(group), `${group} is in the table`)
+})
+
+t.test('a file of 0.2.0 calls the classifier iat: it is read as before', async (t) => {
+  const old = await changed(classifier, ({ metadata }) => Object.assign(metadata, { kind: 'iat' }))
+  t.equal((await quietly([old])).code, 0)
 })
 
 t.test('a number that differs fails with exit code 1, and its tensor is named', async (t) => {
@@ -68,7 +73,7 @@ t.test('a number that differs fails with exit code 1, and its tensor is named', 
 })
 
 t.test('the tolerance is the user’s', async (t) => {
-  t.equal((await quietly([iat], { tolerance: 1e-12 })).code, 1)
+  t.equal((await quietly([classifier], { tolerance: 1e-12 })).code, 1)
 })
 
 t.test('a file that is not whole or not golden is refused with the reason', async (t) => {
@@ -79,8 +84,13 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
       ({ tensors }) => tensors.delete('w.norm.weight'),
       /missing: w\.norm\.weight/,
     ],
-    ['a gradient is missing', iat, ({ tensors }) => tensors.delete('g.head.bias'), /missing: g\.head\.bias/],
-    ['an output is missing', iat, ({ tensors }) => tensors.delete('id_loss'), /missing: id_loss/],
+    [
+      'a gradient is missing',
+      classifier,
+      ({ tensors }) => tensors.delete('g.head.bias'),
+      /missing: g\.head\.bias/,
+    ],
+    ['an output is missing', classifier, ({ tensors }) => tensors.delete('id_loss'), /missing: id_loss/],
     [
       'a name is wrong',
       fmae,
@@ -98,28 +108,28 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
     ['unknown kind', fmae, ({ metadata }) => Object.assign(metadata, { kind: 'gan' }), /"kind" is "gan"/],
     [
       'no config',
-      iat,
+      classifier,
       ({ metadata }) => delete (metadata as Record<string, string>).config,
       /"config" is missing/,
     ],
     [
       'config is no JSON',
-      iat,
+      classifier,
       ({ metadata }) => Object.assign(metadata, { config: '{' }),
       /"config" is not JSON/,
     ],
-    ['config field', iat, config({ heads: 0 }), /config\.heads/],
-    ['impossible sizes', iat, config({ heads: 3 }), /width 16 is not a multiple of heads 3/],
+    ['config field', classifier, config({ heads: 0 }), /config\.heads/],
+    ['impossible sizes', classifier, config({ heads: 3 }), /width 16 is not a multiple of heads 3/],
     [
       'optimizer field',
-      iat,
+      classifier,
       ({ metadata }) => Object.assign(metadata, { optimizer: '{"lrs":[]}' }),
       /optimizer\.lrs/,
     ],
-    ['subject out of range', iat, setFirst('ids', 7), /ids holds 7; expected subjects 0 to 6/],
+    ['subject out of range', classifier, setFirst('ids', 7), /ids holds 7; expected subjects 0 to 6/],
     [
       'too few steps',
-      iat,
+      classifier,
       ({ tensors }) => tensors.set('losses', { shape: [1], data: new Float32Array(1) }),
       /tensor losses is \[1\]; the config wants \[3\]/,
     ],

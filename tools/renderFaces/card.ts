@@ -67,10 +67,10 @@ function commandOf(options: RenderOptions): string {
 }
 
 function habits(options: RenderOptions): string {
-  if (options.correlation === null) return `Every person shows every unit at the rate ${meanRate}.`
+  if (options.correlation === null) return `Every subject shows every AU at the rate ${meanRate}.`
   const c = options.correlation
   const [a, b] = [meanRate * c, (1 - meanRate) * c].map((x) => x.toFixed(2))
-  return `Person s shows unit j at a rate of his or her own, drawn from Beta(${a}, ${b}): the identity shortcut, as strong as c = ${c} makes it.`
+  return `Subject s shows AU j at a rate drawn from Beta(${a}, ${b}).\n  This is the identity shortcut; c = ${c} sets its strength.`
 }
 
 function readme(faces: FaceSet, shards: readonly Shard[], options: RenderOptions): string {
@@ -84,14 +84,19 @@ function readme(faces: FaceSet, shards: readonly Shard[], options: RenderOptions
   const extraShards = shards.filter((shard) => shard.split === 'extra').length
   return `# Rendered faces with action-unit labels
 
-${labelled} pictures of ${options.people} people (${options.perPerson} each) and one picture each of ${options.extraPeople} further people,
-${options.size}×${options.size} pixels, JPEG quality ${options.quality}. Nobody in them exists: every face is a random draw from the
-[ICT-FaceKit](https://github.com/ICT-VGL/ICT-FaceKit) morphable model, rendered by \`tools/renderFaces\`.
-Identity, action units, intensities and pose are exact because they made the picture.
+The bundled data set: ${labelled} images of ${options.people} subjects (${options.perPerson} each),
+and one image each of ${options.extraPeople} further subjects. ${options.size}×${options.size}
+pixels, JPEG quality ${options.quality}. For tests and for the main job.
+
+No face shows a real person. Every face is a random sample of the
+[ICT-FaceKit](https://github.com/ICT-VGL/ICT-FaceKit) morphable model, rendered by
+\`tools/renderFaces\`. Identity, action units (AUs), intensities and pose are exact, because the
+images are rendered from them.
 
 ![contact sheet](contactSheet.png)
 
-Above: one picture each of many people. Below: the same people at rest and with each unit at full strength.
+Top: one image each of many subjects. Bottom: the same subjects at rest and with each AU at full
+strength.
 
 ## How it was made
 
@@ -99,52 +104,65 @@ Above: one picture each of many people. Below: the same people at rest and with 
 ${commandOf(options)}
 \`\`\`
 
-Same seed, same bytes on one adapter (another GPU or driver may round a pixel differently); all random numbers are
-Philox4x32-10. The AU set \`${faces.set.name}\` has ${faces.set.aus.length} units. ${habits(options)}
+The same seed gives the same bytes on one adapter. Another GPU or driver may round a pixel
+differently. All random numbers are Philox4x32-10. The AU set \`${faces.set.name}\` has
+${faces.set.aus.length} units.
 
-- Intensity of a present unit U(0.5, 1); of an absent one 0 in 70 of 100 cases, else U(0, 0.12). A quarter of the
-  pictures is lopsided: there the weaker side has 0.4 to 0.9 of the labelled intensity.
-- Units that cannot be told apart together are kept apart (10 with 24; 24 with 9, 25 and 26; 23 with 26), 6 + 7 and
-  9 + 10 add up to 1.3 at most. Gaze wanders; one picture in 50 is caught in a blink. Neither is labelled.
-- Pose: yaw, pitch, roll of standard deviation 4.2, 3, 1.8 degrees, cut off at 9, 7.2, 4.8. The frame is aligned to the
-  person's brows and mouth at rest, then ±5 % in size and ±0.25 cm in place.
-- Light from a random direction in front, with random strength, tint and ambient light; a background of two colours;
-  noise of 0.6 to 3 grey levels.
-- Per person: 100 shape modes from N(0, 1), skin tone (uniform along a ramp from light to dark, with its own
-  undertone), brows, irises, lips, lid line, shaved-hair and beard shade, mottling.
+- **AU rates.** ${habits(options)}
+- **Intensity** of an active AU: U(0.5, 1). Of an inactive one: 0 in 70 of 100 cases, else U(0,
+  0.12). A quarter of the images is asymmetric: the weaker side has 0.4 to 0.9 of the labeled
+  intensity.
+- **Excluded combinations.** AUs that cannot be distinguished do not occur together: 10 with 24; 24
+  with 9, 25 and 26; 23 with 26. The sums 6 + 7 and 9 + 10 are at most 1.3.
+- **Not labeled:** gaze varies, and one image in 50 shows a blink.
+- **Pose:** yaw, pitch and roll with standard deviations of 4.2, 3 and 1.8 degrees, clipped at 9,
+  7.2 and 4.8. The crop is aligned to the subject's brows and mouth at rest, then varied by ±5 % in
+  size and ±0.25 cm in position.
+- **Light and background:** a random direction in front, random strength, tint and ambient light;
+  two background colors; noise of 0.6 to 3 gray levels.
+- **Appearance per subject:** 100 shape modes from N(0, 1); skin tone, uniform along a ramp from
+  light to dark, with its own undertone; brows, irises, lips, lid line, shade of shaved hair and
+  beard, spots.
 
 ## Files
 
-\`foldN-*.tar.gz\`, \`extra-*.tar.gz\`: WebDataset shards of \`000123.jpg\` and \`000123.json\`:
-\`{"subject":"S017","AUs":[1,4,12],"intensities":{"1":0.83,…},"pose":{"yaw":…,"pitch":…,"roll":…}}\` (intensities 0 to 1 of all
-units of the set; degrees). \`folds.json\` names the people of each fold (no person is in two); \`dataset.json\` lists
-the shards and the settings.
+\`foldN-*.tar.gz\` and \`extra-*.tar.gz\` are WebDataset shards of \`000123.jpg\` and \`000123.json\`:
 
-| split | people | pictures | shards |
+\`\`\`json
+{"subject":"S017","AUs":[1,4,12],"intensities":{"1":0.83,…},"pose":{"yaw":…,"pitch":…,"roll":…}}
+\`\`\`
+
+Intensities are 0 to 1, for all AUs of the set. Angles are in degrees. \`folds.json\` lists the
+subjects of each fold; no subject is in two. \`dataset.json\` lists the shards and the settings.
+
+| split | subjects | images | shards |
 |---|---|---|---|
 ${foldRows.join('\n')}
 | extra | ${options.extraPeople} | ${options.extraPeople} | ${extraShards} |
 
-| AU | | present in | share | people's rates, mean ± deviation |
+| AU | | active in | share | rates of the subjects, mean ± deviation |
 |---|---|---|---|---|
 ${rows}
 
 ## Limits
 
-- Rendered: one head topology, no hair (only a painted shade), no wrinkles finer than the mesh, no texture maps, no
-  lashes, no shadows cast. What is learnt here says little about photographs.
-- The weights that make a unit are the ICT-FaceKit authors' "closest relation" to FACS, with a few mixes chosen by eye. **No
-  certified FACS coder has checked them.** AU 23 has no shape in the model and is a mix (lips rolled in half way, some
-  pucker); 25 and 26 are mixes too; 24 lifts the chin a little; 7 and 24 are small in the picture.
-- Intensity is linear in the weight of a shape, a convention and not a measurement.
-- Beyond the couplings above and each person's rates, units are independent. Real faces have more order.
-- Shape modes come from a few hundred light-stage scans; skin, eye and hair colours are drawn by our own rules. The set
-  represents no population and is no ground for statements about any.
+- One head topology, no hair (only a painted shade), no wrinkles finer than the mesh, no texture
+  maps, no lashes, no cast shadows. Results on these faces say little about photographs.
+- The blend-shape weights of each AU are the "closest relation" to FACS given by the authors of
+  ICT-FaceKit, with a few mixes chosen by eye. **No certified FACS coder has checked them.** AU 23
+  has no shape in the model and is a mix (lips half rolled in, some pucker). AUs 25 and 26 are mixes
+  too. AU 24 raises the chin a little. AUs 7 and 24 are small in the image.
+- Intensity is linear in the weight of a shape. This is a convention, not a measurement.
+- Apart from the combinations above and each subject's rates, AUs are independent. Real faces have
+  more structure.
+- The shape modes come from a few hundred light-stage scans. Skin, eye and hair colors follow our
+  own rules. The set represents no population and supports no statement about any.
 
-## Licence
+## License
 
-MIT, see \`LICENSE\`. Face model: ICT-FaceKit, Copyright (c) 2020 USC Institute for Creative Technologies, MIT;
-Li et al., *Learning Formation of Physically-Based Face Attributes*, CVPR 2020 (arXiv 2004.03458).
+MIT, see \`LICENSE\`. Face model: ICT-FaceKit, Copyright (c) 2020 USC Institute for Creative
+Technologies, MIT; Li et al., *Learning Formation of Physically-Based Face Attributes*, CVPR 2020
+(arXiv 2004.03458).
 `
 }
 

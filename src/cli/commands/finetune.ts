@@ -1,74 +1,59 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  auTargets,
-  type Fold,
-  makeFolds,
-  splitByFold,
-  splitPerSubject,
-  subjectsOf,
-} from '../../data/folds.js'
-import { foldsDigest } from '../../data/foldsDigest.js'
-import type { ImageSet } from '../../data/imageSet.js'
-import { imagesDigest } from '../../data/imagesDigest.js'
+import { auTargets, chooseFolds, type FoldParts } from '../../data/folds.js'
 import { constantAuNotes, foldNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
-import type { ClassifierConfig } from '../../model/config.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
 import { cannotWrite } from '../../train/checkpoint/atomicWrite.node.js'
-import type { CheckpointInfo } from '../../train/checkpoint/checkpoint.js'
+import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
-import { FineTuning } from '../../train/loop/fineTuning.js'
+import { makeFineTuning } from '../../train/makeFineTuning.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
-import { vitConfig } from '../../train/modelConfig.js'
-import type { FineTuneOptions } from '../../train/options.js'
+import { classifierConfig, vitConfig } from '../../train/modelConfig.js'
+import { fineTuneSettings } from '../../train/settings.js'
+import { runManaged } from '../managedRun.js'
+import type { FineTuneOptions } from '../options.js'
+import { checkpointPath, openLog, prepareOut } from '../runFolder.node.js'
+import { settingsOf } from '../schemaOptions.js'
+import { StopSignal } from '../stopSignal.js'
 import { auTable } from './auTable.js'
 import { openData } from './openData.js'
 import { parameterCount } from './pretrain.js'
-import {
-  checkpointPath,
-  fittedBatch,
-  imageLoader,
-  openAnnouncedDevice,
-  openLog,
-  prepareOut,
-  runManaged,
-  StopSignal,
-} from './session.js'
-import { startFrom } from './startFrom.js'
+import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FineTuneOptions): Promise<number> {
-  const { data, root, subjectFrom } = options
-  const set = await openData({ data, root, subjectFrom })
+  const set = await openData(options)
   const aus = options.aus ?? set.aus
   if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning needs a set with labels`)
   if (aus.length === 0) throw new UserError(`${options.data}: no label names an action unit; expected some`)
-  const parts = chooseParts(set, options)
-  const { subjects } = parts
-  const config: ClassifierConfig = { ...vitConfig(options), ...heads(options, aus.length, subjects.length) }
-  // A test picture without labels shows now, not after an epoch.
-  const targets = auTargets(set, parts.test, aus)
+  const parts = chooseFolds(set, options)
+  const { train, test, testFold, subjects } = parts
+  const encoder = vitConfig(options)
+  // A test image without labels shows now, not after an epoch.
+  const targets = auTargets(set, test, aus)
   for (const note of [...foldNotes(set, parts.folds), ...constantAuNotes(targets, aus)]) console.log(note)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
-  const loader = imageLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
-  const batches = fittedBatch(options, largestClassifierActivation(config), runtime)
-  const settings = { ...options, ...batches }
-  const run = new FineTuning(runtime, config, settings, loader, parts.train, aus, subjects)
-  const info: CheckpointInfo = {
-    config,
-    options,
-    aus,
-    standardise: options.standardise,
-    images: await imagesDigest(set, parts.train),
-    folds: await foldsDigest(set, parts.folds),
-  }
+  const loader = imageLoader(set, encoder.imageSize, options.standardise, options.cacheMegabytes)
+  const sizes = classifierConfig(encoder, { aus: aus.length, subjects: subjects.length }, options)
+  const batches = fittedBatch(options, largestClassifierActivation(sizes), runtime)
   // A resumed run takes its weights from its own checkpoint.
-  if (options.from && !options.resume) await startFrom(options.from, run, info)
+  const from = options.resume ? undefined : options.from
+  const { run, info } = await makeFineTuning(
+    runtime,
+    { ...parts, loader, aus },
+    {
+      settings: { ...settingsOf(fineTuneSettings, options), testFold },
+      encoder,
+      batches,
+      start: from === undefined ? null : { file: await readSafetensors(from), path: `--from ${from}` },
+      say: console.log,
+    },
+  )
   const name = options.lambda > 0 ? `FMAE-IAT, lambda ${options.lambda}` : 'AU classifier'
   console.log(
-    `${name}: ${parameterCount(run)} parameters, AUs ${aus.join(', ')}; ${parts.train.length} pictures to train on, ${parts.test.length} of fold ${parts.testFold} to test on`,
+    `${name}: ${parameterCount(run)} parameters, AUs ${aus.join(', ')}; ${train.length} training images, ${test.length} test images of fold ${testFold}`,
   )
   const log = openLog(options.out, 'evaluation.jsonl', options.resume)
   const measure = async (indices: Uint32Array) => {
@@ -88,7 +73,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
     stop: new StopSignal(),
     onEpoch: async (epoch) => {
       if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return
-      measured.last = await measure(parts.test)
+      measured.last = await measure(test)
       const { f1At05, f1Best, threshold, auc, loss, baseRateEntropy } = measured.last
       log.write({ epoch, f1At05, f1Best, threshold, auc, loss, baseRateEntropy })
       console.log(
@@ -105,59 +90,10 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   return outcome === 'stopped' ? 130 : 0
 }
 
-interface Parts {
-  readonly train: Uint32Array
-  readonly test: Uint32Array
-  /** Pictures of training people kept out of training; empty unless asked for. */
-  readonly seen: Uint32Array
-  readonly testFold: string
-  readonly folds: readonly Fold[]
-  /** Identity classes: the people of all folds, test people included as in the reference; others have no part. */
-  readonly subjects: readonly string[]
-}
-
-/** Subject-exclusive: no picture of a test person is trained on. */
-function chooseParts(set: ImageSet, options: FineTuneOptions): Parts {
-  const known = subjectsOf(set)
-  if (known.length === 0)
-    throw new UserError(
-      `${options.data}: the labels name no people, who must be apart in training and test; expected "subject" in each label, or --subject-from for label files`,
-    )
-  const folds = set.folds ?? makeFolds(known, options.folds, options.seed)
-  const testFold = options.testFold ?? folds.at(-1)!.name
-  const inFolds = new Set(folds.flatMap((fold) => fold.subjects))
-  const subjects = known.filter((subject) => inFolds.has(subject))
-  const used = trainingFolds(folds, testFold, options.trainOn)
-  const { train, test } = splitByFold(set, used, testFold)
-  if (options.seenFraction === 0) return { train, test, seen: new Uint32Array(0), testFold, folds, subjects }
-  const { first, rest } = splitPerSubject(set, train, 1 - options.seenFraction, options.seed)
-  return { train: first, test, seen: rest, testFold, folds, subjects }
-}
-
-function trainingFolds(
-  folds: readonly Fold[],
-  testFold: string,
-  wanted: readonly string[] | undefined,
-): readonly Fold[] {
-  for (const name of [testFold, ...(wanted ?? [])]) {
-    if (!folds.some((fold) => fold.name === name)) {
-      throw new UserError(
-        `no fold is called "${name}"; there are ${folds.map((fold) => fold.name).join(', ')}`,
-      )
-    }
-  }
-  if (wanted?.includes(testFold)) throw new UserError(`--train-on names the test fold ${testFold}`)
-  return wanted ? folds.filter(({ name }) => name === testFold || wanted.includes(name)) : folds
-}
-
-function heads({ lambda, idLoss, idHeadLayers, dropPath }: FineTuneOptions, aus: number, subjects: number) {
-  return { aus, subjects, lambda, idLoss, idHeadLayers, dropPath }
-}
-
 function report(
   options: FineTuneOptions,
   aus: readonly number[],
-  { testFold }: Parts,
+  { testFold }: FoldParts,
   unseen: ActionUnitMetrics,
   seen: ActionUnitMetrics | null,
 ): void {

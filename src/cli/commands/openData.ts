@@ -9,10 +9,12 @@ export interface DataOptions extends Omit<OpenOptions, 'splits'> {
 }
 
 /** Opens `--data`, and says what its reader left out, skipped or met twice. */
-export async function openData({ data, split, ...options }: DataOptions): Promise<ImageSet> {
-  const opened = await openImageSet(data, { ...options, splits: split })
+export async function openData(options: DataOptions): Promise<ImageSet> {
+  // A command's other options, such as the AUs to predict, are none of the reader's.
+  const { data, split, root, subjectFrom, badImages, allowOutside } = options
+  const opened = await openImageSet(data, { splits: split, root, subjectFrom, badImages, allowOutside })
   for (const note of opened.notes ?? []) console.log(note)
-  if (options.badImages !== 'skip') return opened
+  if (badImages !== 'skip') return opened
   const { set, bad } = await withoutBadImages(opened, imageDecoder)
   for (const reason of bad) console.log(`Skipped ${reason}`)
   if (bad.length > 0) console.log(`${bad.length} of ${opened.length} images are skipped`)

@@ -3,23 +3,19 @@ import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
 import { fmaeConfig } from '../../train/modelConfig.js'
-import type { PretrainOptions } from '../../train/options.js'
+import { pretrainSettings } from '../../train/settings.js'
+import { runManaged } from '../managedRun.js'
+import type { PretrainOptions } from '../options.js'
+import { checkpointPath, prepareOut } from '../runFolder.node.js'
+import { settingsOf } from '../schemaOptions.js'
+import { StopSignal } from '../stopSignal.js'
 import { openData } from './openData.js'
-import {
-  checkpointPath,
-  fittedBatch,
-  imageLoader,
-  openAnnouncedDevice,
-  prepareOut,
-  runManaged,
-  StopSignal,
-} from './session.js'
+import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
 /** `pretrain`: FMAE on a folder of face pictures; writes checkpoint and log to `--out`. Returns the exit code. */
 export async function pretrain(options: PretrainOptions): Promise<number> {
   const config = fmaeConfig(options)
-  const { data, split, root, subjectFrom } = options
-  const set = await openData({ data, split, root, subjectFrom })
+  const set = await openData(options)
   if (set.length < options.batchSize) {
     throw new UserError(
       `${options.data}: ${set.length} pictures do not fill one batch of ${options.batchSize}`,
@@ -38,8 +34,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     run,
     info: {
       config,
-      options,
-      standardise: options.standardise,
+      settings: settingsOf(pretrainSettings, options),
       images: await imagesDigest(set, indices),
     },
     out: options.out,

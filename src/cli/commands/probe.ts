@@ -3,7 +3,7 @@ import { loadClassifier, loadEncoder } from '../../train/checkpoint/loadModel.js
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
 import { probeFeatures, probeFloors, probeSubjects } from '../../train/metrics/probeSubjects.js'
-import type { ProbeOptions } from '../../train/options.js'
+import type { ProbeOptions } from '../options.js'
 import { writeJson } from './evaluate.js'
 import { openData } from './openData.js'
 import { imageLoader, openAnnouncedDevice } from './session.js'
@@ -12,8 +12,7 @@ import { imageLoader, openAnnouncedDevice } from './session.js'
 export async function probe(options: ProbeOptions): Promise<number> {
   const file = await readSafetensors(options.checkpoint)
   const info = readInfo(file, options.checkpoint)
-  const { data, split, root, subjectFrom } = options
-  const set = await openData({ data, split, root, subjectFrom })
+  const set = await openData(options)
   const subjects = probeSubjects(set, options.seed)
   const runtime = await openAnnouncedDevice()
   const model =

@@ -10,8 +10,8 @@ import type { FineTuneName, FineTuneReport, Report } from '../../report/reportSc
 import { findWarnings } from '../../report/verdicts.js'
 import { writeReport } from '../../report/writeReport.node.js'
 import { baseRateEntropy, binaryEntropy } from '../../train/metrics/actionUnitMetrics.js'
-import type { QuickstartOptions } from '../../train/options.js'
 import { reconstruct } from '../../train/reconstructions.js'
+import type { QuickstartOptions } from '../options.js'
 import { type Budget, type BudgetName, budgets, defaultBudget } from '../quickstart/budgets.js'
 import { openBundledFaces } from '../quickstart/faces.node.js'
 import { analyseIdentity, type IdentityAnalysis } from '../quickstart/identity.js'
@@ -24,7 +24,9 @@ import {
   stageCheckpoint,
   stopIfRequested,
 } from '../quickstart/stages.node.js'
-import { imageLoader, makeFolder, openAnnouncedDevice, StopSignal } from './session.js'
+import { makeFolder } from '../runFolder.node.js'
+import { StopSignal } from '../stopSignal.js'
+import { imageLoader, openAnnouncedDevice } from './session.js'
 
 /** Options with the budget settled. */
 type Options = QuickstartOptions & { readonly budget: BudgetName }

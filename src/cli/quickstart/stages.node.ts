@@ -3,24 +3,23 @@ import { join } from 'node:path'
 import type { StoredType } from '../../../kernels/stored.js'
 import type { MainJobData } from '../../data/faces.js'
 import { auTargets } from '../../data/folds.js'
-import { foldsDigest } from '../../data/foldsDigest.js'
 import type { ImageLoader } from '../../data/imageLoader.js'
 import { imagesDigest } from '../../data/imagesDigest.js'
 import type { Runtime } from '../../engine/runtime.js'
-import type { ClassifierConfig } from '../../model/config.js'
 import type { FineTuneName } from '../../report/reportSchema.js'
 import { resumeFrom } from '../../train/checkpoint/checkpointFile.node.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
-import { loadMatching } from '../../train/checkpoint/trainingState.js'
 import { classify } from '../../train/loop/evaluation.js'
-import { FineTuning } from '../../train/loop/fineTuning.js'
+import type { FineTuning } from '../../train/loop/fineTuning.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
 import { settleVariants } from '../../train/loop/settleVariants.js'
+import { makeFineTuning } from '../../train/makeFineTuning.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
-import { fineTuneDefaults, pretrainDefaults } from '../../train/options.js'
-import { fineTuneRecipes, pretrainRecipes } from '../../train/recipes.js'
-import { checkpointPath, type ManagedRun, runManaged, type StopSignal } from '../commands/session.js'
+import { fineTuneDefaults, pretrainDefaults } from '../../train/settings.js'
+import { type ManagedRun, runManaged } from '../managedRun.js'
+import { checkpointPath } from '../runFolder.node.js'
 import { RunLog } from '../runLog.node.js'
+import type { StopSignal } from '../stopSignal.js'
 import type { Budget } from './budgets.js'
 
 /** Pictures of an evaluation batch. */
@@ -64,12 +63,11 @@ export function stageCheckpoint(folder: string, stage: string): string {
 
 export async function pretrainStage(job: MainJob): Promise<{ run: Pretraining; log: StageLog }> {
   const { runtime, budget, data, loader, seed, precision } = job
-  const settings = { ...pretrainDefaults(pretrainRecipes.nano), ...budget.pretrain, seed, precision }
+  const settings = pretrainDefaults({ ...budget.pretrain, seed, precision })
   const run = new Pretraining(runtime, budget.model, settings, loader, data.pretrain)
   const info = {
     config: budget.model,
-    options: settings,
-    standardise: settings.standardise,
+    settings,
     images: await imagesDigest(data.set, data.pretrain),
   }
   const log = await stage(job, { run, info, label: 'pretrain' })
@@ -93,30 +91,16 @@ export async function fineTuneStage(
   from: string | null,
 ): Promise<FineTuned> {
   const { runtime, budget, data, loader, seed, precision } = job
-  const defaults = fineTuneDefaults(fineTuneRecipes.nano)
-  const settings = { ...defaults, ...budget.finetune, seed, lambda, precision }
-  const config: ClassifierConfig = {
-    ...budget.model,
-    aus: data.aus.length,
-    subjects: data.subjects.length,
-    lambda,
-    idLoss: settings.idLoss,
-    idHeadLayers: settings.idHeadLayers,
-    dropPath: settings.dropPath,
-  }
-  const run = new FineTuning(runtime, config, settings, loader, data.train, data.aus, data.subjects)
-  if (from) {
-    loadMatching(run.parameters, await readSafetensors(from), from)
-    run.resetAuHead()
-  }
-  const info = {
-    config,
-    options: settings,
-    aus: data.aus,
-    standardise: settings.standardise,
-    images: await imagesDigest(data.set, data.train),
-    folds: await foldsDigest(data.set, data.set.folds!),
-  }
+  const { run, info } = await makeFineTuning(
+    runtime,
+    { ...data, loader },
+    {
+      settings: fineTuneDefaults({ ...budget.finetune, seed, lambda, precision, testFold: data.testFold }),
+      encoder: budget.model,
+      start: from === null ? null : { file: await readSafetensors(from), path: from },
+      say: () => {},
+    },
+  )
   const evaluations = new RunLog(join(job.out, name, 'evaluation.jsonl'))
   const evaluate = (indices: Uint32Array) => evaluateAus(run, job, indices)
   const perEpoch: ActionUnitMetrics[] = []

@@ -2,7 +2,7 @@ import {
   type AttentionShape,
   type AttentionVariant,
   attentionVariants,
-  maxHeadDim,
+  MAX_HEAD_DIM,
 } from '../../../kernels/attention.js'
 import { attentionBackwardKeys, attentionBackwardQueries } from '../../../kernels/attentionBackward.js'
 import { attentionForward } from '../../../kernels/attentionForward.js'
@@ -10,7 +10,7 @@ import type { StoredType } from '../../../kernels/stored.js'
 import { gradientTarget, needsGrad, recordOp } from '../autograd.js'
 import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
-import type { Tunable } from '../tuner.js'
+import type { Tunable } from '../variants.js'
 
 /** One call of attention, as far as the choice of kernels goes. */
 interface AttentionSpec extends AttentionShape {
@@ -18,7 +18,7 @@ interface AttentionSpec extends AttentionShape {
 }
 
 /** Forward and backward run the same variant. */
-export const attentionTunable: Tunable<AttentionSpec> = {
+const attentionTunable: Tunable<AttentionSpec, Tensor> = {
   family: 'attention',
   shapeClass: ({ tokens, headDim, stored }) => `T${tokens} d${headDim} ${stored}`,
   candidates: attentionVariants,
@@ -90,10 +90,10 @@ function attentionShape(qkv: Tensor, heads: number): AttentionShape {
     const wants = `3·${heads} heads of equal size`
     throw new ShapeError('attention', `qkv has rows of ${width} [${qkv.shape}], wants ${wants}`)
   }
-  if (headDim > maxHeadDim) {
+  if (headDim > MAX_HEAD_DIM) {
     throw new ShapeError(
       'attention',
-      `head dim is ${headDim} ([${qkv.shape}], ${heads} heads), at most ${maxHeadDim}`,
+      `head dim is ${headDim} ([${qkv.shape}], ${heads} heads), at most ${MAX_HEAD_DIM}`,
     )
   }
   return { batch, tokens, heads, headDim }

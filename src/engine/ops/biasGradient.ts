@@ -32,8 +32,13 @@ export function sumRows(
   }
   const chunks = Math.ceil(rows / chunk)
   const partials = runtime.empty([chunks, columns])
-  const first = columnSum(runtime.caps, rows, columns, { rowsPerChunk: chunk, view, input })
-  const second = columnSum(runtime.caps, chunks, columns, { accumulate, output })
+  const first = columnSum(runtime.caps, rows, columns, {
+    rowsPerChunk: chunk,
+    view,
+    input,
+    output: 'f32',
+  })
+  const second = columnSum(runtime.caps, chunks, columns, { accumulate, input: 'f32', output })
   runtime.dispatch(first, [source, partials])
   runtime.dispatch(second, [partials, target])
   partials.dispose()

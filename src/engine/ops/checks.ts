@@ -11,6 +11,12 @@ export function requireElements(op: string, name: string, x: Tensor): void {
   if (x.size === 0) throw new ShapeError(op, `${described(name, x)}, which has no elements`)
 }
 
+/** @throws ShapeError unless `x` is f32 of the shape that is wanted. */
+export function requireSingle(op: string, name: string, x: Tensor, wanted: readonly number[]): void {
+  if (x.dtype === 'f32' && x.shape.join() === wanted.join()) return
+  throw new ShapeError(op, `${described(name, x)}, wants f32 [${wanted}]`)
+}
+
 /** @throws ShapeError unless both have the same shape and type, and some elements. */
 export function requireSameShape(op: string, aName: string, a: Tensor, bName: string, b: Tensor): void {
   requireElements(op, aName, a)

@@ -1,16 +1,10 @@
-/** Matrix products as ops use them: a variant is chosen, operands are transposed for it, long sums are split. Not tape ops. */
+/** Matrix products as ops use them: a variant is chosen, its plan says how operands are laid out and long sums are cut. Not tape ops. */
 import type { Kernel } from '../../../kernels/kernel.js'
-import {
-  type MatmulLayout,
-  type MatmulSpec,
-  matmulKernel,
-  matmulLayout,
-  matmulSplits,
-  matmulVariants,
-} from '../../../kernels/matmul.js'
+import { matmulPlan, matmulVariants } from '../../../kernels/matmul.js'
+import type { MatmulLayout, MatmulSpec } from '../../../kernels/matmulShared.js'
 import { transposeKernel } from '../../../kernels/transpose.js'
 import type { Tensor } from '../tensor.js'
-import type { Tunable } from '../tuner.js'
+import type { Tunable } from '../variants.js'
 import { sumRows } from './biasGradient.js'
 
 export interface ProductSizes {
@@ -29,7 +23,7 @@ export type Epilogue =
   | { readonly kind: 'rowSums'; readonly sums: Tensor }
 
 /** Which matmul variant runs a product. Classes: layout, epilogue, types and alignment, sizes to the next power of two. */
-export const productTunable: Tunable<MatmulSpec> = {
+export const productTunable: Tunable<MatmulSpec, Tensor> = {
   family: 'matmul',
   shapeClass({ batch, m, n, k, layout, epilogue, stored }) {
     const size = (value: number) => `${2 ** Math.ceil(Math.log2(value))}${value % 4 === 0 ? '' : '+'}`
@@ -78,7 +72,7 @@ export function canSumRows(
   const { caps } = c.runtime
   const spec = productSpec(layout, sizes, a, b, c, 'rowSums')
   const [variant] = matmulVariants(caps, spec)
-  return variant !== undefined && matmulSplits(caps, { ...spec, epilogue: 'none' }, variant) === 1
+  return variant !== undefined && matmulPlan(caps, { ...spec, epilogue: 'none' }, variant).splits === 1
 }
 
 function productSpec(
@@ -101,35 +95,19 @@ function runProduct(
   epilogue: Epilogue,
 ): void {
   const { batch, m, n, k } = spec
-  const layout = matmulLayout(variant, spec.layout)
+  const { runtime } = c
+  const { layout, splits, kernel } = matmulPlan(runtime.caps, spec, variant)
   const arrangedA = (layout === 'TN') !== (spec.layout === 'TN') ? transposed(a, batch, m, k) : a
   const arrangedB = (layout === 'NT') !== (spec.layout === 'NT') ? transposed(b, batch, n, k) : b
-  splitProduct({ ...spec, layout }, variant, arrangedA, arrangedB, c, epilogue)
+  if (splits === 1) dispatchProduct(kernel, arrangedA, arrangedB, c, epilogue)
+  else {
+    const parts = runtime.empty([splits, m, n])
+    dispatchProduct(kernel, arrangedA, arrangedB, parts, { kind: 'none' })
+    sumRows(parts, splits, c)
+    parts.dispose()
+  }
   if (arrangedA !== a) arrangedA.dispose()
   if (arrangedB !== b) arrangedB.dispose()
-}
-
-function splitProduct(
-  spec: MatmulSpec,
-  variant: string,
-  a: Tensor,
-  b: Tensor,
-  c: Tensor,
-  epilogue: Epilogue,
-): void {
-  const { runtime } = c
-  const splits = matmulSplits(runtime.caps, spec, variant)
-  if (splits === 1) {
-    dispatchProduct(matmulKernel(runtime.caps, { ...spec, splits }, variant), a, b, c, epilogue)
-    return
-  }
-  const stored = { ...spec.stored, c: 'f32' } as const
-  const parts = runtime.empty([splits, spec.m, spec.n])
-  dispatchProduct(matmulKernel(runtime.caps, { ...spec, stored, splits }, variant), a, b, parts, {
-    kind: 'none',
-  })
-  sumRows(parts, splits, c)
-  parts.dispose()
 }
 
 /** What the kernel binds and this epilogue leaves alone is given b where it is read, and a tensor of no use where it is written. */

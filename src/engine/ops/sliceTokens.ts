@@ -14,7 +14,7 @@ export function sliceTokens(x: Tensor, start: number, count: number): Tensor {
   const [B, , D] = sizes
   const { runtime } = x
   const y = runtime.empty([B, count, D], x.dtype)
-  runtime.dispatch(sliceRows(runtime.caps, sizes, start, count, x.stored), [x, y])
+  runtime.dispatch(sliceRows(runtime.caps, sizes, start, count, x.stored, x.stored), [x, y])
   return recordOp('sliceTokens', y, [x], (dy) => {
     const dx = gradientTarget(x)
     runtime.dispatch(placeRows(runtime.caps, sizes, start, count, x.stored), [dy, dx])

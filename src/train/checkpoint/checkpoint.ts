@@ -1,21 +1,32 @@
 import * as z from 'zod'
-import type { Choices } from '../../engine/tuner.js'
+import type { Choices } from '../../engine/variants.js'
 import { UserError } from '../../errors.js'
-import { checkFmaeConfig, checkVitConfig } from '../../model/config.js'
+import {
+  type ClassifierConfig,
+  checkFmaeConfig,
+  checkVitConfig,
+  type FmaeConfig,
+} from '../../model/config.js'
+import { checkSizes, classifierShape, fmaeShape } from '../modelConfig.js'
+import {
+  comparedFields,
+  type FineTuneSettings,
+  fineTuneSettings,
+  type PretrainSettings,
+  pretrainSettings,
+} from '../settings.js'
 import type { TrainingRun } from '../trainingRun.js'
 import { assertFinite, encodeSafetensors, type SafetensorsFile } from './safetensors.js'
 import { CHECKPOINT_FORMAT, collectTensors, restoreRun } from './trainingState.js'
-import { vitShape } from './vitShape.js'
 
 /** What a checkpoint says of itself beside the tensors. */
 export interface CheckpointInfo {
   /** Model geometry, and for a classifier its outputs. */
-  readonly config: object
-  /** Options of the run; going on with others is refused. */
-  readonly options: object
+  readonly config: FmaeConfig | ClassifierConfig
+  /** Settings of the run; continuing with others is refused. */
+  readonly settings: PretrainSettings | FineTuneSettings
   /** AU numbers of the outputs, in order; classifiers only. */
   readonly aus?: readonly number[]
-  readonly standardise: string
   /** What the training pictures were; going on with others is refused. */
   readonly images?: string
   /** How the people were dealt out; classifiers only. */
@@ -43,8 +54,8 @@ export async function encodeCheckpoint(
     format: CHECKPOINT_FORMAT,
     kind: run.kind,
     config: JSON.stringify(info.config),
-    options: JSON.stringify(info.options),
-    standardise: info.standardise,
+    options: JSON.stringify(info.settings),
+    standardise: info.settings.standardise,
     step: String(run.optimizer.stepCount),
     // Both follow from the step; they are written for readers of the file.
     batches: JSON.stringify(run.batches.state),
@@ -55,18 +66,6 @@ export async function encodeCheckpoint(
     ...(info.folds ? { folds: info.folds } : {}),
   })
 }
-
-/** Options that may differ between the two halves of a resumed run. */
-const freeOptions = new Set([
-  'out',
-  'resume',
-  'debug',
-  'cacheMegabytes',
-  'checkpointEvery',
-  'checkpointActivations',
-  'memoryReport',
-  'tune',
-])
 
 /**
  * Continues `run` from a checkpoint. Refuses one made with other settings, naming the first that differs. Returns the kernel
@@ -80,22 +79,67 @@ export function restoreCheckpoint(
   run: TrainingRun,
   info: CheckpointInfo,
 ): Choices {
-  const { options, pictures: images, variants } = readInfo(checkpoint, file)
-  const wanted: Record<string, unknown> = JSON.parse(JSON.stringify(info.options))
-  for (const name of new Set([...Object.keys(wanted), ...Object.keys(options)])) {
-    if (freeOptions.has(name)) continue
-    const [before, now] = [options[name], wanted[name]].map((value) => JSON.stringify(value))
-    if (before === now) continue
+  const stored = readInfo(checkpoint, file)
+  for (const { name, before, now } of differences(stored, info, run.kind, file)) {
     throw new UserError(
-      `--resume: ${file} was made with ${name} = ${before}; this run has ${now}. They must agree`,
+      `--resume: ${file} was made with ${name} = ${JSON.stringify(before)}; this run has ${JSON.stringify(now)}. They must agree`,
     )
   }
-  if (images !== undefined && images !== info.images)
+  if (stored.pictures !== undefined && stored.pictures !== info.images)
     throw new UserError(
-      `--resume: ${file} was made with other pictures or labels (${images}; now ${info.images})`,
+      `--resume: ${file} was made with other images or labels (${stored.pictures}; now ${info.images})`,
     )
   restoreRun(run, checkpoint, file)
-  return variants
+  return stored.variants
+}
+
+interface Difference {
+  readonly name: string
+  readonly before: unknown
+  readonly now: unknown
+}
+
+/** In what a stored run and this one differ that must agree: settings, model sizes and AUs. */
+function differences(
+  stored: ReadInfo,
+  info: CheckpointInfo,
+  kind: TrainingRun['kind'],
+  file: string,
+): Difference[] {
+  if (stored.kind !== kind) return [{ name: 'kind', before: stored.kind, now: kind }]
+  const schema = kind === 'fmae' ? pretrainSettings : fineTuneSettings
+  const settings = storedSettings(schema, stored.options, file)
+  const pairs = [
+    ...comparedFields(schema).map((name) => [name, settings, info.settings] as const),
+    ...Object.keys(info.config).map((name) => [name, stored.config, info.config] as const),
+    ...(stored.kind === 'iat' ? [['aus', stored, info] as const] : []),
+  ]
+  return (
+    pairs
+      .map(([name, before, now]) => ({ name, before: settingOf(before, name), now: settingOf(now, name) }))
+      // What 0.2.0 left to the data (such as the last fold) is compared as a digest of the data.
+      .filter(({ before, now }) => before !== undefined && JSON.stringify(before) !== JSON.stringify(now))
+  )
+}
+
+function settingOf(record: object, name: string): unknown {
+  return (record as Readonly<Record<string, unknown>>)[name]
+}
+
+/**
+ * Settings of an older version as today's schema reads them: a field that is new has its default, one that is gone is left out.
+ * Adding a setting therefore leaves every checkpoint resumable.
+ */
+function storedSettings(
+  schema: z.ZodObject,
+  stored: Readonly<Record<string, unknown>>,
+  file: string,
+): object {
+  const known = Object.entries(stored).filter(([name]) => Object.hasOwn(schema.shape, name))
+  const parsed = schema.safeParse(Object.fromEntries(known))
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new UserError(`${file}: metadata field options.${issue.path.join('.')}: ${issue.message}`)
 }
 
 const jsonText = z.string().transform((text, context): unknown => {
@@ -106,24 +150,6 @@ const jsonText = z.string().transform((text, context): unknown => {
     return z.NEVER
   }
 })
-const size = z.int().positive()
-const fmaeShape = z.object({
-  ...vitShape,
-  decoderWidth: size,
-  decoderDepth: size,
-  decoderHeads: size,
-  maskRatio: z.number().min(0).lt(1),
-  normPix: z.boolean(),
-})
-const classifierShape = z.object({
-  ...vitShape,
-  aus: size,
-  subjects: z.int().nonnegative(),
-  lambda: z.number().nonnegative(),
-  idLoss: z.enum(['bce', 'softmax']),
-  idHeadLayers: z.union([z.literal(1), z.literal(2), z.literal(3)]),
-  dropPath: z.number().min(0).lt(1),
-})
 const common = {
   format: z.literal(CHECKPOINT_FORMAT),
   options: jsonText.pipe(z.record(z.string(), z.unknown())),
@@ -133,12 +159,12 @@ const common = {
   variants: jsonText.pipe(z.record(z.string(), z.string())).default({}),
 }
 const infoSchema = z.discriminatedUnion('kind', [
-  z.object({ ...common, kind: z.literal('fmae'), config: jsonText.pipe(fmaeShape) }),
+  z.object({ ...common, kind: z.literal('fmae'), config: jsonText.pipe(z.object(fmaeShape)) }),
   z.object({
     ...common,
     kind: z.literal('iat'),
-    config: jsonText.pipe(classifierShape),
-    aus: jsonText.pipe(z.array(size)),
+    config: jsonText.pipe(z.object(classifierShape)),
+    aus: jsonText.pipe(z.array(z.int().positive())),
     // Checkpoints from before it was written have none.
     folds: z.string().optional(),
   }),
@@ -157,21 +183,10 @@ export function readInfo({ metadata }: SafetensorsFile, path: string): ReadInfo 
     const info = parsed.data
     checkSizes(
       () => (info.kind === 'fmae' ? checkFmaeConfig(info.config) : checkVitConfig(info.config)),
-      path,
+      `${path}: metadata field config`,
     )
     return info
   }
   const [issue] = parsed.error.issues
   throw new UserError(`${path}: metadata field ${issue?.path.join('.')}: ${issue?.message}`)
-}
-
-/** Sizes that make no model are damage, not a defect of ours. */
-function checkSizes(check: () => void, path: string): void {
-  try {
-    check()
-  } catch (error) {
-    throw error instanceof RangeError
-      ? new UserError(`${path}: metadata field config: ${error.message}`)
-      : error
-  }
 }

@@ -1,4 +1,4 @@
-import type { Choices } from '../../engine/tuner.js'
+import type { Choices } from '../../engine/variants.js'
 import type { TrainingRun } from '../trainingRun.js'
 import { writeAtomically } from './atomicWrite.node.js'
 import { type CheckpointInfo, encodeCheckpoint, restoreCheckpoint } from './checkpoint.js'

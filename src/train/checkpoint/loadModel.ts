@@ -2,6 +2,7 @@ import type { Runtime } from '../../engine/runtime.js'
 import { UserError } from '../../errors.js'
 import { AuClassifier } from '../../model/auClassifier.js'
 import type { ClassifierConfig, VitConfig } from '../../model/config.js'
+import { classifierConfig } from '../modelConfig.js'
 import type { SafetensorsFile } from './safetensors.js'
 import { loadAll, loadMatching } from './trainingState.js'
 
@@ -27,15 +28,7 @@ export function loadEncoder(
   file: SafetensorsFile,
   path: string,
 ): AuClassifier {
-  const classifier: ClassifierConfig = {
-    ...config,
-    aus: 1,
-    subjects: 0,
-    lambda: 0,
-    idLoss: 'bce',
-    idHeadLayers: 1,
-    dropPath: 0,
-  }
+  const classifier = classifierConfig(config, { aus: 1, subjects: 0 })
   const model = new AuClassifier(runtime, classifier, 0)
   const { missing } = loadMatching(model.parameters, file, path)
   const lost = missing.filter((name) => !name.startsWith('head.') && !name.startsWith('fc_norm.'))

@@ -1,9 +1,7 @@
 import { type Batch, BatchSource } from '../../data/batches.js'
 import type { ImageLoader } from '../../data/imageLoader.js'
+import { streams } from '../../data/streams.js'
 import { backward, withTape } from '../../engine/autograd.js'
-import { add } from '../../engine/ops/add.js'
-import { bceWithLogits } from '../../engine/ops/bceWithLogits.js'
-import { softmaxCrossEntropy } from '../../engine/ops/softmaxCrossEntropy.js'
 import { allocatePersistent } from '../../engine/parameters.js'
 import { PhiloxStream } from '../../engine/random.js'
 import { DropPath, RandomState } from '../../engine/randomState.js'
@@ -11,19 +9,16 @@ import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { AuClassifier, dropPathRates } from '../../model/auClassifier.js'
 import type { ClassifierConfig } from '../../model/config.js'
+import { type ClassifierTargets, iatLoss, identityTargets, identityTargetType } from '../../model/iatLoss.js'
 import { AdamW } from '../optim/adamw.js'
 import { fineTuningRules } from '../optim/parameterGroups.js'
 import type { Schedule } from '../optim/schedule.js'
-import type { FineTuneOptions } from '../options.js'
+import type { FineTuneSettings } from '../settings.js'
 import type { RunSettings, TrainingRun } from '../trainingRun.js'
 import { inputImages, scheduleOf } from './pretraining.js'
 
-/** Philox streams of drop path and of the re-drawn head weights. */
-const DROP_PATH_STREAM = 0x3a5c0002
-const HEAD_STREAM = 0x3a5c0003
-
 type Settings = RunSettings &
-  Pick<FineTuneOptions, 'flip' | 'shift' | 'layerDecay' | 'idHeadInit' | 'idHeadLearningRateScale'>
+  Pick<FineTuneSettings, 'flip' | 'shift' | 'layerDecay' | 'idHeadInit' | 'idHeadLearningRateScale'>
 
 /** Fine-tuning for AUs, with IAT where λ > 0; ready for `trainLoop`. */
 export class FineTuning implements TrainingRun {
@@ -35,8 +30,7 @@ export class FineTuning implements TrainingRun {
   readonly schedule: Schedule
   readonly lossNames: readonly string[]
   readonly #images: Tensor
-  readonly #targets: Tensor
-  readonly #identity: Tensor
+  readonly #targets: ClassifierTargets
   readonly #dropPath: DropPath | null
 
   constructor(
@@ -54,12 +48,14 @@ export class FineTuning implements TrainingRun {
     const augmentation = { flip, shift }
     const identities = config.lambda > 0 ? { subjects } : {}
     this.batches = new BatchSource({ loader, indices, batchSize, seed, augmentation, aus, ...identities })
-    this.random = new RandomState(runtime, seed, DROP_PATH_STREAM)
+    this.random = new RandomState(runtime, seed, streams.dropPath)
     this.schedule = scheduleOf(settings)
     this.lossNames = config.lambda > 0 ? ['loss', 'au', 'id'] : ['loss']
     this.#images = inputImages(runtime, batchSize, config.imageSize)
-    this.#targets = allocatePersistent(runtime, [[batchSize, config.aus]]).parts[0]
-    this.#identity = identityInput(runtime, config, batchSize)
+    this.#targets = {
+      aus: allocatePersistent(runtime, [[batchSize, config.aus]]).parts[0],
+      subjects: identityInput(runtime, config, batchSize),
+    }
     this.#dropPath = config.dropPath > 0 ? new DropPath(runtime, dropPathRates(config), batchSize) : null
     if (config.lambda > 0 && settings.idHeadInit === 'baseRate') this.#initialiseIdentityBias()
   }
@@ -71,7 +67,7 @@ export class FineTuning implements TrainingRun {
   /** Re-draws the AU head's weight almost at zero (std 2e-5), as after loading a pretrained encoder; its bias stays. */
   resetAuHead(): void {
     const weight = this.parameters.get('head.weight')
-    const stream = new PhiloxStream(this.settings.seed, HEAD_STREAM)
+    const stream = new PhiloxStream(this.settings.seed, streams.auHead)
     this.runtime.write(
       weight,
       Float32Array.from({ length: weight.size }, () => 2e-5 * stream.normal()),
@@ -81,19 +77,16 @@ export class FineTuning implements TrainingRun {
   upload = ({ images, aus, subjects }: Batch): void => {
     const { runtime, config } = this
     runtime.write(this.#images, images)
-    runtime.write(this.#targets, aus)
-    if (config.lambda > 0) runtime.write(this.#identity, identityTargets(subjects, config))
+    runtime.write(this.#targets.aus, aus)
+    if (this.#targets.subjects) runtime.write(this.#targets.subjects, identityTargets(subjects, config))
   }
 
   microBatch = (): readonly Tensor[] => {
     const { runtime, model, config, optimizer } = this
     this.#dropPath?.draw(this.random)
     const { result: losses, tape } = withTape(runtime, () => {
-      const { auLogits, idLogits } = model.forward(this.#images, this.#dropPath)
-      const au = bceWithLogits(auLogits, this.#targets)
-      if (!idLogits) return [au]
-      const id = identityLoss(idLogits, this.#identity, config)
-      return [add(au, id), au, id]
+      const { loss, au, id } = iatLoss(model.forward(this.#images, this.#dropPath), this.#targets, config)
+      return id ? [loss, au, id] : [loss]
     })
     backward(losses[0], tape, losses, optimizer.lossScale?.scale)
     return losses
@@ -123,7 +116,7 @@ export class FineTuning implements TrainingRun {
     const bias = this.parameters.get(`${name}.bias`)
     const weight = this.parameters.get(`${name}.weight`)
     const level = this.config.idLoss === 'bce' ? -Math.log(subjects - 1) : 0
-    const stream = new PhiloxStream(this.settings.seed, HEAD_STREAM + 1)
+    const stream = new PhiloxStream(this.settings.seed, streams.identityHead)
     const bound = 0.01 / Math.sqrt(inputs)
     this.runtime.write(bias, new Float32Array(subjects).fill(level))
     this.runtime.write(
@@ -133,23 +126,8 @@ export class FineTuning implements TrainingRun {
   }
 }
 
-/** BCE over the one-hot subject (mean over batch and subjects), or softmax cross-entropy. */
-export function identityLoss(logits: Tensor, targets: Tensor, { idLoss }: ClassifierConfig): Tensor {
-  return idLoss === 'bce' ? bceWithLogits(logits, targets) : softmaxCrossEntropy(logits, targets)
-}
-
-/** Targets as `identityLoss` wants them: one-hot f32 [B, S] for BCE, classes u32 [B] for softmax. */
-export function identityTargets(subjects: Uint32Array, { idLoss, subjects: count }: ClassifierConfig) {
-  if (idLoss === 'softmax') return subjects
-  const oneHot = new Float32Array(subjects.length * count)
-  subjects.forEach((subject, row) => {
-    oneHot[row * count + subject] = 1
-  })
-  return oneHot
-}
-
-function identityInput(runtime: Runtime, { idLoss, subjects }: ClassifierConfig, batchSize: number): Tensor {
-  const shape = idLoss === 'bce' ? [batchSize, subjects] : [batchSize]
-  const tensor = allocatePersistent(runtime, [shape]).parts[0]
-  return idLoss === 'bce' ? tensor : tensor.asType('u32')
+function identityInput(runtime: Runtime, config: ClassifierConfig, batchSize: number): Tensor | null {
+  if (config.lambda === 0) return null
+  const { shape, dtype } = identityTargetType(config, batchSize)
+  return allocatePersistent(runtime, [shape], dtype).parts[0]
 }

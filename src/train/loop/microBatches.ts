@@ -1,4 +1,4 @@
-import type { CapturedStep } from '../../engine/capturedStep.js'
+import { type CapturedStep, captureStep } from '../../engine/capturedStep.js'
 import { StepMemory } from '../../engine/stepMemory.js'
 import type { Tensor } from '../../engine/tensor.js'
 import type { TrainingRun } from '../trainingRun.js'
@@ -57,7 +57,7 @@ export class MicroBatches {
     for (const place of places(settings.accumulation)) {
       this.#recorded.set(
         key(place),
-        runtime.capture(() => this.#work(place), this.memory),
+        captureStep(runtime, () => this.#work(place), this.memory),
       )
     }
     // A rehearsal is no step.

@@ -1,5 +1,6 @@
 import { type Batch, BatchSource } from '../../data/batches.js'
 import type { ImageLoader } from '../../data/imageLoader.js'
+import { streams } from '../../data/streams.js'
 import { backward, withTape } from '../../engine/autograd.js'
 import { allocatePersistent } from '../../engine/parameters.js'
 import { RandomState } from '../../engine/randomState.js'
@@ -10,13 +11,10 @@ import { Fmae } from '../../model/fmae.js'
 import { AdamW } from '../optim/adamw.js'
 import { pretrainingRules } from '../optim/parameterGroups.js'
 import { type Schedule, scaledLearningRate } from '../optim/schedule.js'
-import type { PretrainOptions } from '../options.js'
+import type { PretrainSettings } from '../settings.js'
 import type { RunSettings, TrainingRun } from '../trainingRun.js'
 
-/** Philox stream of the masking noise. */
-const MASK_STREAM = 0x3a5c0001
-
-type Settings = RunSettings & Pick<PretrainOptions, 'flip' | 'shift'>
+type Settings = RunSettings & Pick<PretrainSettings, 'flip' | 'shift'>
 
 /** FMAE pretraining: model, data order, masks, optimiser and schedule, ready for `trainLoop`. */
 export class Pretraining implements TrainingRun {
@@ -49,7 +47,7 @@ export class Pretraining implements TrainingRun {
       precision,
     })
     this.batches = new BatchSource({ loader, indices, batchSize, seed, augmentation: { flip, shift } })
-    this.random = new RandomState(runtime, seed, MASK_STREAM)
+    this.random = new RandomState(runtime, seed, streams.masks)
     this.schedule = scheduleOf(settings)
     this.#images = inputImages(runtime, batchSize, config.imageSize)
   }

@@ -1,15 +1,15 @@
 import { openVariantStore } from '#variantStore'
 import { VariantStoreError } from '../../engine/errors.js'
 import type { Runtime } from '../../engine/runtime.js'
+import type { Tensor } from '../../engine/tensor.js'
 import {
   adapterKey,
   autotune,
-  type Choices,
-  type KernelClass,
   type StoredChoices,
   type Tuning,
   type VariantStore,
 } from '../../engine/tuner.js'
+import type { Choices, KernelClass } from '../../engine/variants.js'
 import type { TrainingRun } from '../trainingRun.js'
 import { MicroBatches } from './microBatches.js'
 
@@ -42,14 +42,14 @@ export async function settleVariants(run: TrainingRun, settings: VariantSettings
   else variants.use(fixed)
 }
 
-function candidatesOf({ caps }: Runtime, { tunable, spec }: KernelClass): readonly string[] {
+function candidatesOf({ caps }: Runtime, { tunable, spec }: KernelClass<Tensor>): readonly string[] {
   return tunable.candidates(caps, spec)
 }
 
 /** The pinned choices that can run here. */
 function eligible(
   runtime: Runtime,
-  classes: readonly KernelClass[],
+  classes: readonly KernelClass<Tensor>[],
   pinned: Choices,
   say: (line: string) => void,
 ): Choices {
@@ -69,7 +69,7 @@ function eligible(
 /** Choices from the store or by measuring. A store that fails is mentioned once and done without. */
 async function tuned(
   runtime: Runtime,
-  classes: readonly KernelClass[],
+  classes: readonly KernelClass<Tensor>[],
   { say, store = openVariantStore() }: VariantSettings,
 ): Promise<Choices> {
   const started = performance.now()

@@ -1,3 +1,4 @@
+import { streams } from '../../data/streams.js'
 import { PhiloxStream } from '../../engine/random.js'
 import { learningRateAt } from '../optim/schedule.js'
 import { sigmoid } from './actionUnitMetrics.js'
@@ -68,7 +69,6 @@ const published = {
   epsilon: 1e-8,
   schedule: { learningRate: 5e-5, warmupEpochs: 2, epochs: 20, minimum: 1e-6 },
 }
-const publishedProbeStream = 0xda7a0005
 
 /**
  * The protocol behind the paper's Figure 3, on given features (so without its augmentation and drop path): a linear
@@ -77,7 +77,7 @@ const publishedProbeStream = 0xda7a0005
  */
 export function publishedIdentityProbe(data: ProbeData, seed: number): number {
   const { width, classes } = data
-  const stream = new PhiloxStream(seed, publishedProbeStream)
+  const stream = new PhiloxStream(seed, streams.publishedProbe)
   const weights = Float64Array.from(
     { length: width * classes },
     () => stream.normal() * published.weightDeviation,

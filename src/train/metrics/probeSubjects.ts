@@ -1,5 +1,6 @@
 import { auTargets, splitPerSubject, subjectTargets } from '../../data/folds.js'
 import type { ImageSet } from '../../data/imageSet.js'
+import { streams } from '../../data/streams.js'
 import { PhiloxStream } from '../../engine/random.js'
 import { UserError } from '../../errors.js'
 import { identityProbe, type ProbeData, publishedIdentityProbe } from './identityProbe.js'
@@ -8,7 +9,6 @@ import { identityProbe, type ProbeData, publishedIdentityProbe } from './identit
 const FIT_FRACTION = 0.7
 /** Pictures of one person at most, as in the paper. More would also be too many for the converged probe, which one thread fits. */
 const MOST_PICTURES = 100
-const DRAW_STREAM = 0xda7a0006
 
 /** The pictures of a probe, at most 100 of each person, split within each. */
 export interface ProbeSubjects {
@@ -26,7 +26,7 @@ export function probeSubjects(set: ImageSet, seed: number, among?: ArrayLike<num
   const subjects = [...images.keys()].filter((subject) => images.get(subject)!.length >= 2).sort()
   if (subjects.length < 2)
     throw new UserError(`${set.name}: a probe wants two people with two pictures each, or more`)
-  const stream = new PhiloxStream(seed, DRAW_STREAM)
+  const stream = new PhiloxStream(seed, streams.probedImages)
   const drawn = new Set(subjects.flatMap((subject) => drawImages(images.get(subject)!, stream)))
   const indices = Uint32Array.from(all).filter((index) => drawn.has(index))
   const first = new Set(splitPerSubject(set, indices, FIT_FRACTION, seed).first)

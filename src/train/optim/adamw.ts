@@ -1,9 +1,9 @@
 import {
-  adamwBlock,
+  ADAMW_BLOCK,
+  ADAMW_SCALAR_COUNT,
+  ADAMW_SKIPPED_GROUP,
   adamwKernel,
-  adamwScalarCount,
   adamwScalars,
-  adamwSkippedGroup,
 } from '../../../kernels/adamw.js'
 import { castKernel } from '../../../kernels/cast.js'
 import { clipFactorKernel, squaredNormKernel, squaredNormPartials } from '../../../kernels/norm.js'
@@ -65,7 +65,7 @@ export class AdamW {
     this.lossScale = options.precision === 'f16' ? new LossScale(runtime) : null
     this.#states = arena.chunks.map((chunk) => this.#chunkState(chunk, table))
     this.#groups = persistent(runtime, table.values())
-    this.#scalars = allocatePersistent(runtime, [[adamwScalarCount]]).parts[0]
+    this.#scalars = allocatePersistent(runtime, [[ADAMW_SCALAR_COUNT]]).parts[0]
     this.#clip = persistent(runtime, Float32Array.of(0, 1, 0))
   }
 
@@ -133,10 +133,10 @@ export class AdamW {
     const shapes = chunk.slots.map(({ parameter }) => parameter.shape)
     const first = allocatePersistent(this.runtime, shapes)
     const second = allocatePersistent(this.runtime, shapes)
-    const groups = new Uint32Array(chunk.values.size / adamwBlock).fill(adamwSkippedGroup)
+    const groups = new Uint32Array(chunk.values.size / ADAMW_BLOCK).fill(ADAMW_SKIPPED_GROUP)
     chunk.slots.forEach(({ parameter, offset }, i) => {
-      const blocks = Math.ceil(parameter.size / adamwBlock)
-      groups.fill(table.groupOf(parameter.name), offset / adamwBlock, offset / adamwBlock + blocks)
+      const blocks = Math.ceil(parameter.size / ADAMW_BLOCK)
+      groups.fill(table.groupOf(parameter.name), offset / ADAMW_BLOCK, offset / ADAMW_BLOCK + blocks)
       this.moments.set(parameter.name, { first: first.parts[i], second: second.parts[i] })
     })
     const groupOfBlock = persistent(this.runtime, groups)
@@ -163,7 +163,7 @@ class GroupTable {
 
   groupOf(name: string): number {
     const rule = this.rules.get(name)
-    if (!rule) return adamwSkippedGroup
+    if (!rule) return ADAMW_SKIPPED_GROUP
     const { learningRateScale, weightDecay } = rule
     const same = (row: ParameterRule) =>
       row.learningRateScale === learningRateScale && row.weightDecay === weightDecay
@@ -179,7 +179,8 @@ class GroupTable {
 }
 
 function persistent(runtime: Runtime, data: Float32Array | Uint32Array): Tensor {
-  const tensor = allocatePersistent(runtime, [[data.length]]).parts[0]
+  const dtype = data instanceof Uint32Array ? 'u32' : 'f32'
+  const tensor = allocatePersistent(runtime, [[data.length]], dtype).parts[0]
   runtime.write(tensor, data)
-  return data instanceof Uint32Array ? tensor.asType('u32') : tensor
+  return tensor
 }

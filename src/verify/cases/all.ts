@@ -26,7 +26,7 @@ import {
 } from './tokens.js'
 
 /** Every op of the engine, each in at least six shapes. */
-export const opCases: readonly OpCase[] = [
+const opCases: readonly OpCase[] = [
   ...matmulCases,
   ...linearCases,
   ...attentionCases,

@@ -5,7 +5,7 @@ import { gradientReversal } from '../../engine/ops/gradientReversal.js'
 import { layerNorm } from '../../engine/ops/layerNorm.js'
 import { residual } from '../../engine/ops/residual.js'
 import { scale } from '../../engine/ops/scale.js'
-import { constant, type OpCase, shapeText, variable } from '../opCase.js'
+import { constant, type OpCase, shapeText, single, variable } from '../opCase.js'
 import { attentionReference } from '../reference/attention.js'
 import {
   addReference,
@@ -59,7 +59,11 @@ export const layerNormCases: OpCase[] = norms.map(([shape, mean]) => {
   return {
     op: 'layerNorm',
     label: `${shapeText(shape)}${mean ? `, mean ${mean}` : ''}`,
-    inputs: [variable('x', shape, 1, mean), variable('weight', [width], 0.1, 1), variable('bias', [width])],
+    inputs: [
+      variable('x', shape, 1, mean),
+      single(variable('weight', [width], 0.1, 1)),
+      single(variable('bias', [width])),
+    ],
     run: (x, weight, bias) => layerNorm(x, weight, bias, 1e-6),
     reference: layerNormReference(1e-6),
   }
@@ -102,10 +106,10 @@ export const scaleCases: OpCase[] = shapes.map((shape, i) => ({
 export const gradientReversalCases: OpCase[] = shapes.map((shape, i) => ({
   op: 'gradientReversal',
   label: `${shapeText(shape)}, λ ${i / 2}`,
-  inputs: [variable('x', shape)],
+  inputs: [variable('x', shape), constant('lambda', [1], () => Float32Array.of(i / 2))],
   // Its result is the same storage as x: a sum with nothing keeps the two apart.
-  run: (x) => scale(gradientReversal(x, i / 2), 1),
-  reference: gradientReversalReference(i / 2),
+  run: (x, lambda) => scale(gradientReversal(x, lambda), 1),
+  reference: gradientReversalReference,
 }))
 
 /** Drop path: every third sample dropped, the others scaled up. */

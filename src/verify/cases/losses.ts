@@ -4,7 +4,7 @@ import { maskedPatchLoss } from '../../engine/ops/maskedPatchLoss.js'
 import { randomMasking } from '../../engine/ops/randomMasking.js'
 import { softmaxCrossEntropy } from '../../engine/ops/softmaxCrossEntropy.js'
 import type { Tensor } from '../../engine/tensor.js'
-import { type CaseInput, constant, type OpCase, shapeText, variable } from '../opCase.js'
+import { type CaseInput, constant, type OpCase, shapeText, single, variable } from '../opCase.js'
 import {
   bceWithLogitsReference,
   maskedPatchLossReference,
@@ -32,7 +32,7 @@ export const bceWithLogitsCases: OpCase[] = logits.map(([shape, size]) => ({
   op: 'bceWithLogits',
   label: `${shapeText(shape)}, logits of ${size}`,
   inputs: [
-    variable('logits', shape, size),
+    single(variable('logits', shape, size)),
     floats('targets', shape, (u) => (size === 1 ? Number(u < 0.3) : u)),
   ],
   run: (x, targets) => bceWithLogits(x, targets),
@@ -52,7 +52,7 @@ export const softmaxCrossEntropyCases: OpCase[] = classifications.map(([shape, s
   op: 'softmaxCrossEntropy',
   label: `${shapeText(shape)}, smoothing ${smoothing}, logits of ${size}`,
   inputs: [
-    variable('logits', shape, size),
+    single(variable('logits', shape, size)),
     constant(
       'labels',
       [shape[0]],

@@ -1,6 +1,6 @@
 import { linear, linearResidual } from '../../engine/ops/linear.js'
 import { matmul } from '../../engine/ops/matmul.js'
-import { type OpCase, shapeText, variable } from '../opCase.js'
+import { type OpCase, shapeText, single, variable } from '../opCase.js'
 import { linearReference, linearResidualReference, matmulReference } from '../reference/products.js'
 
 type Sizes = readonly [m: number, n: number, k: number]
@@ -57,8 +57,8 @@ function linearCase(shape: readonly number[], outputs: number, form: 'no bias' |
   const activation = form === 'gelu' ? 'gelu' : 'none'
   const operands = [
     variable('x', shape),
-    variable('weight', [outputs, inputs], 1 / Math.sqrt(inputs)),
-    ...(form === 'no bias' ? [] : [variable('bias', [outputs])]),
+    single(variable('weight', [outputs, inputs], 1 / Math.sqrt(inputs))),
+    ...(form === 'no bias' ? [] : [single(variable('bias', [outputs]))]),
   ]
   return {
     op: form === 'gelu' ? 'linear + gelu' : 'linear',
@@ -76,8 +76,8 @@ function linearResidualCase(shape: readonly number[], outputs: number): OpCase {
     label: `${shapeText(shape)} to ${outputs}`,
     inputs: [
       variable('x', shape),
-      variable('weight', [outputs, inputs], 1 / Math.sqrt(inputs)),
-      variable('bias', [outputs]),
+      single(variable('weight', [outputs, inputs], 1 / Math.sqrt(inputs))),
+      single(variable('bias', [outputs])),
       variable('residual', [...shape.slice(0, -1), outputs]),
     ],
     run: (x, weight, bias, residual) => linearResidual(x, weight, bias, residual),

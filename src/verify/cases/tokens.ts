@@ -5,7 +5,7 @@ import { gatherRows } from '../../engine/ops/gatherRows.js'
 import { meanTokens } from '../../engine/ops/meanTokens.js'
 import { patchify, unpatchify } from '../../engine/ops/patchify.js'
 import { sliceTokens } from '../../engine/ops/sliceTokens.js'
-import { constant, type OpCase, shapeText, variable } from '../opCase.js'
+import { constant, type OpCase, shapeText, single, variable } from '../opCase.js'
 import {
   addPositionAtReference,
   addPositionReference,
@@ -32,7 +32,7 @@ const positions: readonly (readonly [Shape3, number, number])[] = [
 export const addPositionCases: OpCase[] = positions.map(([shape, rows, firstRow]) => ({
   op: 'addPosition',
   label: `${shapeText(shape)}, rows ${firstRow}… of ${rows}`,
-  inputs: [variable('x', shape), variable('position', [1, rows, shape[2]])],
+  inputs: [variable('x', shape), single(variable('position', [1, rows, shape[2]]))],
   run: (x, position) => addPosition(x, position, firstRow),
   reference: addPositionReference(firstRow),
 }))
@@ -108,13 +108,18 @@ const concats: readonly (readonly [Shape3, Shape3, number])[] = [
   [[2, 17, 192], [2, 33, 192], 1],
 ]
 
-export const concatTokensCases: OpCase[] = concats.map(([a, b, repeat]) => ({
-  op: 'concatTokens',
-  label: `${shapeText(a)} and ${repeat} of ${shapeText(b)}`,
-  inputs: [variable('a', a), variable('b', b)],
-  run: (x, y) => concatTokens(x, y, repeat),
-  reference: concatTokensReference(repeat),
-}))
+export const concatTokensCases: OpCase[] = concats.map(([a, b, repeat]) => {
+  // What serves many samples or places is a learned token.
+  const operand = (name: string, shape: Shape3, times: number) =>
+    shape[0] === Math.max(a[0], b[0]) && times === 1 ? variable(name, shape) : single(variable(name, shape))
+  return {
+    op: 'concatTokens',
+    label: `${shapeText(a)} and ${repeat} of ${shapeText(b)}`,
+    inputs: [operand('a', a, 1), operand('b', b, repeat)],
+    run: (x, y) => concatTokens(x, y, repeat),
+    reference: concatTokensReference(repeat),
+  }
+})
 
 const slices: readonly (readonly [Shape3, number, number])[] = [
   [[1, 1, 4], 0, 1],
@@ -168,7 +173,7 @@ export const patchifyCases: OpCase[] = images.flatMap(([batch, channels, side, p
       {
         op: 'patchify',
         label: `${shapeText([batch, channels, side, side])} by ${patch}, ${order}`,
-        inputs: [variable('images', [batch, channels, side, side])],
+        inputs: [single(variable('images', [batch, channels, side, side]))],
         run: (x) => patchify(x, patch, order),
         reference: patchifyReference(patch, order),
       },

@@ -20,11 +20,9 @@ export function scaleReference(factor: number): Reference {
 }
 
 /** Forward the identity, backward −λ: not the derivative of anything, hence no finite differences for it. */
-export function gradientReversalReference(lambda: number): Reference {
-  return {
-    forward: ([x]) => x,
-    gradients: (_inputs, dy) => [map(dy, (g) => -lambda * g)],
-  }
+export const gradientReversalReference: Reference = {
+  forward: ([x]) => x,
+  gradients: ([, lambda], dy) => [map(dy, (g) => -lambda.data[0] * g), null],
 }
 
 /** x + keep[b]·branch; inputs x, branch and, with drop path, keep, which gets no gradient. */

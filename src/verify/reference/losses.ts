@@ -89,7 +89,7 @@ function inverseCount(mask: Array64): number {
 }
 
 /** Every patch by its own mean and unbiased variance. */
-export function normalisedPatches(patches: Array64): Array64 {
+function normalisedPatches(patches: Array64): Array64 {
   const P = patches.shape.at(-1)!
   const out = zeros(patches.shape)
   for (let start = 0; start < patches.size; start += P) {

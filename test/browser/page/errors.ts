@@ -18,10 +18,13 @@ const page = {
   /** Computes and reads. */
   compute: () => messageOf(() => runtime!.zeros([4]).read()),
 
+  /** How often `computeOn` has read. */
+  rounds: 0,
+
   /** Computes and reads without a pause until it fails. */
   computeOn: () =>
     messageOf(async () => {
-      for (;;) await runtime!.zeros([2 ** 22]).read()
+      for (; ; page.rounds++) await runtime!.zeros([2 ** 22]).read()
     }),
 }
 

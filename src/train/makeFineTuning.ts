@@ -1,0 +1,65 @@
+import type { Fold } from '../data/folds.js'
+import { foldsDigest } from '../data/foldsDigest.js'
+import type { ImageLoader } from '../data/imageLoader.js'
+import { imagesDigest } from '../data/imagesDigest.js'
+import type { Runtime } from '../engine/runtime.js'
+import type { VitConfig } from '../model/config.js'
+import type { CheckpointInfo } from './checkpoint/checkpoint.js'
+import { type Start, startFrom } from './checkpoint/startFrom.js'
+import { FineTuning } from './loop/fineTuning.js'
+import { classifierConfig } from './modelConfig.js'
+import type { FineTuneSettings } from './settings.js'
+import type { RunSettings } from './trainingRun.js'
+
+/** The images of a fine-tuning and who is on them. */
+export interface FineTuningData {
+  readonly loader: ImageLoader
+  readonly train: ArrayLike<number>
+  readonly aus: readonly number[]
+  /** Identity classes. */
+  readonly subjects: readonly string[]
+  readonly folds: readonly Fold[]
+}
+
+export interface FineTuningPlan {
+  readonly settings: FineTuneSettings
+  readonly encoder: VitConfig
+  /** Batches that the adapter can hold, where the settings' are too large for it. */
+  readonly batches?: Pick<RunSettings, 'batchSize' | 'accumulation'>
+  /** Weights to start from; null for a start at random, and for a run that resumes from its own checkpoint. */
+  readonly start: Start | null
+  /** Hears in one line what was taken from `start`. */
+  readonly say: (line: string) => void
+}
+
+/** A fine-tuning ready for `trainLoop`. */
+export interface MadeFineTuning {
+  readonly run: FineTuning
+  /** What its checkpoints say of it. */
+  readonly info: CheckpointInfo
+  /** Gives its device memory back; see `Runtime.own`. */
+  readonly release: () => void
+}
+
+/** Wants Web Crypto: Node, or a secure page. @throws UserError if `start` does not fit */
+export async function makeFineTuning(
+  runtime: Runtime,
+  data: FineTuningData,
+  { settings, encoder, batches, start, say }: FineTuningPlan,
+): Promise<MadeFineTuning> {
+  const { loader, train, aus, subjects, folds } = data
+  const config = classifierConfig(encoder, { aus: aus.length, subjects: subjects.length }, settings)
+  const info = {
+    config,
+    settings,
+    aus,
+    images: await imagesDigest(loader.set, train),
+    folds: await foldsDigest(loader.set, folds),
+  }
+  const { made: run, release } = runtime.own(() => {
+    const made = new FineTuning(runtime, config, { ...settings, ...batches }, loader, train, aus, subjects)
+    if (start) startFrom(start, made, info, say)
+    return made
+  })
+  return { run, info, release }
+}
