@@ -98,7 +98,7 @@ t.test('one image under two subjects, or with other units, names both members', 
     message: /with AUs \[1\] and \[2\]/,
   })
   const set = await openTree({ 's.tar': shard(label('ann', 1), label('ann', 1)) })
-  t.same(set.notes, ['faces: 1 image of 2 stand there more than once, with the same labels'])
+  t.same(set.notes, ['faces: 1 entry repeats an image file of another, with the same labels'])
 })
 
 t.test('links to nothing are refused where an image or labels are wanted', async (t) => {
