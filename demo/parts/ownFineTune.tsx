@@ -1,13 +1,14 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { auName } from '../../src/data/actionUnits.js'
+import { fineTuneSettings, helpOf } from '../../src/train/settings.js'
 import {
   type Evaluation,
+  type FineTuneSettings,
   type FolderSummary,
   fineTuneDefaultSettings,
+  fineTuneSettingsSchema,
   type OwnFineTunePlan,
-  type OwnFineTuneSettings,
   ownFineTunePlanSchema,
-  ownFineTuneSettingsSchema,
 } from '../protocol.js'
 import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
@@ -17,6 +18,8 @@ import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { Readings } from './pretraining.js'
 import type { RunView } from './runState.js'
 import { TrainingPanel } from './trainingPanel.js'
+
+const help = (name: keyof typeof fineTuneSettings.shape) => helpOf(fineTuneSettings, name)
 
 interface Props {
   readonly run: RunView
@@ -51,9 +54,9 @@ export function OwnFineTune(props: Props) {
 function Training(props: Props & { readonly train: number }) {
   const { run, pretrain, bundled, folder, commands, locked, train } = props
   const { ownData } = useWorker().worker
-  const [settings, setSettings] = useState<OwnFineTuneSettings>(() => fitting(train))
+  const [settings, setSettings] = useState<FineTuneSettings>(() => fitting(train))
   useEffect(() => {
-    const read = ownFineTuneSettingsSchema.safeParse(run.settings)
+    const read = fineTuneSettingsSchema.safeParse(run.settings)
     setSettings(read.success ? read.data : fitting(train))
   }, [run.settings, train])
   return (
@@ -109,18 +112,19 @@ function origin(from: OwnFineTunePlan['from'], step: number | null): string {
 }
 
 interface FormProps {
-  readonly settings: OwnFineTuneSettings
+  readonly settings: FineTuneSettings
   /** What has begun keeps its settings. */
   readonly fixed: boolean
-  readonly change: (settings: OwnFineTuneSettings) => void
+  readonly change: (settings: FineTuneSettings) => void
 }
 
 function Form({ settings, fixed, change }: FormProps) {
-  const set = (part: Partial<OwnFineTuneSettings>) => change({ ...settings, ...part })
+  const set = (part: Partial<FineTuneSettings>) => change({ ...settings, ...part })
   return (
     <Settings fixed={fixed}>
       <Slider
         label="Gradient reversal λ"
+        help={help('lambda')}
         value={settings.lambda}
         min={0}
         max={4}
@@ -130,22 +134,30 @@ function Form({ settings, fixed, change }: FormProps) {
       />
       <Choice
         label="Batch size"
+        help={help('batchSize')}
         value={settings.batchSize}
         among={BATCHES}
         change={(batchSize) => set({ batchSize })}
       />
       <LearningRate
+        help={help('baseLearningRate')}
         value={settings.baseLearningRate}
         min={-3}
         max={-1}
         change={(baseLearningRate) => set({ baseLearningRate })}
       />
-      <Choice label="Epochs" value={settings.epochs} among={EPOCHS} change={(epochs) => set({ epochs })} />
+      <Choice
+        label="Epochs"
+        help={help('epochs')}
+        value={settings.epochs}
+        among={EPOCHS}
+        change={(epochs) => set({ epochs })}
+      />
     </Settings>
   )
 }
 
-function fitting(train: number): OwnFineTuneSettings {
+function fitting(train: number): FineTuneSettings {
   const batchSize = fittingBatch(train, fineTuneDefaultSettings.batchSize)
   return { ...fineTuneDefaultSettings, lambda: 0, batchSize, epochs: fittingEpochs(train, batchSize) }
 }

@@ -1,9 +1,12 @@
 import { useMemo } from 'preact/hooks'
+import { helpOf, pretrainSettings } from '../../src/train/settings.js'
 import type { PretrainSettings } from '../protocol.js'
 import { Choice, Figure, LearningRate, Settings, Slider } from './controls.js'
 import { LineChart } from './lineChart.js'
 import { Pixels } from './pixels.js'
 import type { RunView } from './runState.js'
+
+const help = (name: keyof typeof pretrainSettings.shape) => helpOf(pretrainSettings, name)
 
 interface FormProps {
   readonly settings: PretrainSettings
@@ -22,6 +25,7 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
     <Settings fixed={fixed}>
       <Slider
         label="Mask ratio"
+        help={help('maskRatio')}
         value={settings.maskRatio}
         min={0.25}
         max={0.9}
@@ -29,26 +33,36 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
         text={(value) => `${Math.round(100 * value)}%`}
         change={(maskRatio) => set({ maskRatio })}
       />
-      <Choice label="Patch size (px)" value={settings.patchSize} among={[8, 16, 32]} change={patch} />
+      <Choice
+        label="Patch size (px)"
+        help={help('patchSize')}
+        value={settings.patchSize}
+        among={[8, 16, 32]}
+        change={patch}
+      />
       <Choice
         label="Width"
+        help={help('width')}
         value={settings.width}
         among={[32, 64, 96, 128, 192]}
         change={(width) => set({ width })}
       />
       <Choice
         label="Depth (blocks)"
+        help={help('depth')}
         value={settings.depth}
         among={[1, 2, 4, 6, 8]}
         change={(depth) => set({ depth })}
       />
       <Choice
         label="Batch size"
+        help={help('batchSize')}
         value={settings.batchSize}
         among={batches}
         change={(batchSize) => set({ batchSize })}
       />
       <LearningRate
+        help={help('baseLearningRate')}
         value={settings.baseLearningRate}
         min={-4}
         max={-1.5}
@@ -56,6 +70,7 @@ export function PretrainForm({ settings, fixed, batches, epochs, change }: FormP
       />
       <Choice
         label="Epochs"
+        help={help('epochs')}
         value={settings.epochs}
         among={epochs}
         change={(number) => set({ epochs: number })}

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { fineTuneSettings, helpOf } from '../../src/train/settings.js'
 import { useCommands } from '../parts/commands.js'
 import { Choice, Figure, LearningRate, RunButtons, Settings, Slider } from '../parts/controls.js'
 import { EvaluationCharts, EvaluationTable } from '../parts/evaluations.js'
@@ -14,6 +15,8 @@ import {
   type StepPoint,
 } from '../protocol.js'
 import { useWorker } from '../workerLink.js'
+
+const help = (name: keyof typeof fineTuneSettings.shape) => helpOf(fineTuneSettings, name)
 
 /**
  * Two classifiers learn action units from the same encoder, with and without identity adversarial training.
@@ -105,6 +108,7 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
     <Settings fixed={fixed}>
       <Slider
         label="Gradient reversal λ"
+        help={help('lambda')}
         value={settings.lambda}
         min={0.1}
         max={4}
@@ -114,11 +118,13 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
       />
       <Choice
         label="Batch size"
+        help={help('batchSize')}
         value={settings.batchSize}
         among={[8, 16, 32, 64]}
         change={(batchSize) => set({ batchSize })}
       />
       <LearningRate
+        help={help('baseLearningRate')}
         value={settings.baseLearningRate}
         min={-3}
         max={-1}
@@ -126,6 +132,7 @@ function SettingsForm({ settings, fixed, change }: FormProps) {
       />
       <Choice
         label="Epochs"
+        help={help('epochs')}
         value={settings.epochs}
         among={[1, 2, 4, 8, 16]}
         change={(epochs) => set({ epochs })}
