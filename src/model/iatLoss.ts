@@ -5,9 +5,9 @@ import type { DType, Tensor } from '../engine/tensor.js'
 import type { ClassifierConfig } from './config.js'
 
 /**
- * Identity adversarial training: the identity loss, added to the AU loss `au` [1]. Where λ = 0 there is no identity
- * head: the AU loss stays alone and `id` is null. The head learns from the sum as it stands; that the features unlearn identity is the gradient
- * reversal's doing. Ning et al. 2024.
+ * Identity adversarial training: the identity loss, added to the AU loss `au` [1]. Where λ = 0 there is no
+ * identity head: the AU loss stays alone and `id` is null. The head learns from the sum as it stands; that
+ * the features unlearn identity is the gradient reversal's doing. Ning et al. 2024.
  */
 export function iatLoss(
   au: Tensor,
@@ -20,7 +20,9 @@ export function iatLoss(
   return { loss: add(au, id), id }
 }
 
-/** Shape and type of the identity targets of a batch: one-hot f32 [B, S] for BCE, classes u32 [B] for softmax. */
+/**
+ * Shape and type of the identity targets of a batch: one-hot f32 [B, S] for BCE, classes u32 [B] for softmax.
+ */
 export function identityTargetType(
   { idLoss, subjects }: ClassifierConfig,
   batch: number,

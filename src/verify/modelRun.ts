@@ -8,10 +8,15 @@ import type { ClassifierConfig, FmaeConfig } from '../model/config.js'
 import { Fmae } from '../model/fmae.js'
 import { iatLoss, identityTargets, identityTargetType } from '../model/iatLoss.js'
 
-/** A model and one batch, set up so that each call of `step` is one forward and backward over the same numbers. */
+/**
+ * A model and one batch, set up so that each call of `step` is one forward and backward over the same
+ * numbers.
+ */
 export interface ModelRun {
   readonly parameters: ParameterArena
-  /** Leaves gradients in the arena; returns the total loss and all outputs, by their names in golden files. */
+  /**
+   * Leaves gradients in the arena; returns the total loss and all outputs, by their names in golden files.
+   */
   step(): { loss: Tensor; outputs: Map<string, Tensor> }
   /** The total loss alone, without a tape. */
   forward(): Tensor
