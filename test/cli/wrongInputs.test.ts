@@ -301,6 +301,10 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     pretrain(await changedFaces('svg', { '003.jpg': '<svg xmlns="http://www.w3.org/2000/svg"/>' })),
   'image of too many pixels': async () =>
     pretrain(await changedFaces('pixels', { '003.jpg': largePngHeader() })),
+  '`--bad-images skip` with more than a tenth of them bad': async () => {
+    const bad = Object.fromEntries(['000.jpg', '001.jpg', '002.jpg'].map((name) => [name, '']))
+    return pretrain(await changedFaces('bad', bad), '--bad-images', 'skip')
+  },
   '.jpg without .json': async () => pretrain(await changedFaces('unlabelled', { '003.json': undefined })),
   '.json without .jpg': async () => pretrain(await changedFaces('pictureless', { '003.jpg': undefined })),
   '.json that is not JSON': async () => pretrain(await changedFaces('notJson', { '003.json': '{AUs' })),
