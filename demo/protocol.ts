@@ -134,14 +134,14 @@ const evaluationSchema = z.object({
 /** Action unit metrics on held-out subjects. */
 export type Evaluation = z.output<typeof evaluationSchema>
 
+/** What storage holds of a run beside its checkpoint and its settings. */
 export const storedHistorySchema = z.object({
-  settings: z.unknown(),
   steps: z.array(z.object({ step: count, losses: z.record(z.string(), z.number()) })),
   evaluations: z.array(evaluationSchema).default([]),
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
 })
-export type StoredHistory = z.output<typeof storedHistorySchema>
+export type StoredHistory<Settings> = z.output<typeof storedHistorySchema> & { readonly settings: Settings }
 
 const fineTune = fineTuneSettings.shape
 

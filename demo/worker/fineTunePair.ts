@@ -71,7 +71,7 @@ export class FineTunePair implements Trainable<FineTuneSettings> {
     this.#evaluations = new PairEvaluations(runtime, { tell, faces })
     const each = {
       tell,
-      readSettings: (plan: unknown) => fineTunePlanSchema.parse(plan),
+      settings: fineTunePlanSchema,
       data: async () => {
         const { data, loader } = await faces()
         return { ...data, loader }

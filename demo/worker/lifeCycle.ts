@@ -1,8 +1,7 @@
 import { proxyMarker } from 'comlink'
-import { describeError } from '../../src/errors.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import type { RunState, RunStatus, WorkerEvent } from '../protocol.js'
-import { damagedRun } from './damagedRun.js'
+import { damagedRun, reasonOf } from './damagedRun.js'
 
 /** How far a training is. */
 export interface Progress extends Omit<RunStatus, 'state'> {
@@ -228,7 +227,7 @@ export class LifeCycle<Settings, T extends Trainable<Settings> = Trainable<Setti
       this.#goesOn = false
       // It would only fail again after a reload.
       await training.endStored()
-      const text = `The ${training.title} stopped: ${describeError(error)}`
+      const text = `The ${training.title} stopped: ${reasonOf(error)}`
       this.hooks.tell({ type: 'failed', text })
     }
   }

@@ -39,7 +39,6 @@ interface Hooks {
   readonly pretrained: () => ModelSource
 }
 
-const folderSchema = ownPretrainSettingsSchema.pick({ folder: true })
 const EVALUATION_BATCH = 64
 
 /**
@@ -66,7 +65,7 @@ export class OwnData {
       'ownPretrain',
       runtime,
       async () => (await this.#decodedFolder()).pretrainData(),
-      { tell, readSettings: (settings) => ownPretrainSettingsSchema.parse(settings) },
+      { tell, settings: ownPretrainSettingsSchema },
     )
     this.pretrain = new LifeCycle(pretraining, { tell, takeTurn: () => takeTurn('ownPretrain') })
     const fineTuning = fineTuneRun<OwnFineTunePlan>(
@@ -74,7 +73,7 @@ export class OwnData {
       runtime,
       {
         tell,
-        readSettings: (plan) => ownFineTunePlanSchema.parse(plan),
+        settings: ownFineTunePlanSchema,
         data: async () => (await this.#decodedFolder()).classifierData(),
         encoder: () => this.#encoder,
         evaluate: (run, epoch) => this.#evaluate(run as FineTuning, epoch),
@@ -207,8 +206,11 @@ export class OwnData {
       try {
         const stored = await training.stored()
         if (!stored) continue
-        const { folder } = folderSchema.parse(stored.settings)
-        runs.push({ run: training.hooks.name, step: stored.steps.at(-1)?.step ?? 0, folder })
+        runs.push({
+          run: training.hooks.name,
+          step: stored.steps.at(-1)?.step ?? 0,
+          folder: stored.settings.folder,
+        })
       } catch (error) {
         this.hooks.tell(damagedRun(training.title, error))
       }

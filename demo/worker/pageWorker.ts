@@ -48,8 +48,10 @@ export class PageWorker {
     this.#restored = new Promise((resolve) => {
       this.#nowRestored = resolve
     })
-    const readSettings = (settings: unknown) => pretrainSettingsSchema.parse(settings)
-    const pretraining = pretrainRun('pretrain', runtime, () => this.#pretrainData(), { tell, readSettings })
+    const pretraining = pretrainRun('pretrain', runtime, () => this.#pretrainData(), {
+      tell,
+      settings: pretrainSettingsSchema,
+    })
     this.pretrain = new LifeCycle(pretraining, hooks('pretrain'))
     const pretrained = () => pretraining.source(this.pretrain)
     const pair = new FineTunePair(runtime, {

@@ -145,7 +145,7 @@ t.test(
       run.begin(settings)
       t.teardown(() => run.reset())
     })
-    t.equal(await failed, 'The pretraining run stopped: a broken picture')
+    t.equal(await failed, 'The pretraining run stopped: a broken picture.')
     const run = noiseRun(runtime)
     t.equal(await run.restore(), false)
     t.ok(run.status.step >= 1 && run.status.step < 6, `saved at step ${run.status.step}, before it failed`)
