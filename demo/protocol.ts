@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { vitShape } from '../src/train/modelConfig.js'
 
-// What page and worker say to each other. The page calls methods of `PageWorker` (worker/worker.ts) through comlink; the worker tells of
-// its own accord by these events.
+// What page and worker say to each other. The page calls methods of `PageWorker` (worker/pageWorker.ts)
+// through comlink; the worker tells of its own accord by these events.
 
 /** The runs that the page keeps, each with a checkpoint of its own. */
 export const runNames = ['pretrain', 'fineTunePlain', 'fineTuneIat', 'ownPretrain', 'ownFineTune'] as const
@@ -64,7 +64,10 @@ export type WorkerEvent =
       readonly size: number
       readonly samples: readonly ReconstructionView[]
     }
-  /** The two classifiers of the Fine-tune tab, as one run: `step` is that which both have done. While they are evaluated, training waits. */
+  /**
+   * The two classifiers of the Fine-tune tab, as one run: `step` is that which both have done. While they are
+   * evaluated, training waits.
+   */
   | {
       readonly type: 'fineTune'
       readonly status: RunStatus

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -21,6 +21,7 @@ export async function packagedChromium() {
   const { version, binaries } = await locate()
   const folder = join(root, 'node_modules', '.cache', 'fmae-webgpu', `chromium-${version}`)
   if (!(await isFolder(folder))) await unpackInto(folder, binaries)
+  await checkOwner(folder)
   return {
     executablePath: join(folder, 'chromium'),
     env: { LD_LIBRARY_PATH: join(folder, 'lib'), FONTCONFIG_FILE: join(folder, 'fonts.conf') },
@@ -43,11 +44,20 @@ async function isFolder(path) {
   return (await readdir(path).catch(() => [])).length > 0
 }
 
+/** Programs are started from it: nobody else may have filled it. */
+async function checkOwner(folder) {
+  const { uid, mode } = await stat(folder)
+  const user = process.getuid()
+  if ((uid !== user && uid !== 0) || mode & 0o002)
+    throw new Error(`${folder} belongs to another user, or every user may write there; remove it`)
+}
+
 /** The folder appears whole or not at all; whoever comes second takes the first one's. */
 async function unpackInto(folder, binaries) {
-  const fresh = `${folder}.${process.pid}`
+  await mkdir(dirname(folder), { recursive: true })
+  const fresh = await mkdtemp(`${folder}.`)
   try {
-    await mkdir(fresh, { recursive: true })
+    await chmod(fresh, 0o755)
     const archive = async (name) => unpackBrotli(await readFile(join(binaries, name)))
     await writeFile(join(fresh, 'chromium'), await archive('chromium.br'), { mode: 0o755 })
     for (const name of ['al2023.tar.br', 'swiftshader.tar.br', 'fonts.tar.br'])

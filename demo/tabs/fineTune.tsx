@@ -15,7 +15,9 @@ import {
 } from '../protocol.js'
 import { useWorker } from '../workerLink.js'
 
-/** Two classifiers learn action units from the same encoder, with and without identity adversarial training. */
+/**
+ * Two classifiers learn action units from the same encoder, with and without identity adversarial training.
+ */
 export function FineTune() {
   const { worker } = useWorker()
   const pair = usePair()

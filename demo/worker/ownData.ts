@@ -43,8 +43,8 @@ const folderSchema = ownPretrainSettingsSchema.pick({ folder: true })
 const EVALUATION_BATCH = 64
 
 /**
- * Pretraining and fine-tuning on a folder of the visitor's. Runs are kept in the browser's storage, images are not: after a
- * reload a run waits until its folder is picked again.
+ * Pretraining and fine-tuning on a folder of the visitor's. Runs are kept in the browser's storage, images
+ * are not: after a reload a run waits until its folder is picked again.
  */
 export class OwnData {
   /** The page calls it where it is. */
@@ -102,7 +102,8 @@ export class OwnData {
   }
 
   /**
-   * Opens a folder. Runs that storage holds of it are taken up, and go on if they were running when the page was left.
+   * Opens a folder. Runs that storage holds of it are taken up, and go on if they were running when the page
+   * was left.
    * @throws UserError that says what is wrong with it, or that the runs were made with another folder
    */
   open(files: readonly PickedFile[]): Promise<FolderSummary> {
@@ -139,7 +140,10 @@ export class OwnData {
     return this.#inTurn(() => start(this.pretrain, { ...settings, folder: this.#opened().mark }, oneStep))
   }
 
-  /** Fine-tunes on the folder: from its own pretraining if there is one, else from that of the bundled faces, else from random weights. */
+  /**
+   * Fine-tunes on the folder: from its own pretraining if there is one, else from that of the bundled faces,
+   * else from random weights.
+   */
   startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
     return this.#inTurn(async () => {
       try {

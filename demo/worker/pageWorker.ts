@@ -25,8 +25,8 @@ const SHOWN = 6
 type AnyLifeCycle = Pick<LifeCycle<never>, 'pause' | 'resume' | 'rest' | 'wake'>
 
 /**
- * Everything that computes for the page, in a worker: one device, the runs, the faces. The page calls its parts through comlink
- * (`worker.pretrain.begin(…)`), and hears of what happens by events.
+ * Everything that computes for the page, in a worker: one device, the runs, the faces. The page calls its
+ * parts through comlink (`worker.pretrain.begin(…)`), and hears of what happens by events.
  */
 export class PageWorker {
   readonly pretrain: Run<PretrainSettings>

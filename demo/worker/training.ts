@@ -30,7 +30,10 @@ export interface ModelSource {
   readonly run: TrainingRun | null
   /** What its checkpoints say of it. */
   readonly info: CheckpointInfo | null
-  /** The network as a file of the command line's format. @throws UserError if it was thrown away before its turn came */
+  /**
+   * The network as a file of the command line's format.
+   * @throws UserError if it was thrown away before its turn came
+   */
   readonly download: () => Promise<Uint8Array[]>
 }
 
@@ -114,7 +117,10 @@ export class Training<Settings> implements Trainable<Settings> {
     this.hooks.tell({ type: 'status', run: this.hooks.name, status })
   }
 
-  /** What storage holds of it, which is not taken up by that; null if nothing. @throws UserError where it is damaged */
+  /**
+   * What storage holds of it, which is not taken up by that; null if nothing.
+   * @throws UserError where it is damaged
+   */
   stored(): Promise<StoredHistory | null> {
     return this.#store.load()
   }
@@ -155,7 +161,8 @@ export class Training<Settings> implements Trainable<Settings> {
     // Another run may have settled on others in the meantime.
     run.runtime.variants.use(this.#choices)
     const stopAt = run.optimizer.stepCount + steps
-    // Saved after the first steps: from then on a reload finds a run that goes on. A few steps are saved at their end.
+    // Saved after the first steps: from then on a reload finds a run that goes on. A few steps are saved at
+    // their end.
     this.#lastSave = Number.isFinite(steps) ? performance.now() : Number.NEGATIVE_INFINITY
     await trainLoop({
       run,

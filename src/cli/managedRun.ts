@@ -1,27 +1,36 @@
+import { UserError } from '../errors.js'
 import type { CheckpointInfo } from '../train/checkpoint/checkpoint.js'
-import { resumeFrom, saveCheckpoint } from '../train/checkpoint/checkpointFile.node.js'
+import { resumeFrom } from '../train/checkpoint/checkpointFile.node.js'
 import { describeMemory } from '../train/loop/memoryReport.js'
 import { settleVariants } from '../train/loop/settleVariants.js'
-import { stepsPerEpoch, trainLoop } from '../train/loop/trainLoop.js'
+import { DivergedError, type StepRecord, stepsPerEpoch, trainLoop } from '../train/loop/trainLoop.js'
+import { learningRateAt } from '../train/optim/schedule.js'
 import type { TrainingRun } from '../train/trainingRun.js'
+import { KeptCheckpoints, type Score } from './keptCheckpoints.node.js'
 import { Progress } from './progress.js'
-import { checkpointPath, makeFolder, openLog } from './runFolder.node.js'
+import { checkpointPath, makeFolder, openLog, removeLeftovers } from './runFolder.node.js'
+import type { RunLog } from './runLog.node.js'
 import type { StopSignal } from './stopSignal.js'
 
 export interface ManagedRun {
   readonly run: TrainingRun
   readonly info: CheckpointInfo
-  /** Folder of `checkpoint.safetensors` and `log.jsonl`. */
+  /** Folder of `checkpoint.safetensors` and `log.jsonl`, in one that this process keeps. */
   readonly out: string
   readonly label: string
   readonly resume: boolean
   readonly checkpointEvery: number
+  /** How many of the last checkpoints are kept. */
+  readonly keep: number
   /** Whether kernel variants are measured before the first step. */
   readonly tune: boolean
   readonly memoryReport?: boolean
   readonly stop: StopSignal
-  /** After an epoch is saved, and again where a run resumes at its end. */
-  readonly onEpoch?: (epoch: number) => Promise<void>
+  /**
+   * After an epoch is saved, and again where a run resumes at its end. `loss` is the epoch's mean. The state with the best score
+   * is kept.
+   */
+  readonly onEpoch?: (epoch: number, loss: number) => Promise<Score | undefined>
 }
 
 export interface ManagedResult {
@@ -34,46 +43,57 @@ export interface ManagedResult {
 export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   const { run, info, out, stop } = managed
   makeFolder(out)
+  removeLeftovers(out)
   const path = checkpointPath(out)
-  const pinned = managed.resume ? await resumeFrom(path, run, info) : null
+  const earlier = managed.resume ? await resumeFrom(path, run, info) : null
+  const checkpoints = new KeptCheckpoints(out, run, info, managed.keep)
   const log = openLog(out, 'log.jsonl', managed.resume)
-  const { batchSize, accumulation } = run.settings
-  const perEpoch = stepsPerEpoch(run.batches, accumulation)
-  const total = perEpoch * run.schedule.epochs
+  const perEpoch = stepsPerEpoch(run.batches, run.settings.accumulation)
+  const { epochs } = run.schedule
+  const total = perEpoch * epochs
   const done = run.optimizer.stepCount
   if (done > 0) console.log(`Resumed at step ${done} of ${total}.`)
-  await settleVariants(run, { tune: managed.tune, pinned, say: console.log })
+  if (earlier) sayIfLonger(run, earlier.epochs, done / perEpoch)
+  await settleVariants(run, { tune: managed.tune, pinned: earlier?.variants ?? null, say: console.log })
+  const losses = new EpochLosses(log, perEpoch, done)
+  const afterEpoch = async (epoch: number) => {
+    const score = await managed.onEpoch?.(epoch, losses.mean(epoch))
+    if (score) await checkpoints.offer(score, epoch)
+  }
   // An epoch is saved before it is evaluated; the run may have ended in between.
-  if (done > 0 && done % perEpoch === 0) await managed.onEpoch?.(done / perEpoch)
+  if (done > 0 && done % perEpoch === 0) await afterEpoch(done / perEpoch)
   const progress = new Progress({ label: managed.label, total, done, stream: process.stderr })
   const started = performance.now()
   let skippedSteps = 0
+  const onSteps = (records: readonly StepRecord[], imagesPerSecond: number) => {
+    for (const record of records) {
+      const { step, epoch, learningRate, losses: now } = record
+      log.write({ step, epoch, learningRate, imagesPerSecond: Math.round(imagesPerSecond), ...now })
+      skippedSteps = now.skippedSteps ?? 0
+      const loss = now.loss ?? Number.NaN
+      losses.add(step, loss)
+      const images = run.settings.batchSize * run.settings.accumulation
+      progress.update({ epoch: Math.ceil(epoch) - 1, loss, learningRate, images })
+    }
+  }
+  const onEpoch = async (epoch: number) => {
+    // Saved first: an evaluation that fails, at a damaged test picture, loses nothing.
+    if (epoch % managed.checkpointEvery === 0 || epoch === epochs) await checkpoints.save()
+    // A run that is to stop does not begin an evaluation: the one that resumes makes up for it.
+    if (epoch === epochs || !stop.requested()) await afterEpoch(epoch)
+  }
   const outcome = await trainLoop({
     run,
     onPlanned: (work) => {
       if (managed.memoryReport) console.log(describeMemory(work))
     },
     stopRequested: stop.requested,
-    onSteps: (records, imagesPerSecond) => {
-      for (const record of records) {
-        const { step, epoch, learningRate, losses } = record
-        log.write({ step, epoch, learningRate, imagesPerSecond: Math.round(imagesPerSecond), ...losses })
-        skippedSteps = losses.skippedSteps ?? 0
-        const images = batchSize * accumulation
-        progress.update({
-          epoch: Math.ceil(epoch) - 1,
-          loss: losses.loss ?? Number.NaN,
-          learningRate,
-          images,
-        })
-      }
-    },
-    onEpoch: async (epoch) => {
-      // Saved first: an evaluation that fails, at a damaged test picture, loses nothing.
-      if (epoch % managed.checkpointEvery === 0 || epoch === run.schedule.epochs)
-        await saveCheckpoint(path, run, info)
-      await managed.onEpoch?.(epoch)
-    },
+    onSteps,
+    onEpoch,
+  }).catch((error: unknown) => {
+    throw error instanceof DivergedError
+      ? new UserError(`${error.message}. ${checkpoints.describe()}`)
+      : error
   })
   progress.finish()
   if (skippedSteps > 0) {
@@ -82,12 +102,48 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
     )
   }
   if (outcome === 'stopped') {
-    await saveCheckpoint(path, run, info)
+    await checkpoints.save()
     console.log(`Stopped at step ${run.optimizer.stepCount} of ${total}; saved to ${path}.`)
   }
   return {
     outcome,
     imagesPerSecond: progress.imagesPerSecond,
     seconds: (performance.now() - started) / 1000,
+  }
+}
+
+/** The schedule of a run that is made longer is stretched: the learning rate leaves the curve that it was on. */
+function sayIfLonger({ schedule }: TrainingRun, epochs: number | undefined, epoch: number): void {
+  if (epochs === undefined || epochs >= schedule.epochs) return
+  const [before, now] = [{ ...schedule, epochs }, schedule].map((each) =>
+    learningRateAt(each, epoch).toExponential(2),
+  )
+  console.log(
+    `Trained longer: ${epochs} epochs become ${schedule.epochs}. From here the learning rate follows the longer schedule: ${now}, where the shorter one is at ${before}.`,
+  )
+}
+
+/** Mean loss of an epoch, its steps before a resumption included. */
+class EpochLosses {
+  readonly #losses = new Map<number, number>()
+
+  constructor(
+    log: RunLog,
+    readonly perEpoch: number,
+    done: number,
+  ) {
+    for (const { step, loss } of done > 0 ? log.read() : [])
+      if (Number(step) > done - perEpoch && Number(step) <= done) this.add(Number(step), Number(loss))
+  }
+
+  add(step: number, loss: number): void {
+    this.#losses.set(step, loss)
+    this.#losses.delete(step - this.perEpoch)
+  }
+
+  mean(epoch: number): number {
+    const end = epoch * this.perEpoch
+    const own = [...this.#losses].filter(([step]) => step > end - this.perEpoch && step <= end)
+    return own.reduce((sum, [, loss]) => sum + loss, 0) / own.length
   }
 }

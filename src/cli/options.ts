@@ -37,11 +37,18 @@ const source = {
 const cacheMegabytes = inRun(count.default(1024), 'memory for decoded images, in MB')
 const split = inData(names, 'WebDataset splits to use, separated by commas (default: all)')
 
+const maxMinutes = inRun(
+  z.number().positive().optional(),
+  'minutes after which the run has stopped and saved; --resume continues it (default: no limit)',
+)
+
 const training = {
   out: inRun(path, 'folder for checkpoint.safetensors and log.jsonl, made if absent; required'),
   cacheMegabytes,
   resume: inRun(z.boolean().default(false), 'continue from the checkpoint in --out, with the same settings'),
   checkpointEvery: inRun(count.default(1), 'epochs between checkpoints'),
+  keep: inRun(count.default(2), 'last checkpoints to keep; the best one is kept as well'),
+  maxMinutes,
   memoryReport: inRun(z.boolean().default(false), 'print how much device memory the run takes'),
   tune: inRun(
     z.boolean().default(true),
@@ -112,6 +119,7 @@ export const quickstartOptions = z.strictObject({
   precision: fineTuneSettings.shape.precision,
   resume: inRun(z.boolean().default(false), 'continue the run in --out'),
   tune: training.tune,
+  maxMinutes,
 })
 
 export type PretrainOptions = z.output<typeof pretrainOptions>

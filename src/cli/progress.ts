@@ -24,7 +24,6 @@ export interface ProgressUpdate {
   readonly images: number
 }
 
-const barWidth = 20
 const redrawEvery = 100
 const plainLineEvery = 10_000
 
@@ -84,27 +83,43 @@ export class Progress {
     if (this.options.stream.isTTY) this.draw()
   }
 
-  private line(): string {
+  /** As much as fits `width` columns: the time left always, the rest by how much it is looked at. */
+  private line(width = Number.POSITIVE_INFINITY): string {
     const { label, total } = this.options
-    const share = total > 0 ? Math.min(this.step / total, 1) : 1
-    const filled = Math.round(share * barWidth)
     const seconds = (this.now() - this.started) / 1000
     const done = this.step - this.firstStep
     const left = done > 0 ? (seconds / done) * (total - this.step) : 0
-    const parts = [
-      `${label} ${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${this.step}/${total}`,
-      this.last && `epoch ${this.last.epoch + 1}`,
-      this.last && `loss ${this.last.loss.toFixed(4)}`,
-      this.last && `lr ${this.last.learningRate.toExponential(2)}`,
-      `${this.imagesPerSecond.toFixed(1)} images/s`,
-      this.step < total ? `${formatDuration(left)} left` : `took ${formatDuration(seconds)}`,
-    ]
-    return parts.filter(Boolean).join('  ')
+    const steps = `${this.step}/${total}`
+    const loss = this.last && `loss ${this.last.loss.toFixed(4)}`
+    const epoch = this.last && `epoch ${this.last.epoch + 1}`
+    const learningRate = this.last && `lr ${this.last.learningRate.toExponential(2)}`
+    const rate = `${this.imagesPerSecond.toFixed(1)} images/s`
+    const time = this.step < total ? `${formatDuration(left)} left` : `took ${formatDuration(seconds)}`
+    const full = `${label} ${this.bar(20)} ${steps}`
+    const short = `${label} ${this.bar(10)} ${steps}`
+    const lines = [
+      [full, epoch, loss, learningRate, rate, time],
+      [full, epoch, loss, rate, time],
+      [short, epoch, loss, rate, time],
+      [short, loss, rate, time],
+      [short, loss, time],
+      [steps, loss, time],
+      [steps, time],
+    ].map((parts) => parts.filter(Boolean).join('  '))
+    return lines.find((line) => line.length <= width) ?? time.slice(0, Math.max(width, 0))
+  }
+
+  private bar(width: number): string {
+    const { total } = this.options
+    const share = total > 0 ? Math.min(this.step / total, 1) : 1
+    const filled = Math.round(share * width)
+    return '█'.repeat(filled) + '░'.repeat(width - filled)
   }
 
   private draw(): void {
     const { stream } = this.options
-    if (stream.isTTY) stream.write(`\r\x1b[K${this.line().slice(0, (stream.columns ?? 120) - 1)}`)
+    // A line as long as the terminal is wide would wrap.
+    if (stream.isTTY) stream.write(`\r\x1b[K${this.line((stream.columns ?? 120) - 1)}`)
     else stream.write(`${this.line()}\n`)
   }
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import type { z } from 'zod'
 import { describeError, UserError } from '../errors.js'
 import { fineTuneRecipes, pretrainRecipes } from '../train/recipes.js'
+import { outliveReaders } from './closedOutput.js'
 import { notices } from './notices.js'
 import {
   evaluateOptions,
@@ -171,6 +172,7 @@ function refuseUnknownCommand([first = '-']: readonly string[]): void {
   throw new UserError(`unknown command "${first}"; expected one of ${names.join(', ')}`)
 }
 
+outliveReaders()
 try {
   refuseUnknownCommand(process.argv.slice(2))
   await program.parseAsync()

@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { brotliDecompressSync } from 'node:zlib'
+import { makeOwnFolder } from '../folders.node.js'
 import { cacheFolder } from './cacheFolder.node.js'
 
 // SwiftShader, a Vulkan driver that runs on any x86-64 CPU, rides inside the npm package @sparticuz/chromium as a
@@ -46,9 +47,9 @@ export async function useSwiftShader(): Promise<void> {
 export async function unpackSwiftShader(cacheRoot = cacheFolder()): Promise<string> {
   const archive = await readFile(archivePath())
   const folder = join(cacheRoot, `swiftshader-${sha256(archive).slice(0, 16)}`)
-  if (await isIntact(folder)) return folder
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    makeOwnFolder(folder)
+    if (await isIntact(folder)) return folder
     await writeFiles(folder, await untar(brotliDecompressSync(archive)))
   } catch (error) {
     throw new SwiftShaderError(`SwiftShader cannot be unpacked to ${folder}: ${messageOf(error)}`)

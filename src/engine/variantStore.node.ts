@@ -1,10 +1,18 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { writeAtomically } from '../atomicWrite.node.js'
+import { takeLock } from '../fileLock.node.js'
+import { makeFolders } from '../folders.node.js'
 import { cacheFolder } from './cacheFolder.node.js'
 import { VariantStoreError } from './errors.js'
 import type { StoredChoices, VariantStore } from './tuner.js'
 
 type Contents = Record<string, StoredChoices>
+
+/** Another process holds the store for milliseconds; one that is not heard of for this long is not waited for. */
+const LOCK_TRIES = 200
+const LOCK_WAIT_MS = 25
 
 /** Choices as JSON in `variants.json` of `FMAE_CACHE`, else of the user's cache folder. The twin of variantStore.browser.ts. */
 export function openVariantStore(folder = process.env.FMAE_CACHE || cacheFolder()): VariantStore {
@@ -21,14 +29,17 @@ export function openVariantStore(folder = process.env.FMAE_CACHE || cacheFolder(
     place,
     load: async (adapter) => (await load())[adapter] ?? {},
     save: async (adapter, choices) => {
-      // Read again: another process may have added to it. What is damaged is replaced.
-      const contents = await load().catch((): Contents => ({}))
-      const merged = { ...contents, [adapter]: { ...contents[adapter], ...choices } }
-      const temporary = join(folder, `.variants.${process.pid}.part`)
       try {
-        await mkdir(folder, { recursive: true })
-        await writeFile(temporary, `${JSON.stringify(merged, null, 1)}\n`)
-        await rename(temporary, place)
+        makeFolders(folder)
+        const release = await waitForLock(`${place}.lock`)
+        try {
+          // Read again: another process may have added to it. What is damaged is replaced.
+          const contents = await load().catch((): Contents => ({}))
+          const merged = { ...contents, [adapter]: { ...contents[adapter], ...choices } }
+          await writeAtomically(place, [Buffer.from(`${JSON.stringify(merged, null, 1)}\n`)])
+        } finally {
+          release()
+        }
       } catch (error) {
         throw new VariantStoreError(`${place} cannot be written (${(error as Error).message})`)
       }
@@ -36,6 +47,14 @@ export function openVariantStore(folder = process.env.FMAE_CACHE || cacheFolder(
   }
 }
 
+async function waitForLock(path: string): Promise<() => void> {
+  for (let tries = 0; tries < LOCK_TRIES; tries++) {
+    const { release } = takeLock(path)
+    if (release) return release
+    await sleep(LOCK_WAIT_MS)
+  }
+  throw new Error(`${path} is held by another process; if none is running, delete it`)
+}
 function parse(text: string): Contents {
   const contents: unknown = JSON.parse(text)
   if (!isRecord(contents)) throw new Error('expected an object')

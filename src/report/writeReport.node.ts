@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cannotWrite, writeAtomically } from '../train/checkpoint/atomicWrite.node.js'
+import { cannotWrite, writeAtomically } from '../atomicWrite.node.js'
 import type { ReconstructionSample } from '../train/reconstructions.js'
 import { pngDataUri } from './encodePng.node.js'
 import { renderReport } from './renderReport.js'

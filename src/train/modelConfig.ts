@@ -8,7 +8,7 @@ import {
   type FmaeConfig,
   type VitConfig,
 } from '../model/config.js'
-import { presets } from '../model/presets.js'
+import { type PresetName, presets } from '../model/presets.js'
 import { type FineTuneSettings, fineTuneDefaults, type PretrainSettings } from './settings.js'
 
 const size = z.int().positive()
@@ -94,6 +94,26 @@ export function classifierConfig(
     ...{ aus: outputs.aus, subjects: outputs.subjects },
     ...{ lambda, idLoss, idHeadLayers, dropPath },
   }
+}
+
+/** "nano", or "nano with width 16, depth 2" where sizes are not the preset's. */
+export function modelName(preset: PresetName, config: VitConfig): string {
+  const sizes: readonly string[] = [
+    'imageSize',
+    'patchSize',
+    'width',
+    'depth',
+    'heads',
+    'decoderWidth',
+    'decoderDepth',
+    'decoderHeads',
+  ]
+  const own: Readonly<Record<string, unknown>> = presets[preset]
+  const changed = Object.entries(config).filter(
+    ([name, value]) => sizes.includes(name) && value !== own[name],
+  )
+  const list = changed.map(([name, value]) => `${name} ${value}`).join(', ')
+  return list === '' ? preset : `${preset} with ${list}`
 }
 
 /** Sizes that make no model are the fault of whoever wrote them, a user or a damaged file: `where` names the place. */

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { UserError } from '../errors.js'
-import { type ClassifierConfig, checkFmaeConfig, checkVitConfig, type FmaeConfig } from '../model/config.js'
+import type { ClassifierConfig, FmaeConfig } from '../model/config.js'
+import { checkModelSize } from '../train/checkpoint/modelSize.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from '../train/checkpoint/safetensors.js'
-import { checkSizes, classifierShape, fmaeShape } from '../train/modelConfig.js'
+import { classifierShape, fmaeShape } from '../train/modelConfig.js'
 
 const fmaeSchema = z.object(fmaeShape)
 
@@ -46,12 +47,12 @@ export function parseGoldenFile(file: string, { tensors, metadata }: Safetensors
     metadata.optimizer === undefined ? null : parseJson(file, 'optimizer', metadata, optimizerSchema)
   if (kind === 'fmae') {
     const config = parseJson(file, 'config', metadata, fmaeSchema)
-    checkSizes(() => checkFmaeConfig(config), `${file}: config`)
+    checkModelSize({ kind, config }, tensors, `${file}: config`)
     return { file, tensors, optimizer, kind, config }
   }
   if (kind === 'classifier') {
     const config = parseJson(file, 'config', metadata, classifierSchema)
-    checkSizes(() => checkVitConfig(config), `${file}: config`)
+    checkModelSize({ kind: 'iat', config }, tensors, `${file}: config`)
     if (config.lambda > 0 && config.subjects === 0) {
       throw new UserError(`${file}: config: lambda is ${config.lambda}, so subjects must be at least 1`)
     }

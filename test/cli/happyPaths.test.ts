@@ -37,7 +37,11 @@ t.test('pretrain: checkpoint and log', async (t) => {
     '--epochs',
     '2',
   ]
-  await succeeds(t, args)
+  const printed = await succeeds(t, args)
+  t.match(
+    printed,
+    /^FMAE nano with imageSize 32, width 16, depth 2, heads 2, decoderWidth 16, decoderHeads 2: /m,
+  )
   const { tensors, metadata } = await readSafetensors(checkpoint('fmae'))
   t.match(metadata, { format: 'fmae-webgpu/1', kind: 'fmae', step: '6', standardise: 'highpass' })
   t.ok(tensors.has('blocks.1.attn.qkv.weight') && tensors.has('exp_avg_sq.decoder_pred.weight'))
@@ -141,7 +145,10 @@ t.test('folds that the data does not bring: evaluate makes those of the fine-tun
     rmSync(join(fewer, 'folds.json'))
     const { code, stderr } = await runProgram(evaluated.with(4, fewer))
     t.equal(code, 1)
-    t.match(stderr, /4 people, sha256 .*; now 2 folds, 3 people, .*expected the people of the fine-tuning/)
+    t.match(
+      stderr,
+      /4 people, sha256 .*; now 2 folds, 3 people, .*Expected the people and folds of the fine-tuning/,
+    )
   })
 
   await t.test('an older checkpoint only knows how many people there were', async (t) => {
@@ -153,6 +160,28 @@ t.test('folds that the data does not bring: evaluate makes those of the fine-tun
     const { stderr } = await runProgram(asked.with(4, out('fewer')))
     t.match(stderr, /\(4 people; now 2 folds, 3 people/)
   })
+})
+
+t.test('evaluate says whose pictures they are', async (t) => {
+  const of = (...more: string[]) =>
+    succeeds(t, ['evaluate', '--checkpoint', checkpoint('iat'), '--data', faces, ...more])
+  t.match(await of(), /All pictures are measured, those of people trained on too/)
+  t.match(await of('--test-fold', 'fold1'), /fold1 was trained on: the classifier knows these people/)
+  t.notMatch(await of('--test-fold', 'fold3'), /trained on/)
+})
+
+t.test('weights that PyTorch saved of a wrapped model are taken by their own names', async (t) => {
+  const { tensors } = await readSafetensors(checkpoint('fmae'))
+  const still = '--batch-size 6 --epochs 1 --base-learning-rate 0 --minimum-learning-rate 0'.split(' ')
+  for (const prefix of ['module.', '_orig_mod.module.']) {
+    const wrapped = [...tensors].map(([name, tensor]) => [prefix + name, tensor] as const)
+    const file = out(`${prefix}safetensors`)
+    await writeSafetensors(file, new Map(wrapped))
+    const args = ['finetune', '--data', faces, '--from', file, '--out', out(prefix), ...tinyEncoder, ...still]
+    await succeeds(t, args)
+    const loaded = (await readSafetensors(checkpoint(prefix))).tensors
+    t.same(loaded.get('blocks.1.mlp.fc2.weight'), tensors.get('blocks.1.mlp.fc2.weight'))
+  }
 })
 
 t.test('what finetune takes over from a fine-tuned checkpoint', async (t) => {

@@ -43,6 +43,13 @@ t.test('on a terminal it is one line that fits', async (t) => {
   for (const line of lines) t.ok(line.trimEnd().length < 40)
 })
 
+t.test('a narrow terminal loses the bar before the time left', async (t) => {
+  const shown = (columns: number) => run({ isTTY: true, columns }).text.split('\r\x1b[K').at(-1)?.trimEnd()
+  t.equal(shown(80), 'pretrain ██████░░░░ 15/25  epoch 2  loss 0.8765  8.0 images/s  40s left')
+  t.equal(shown(40), '15/25  loss 0.8765  40s left')
+  for (let columns = 20; columns < 130; columns++) t.match(shown(columns), /40s left$/, `${columns} columns`)
+})
+
 t.test('durations are short to read', async (t) => {
   t.same([0, 59.6, 185, 7620].map(formatDuration), ['0s', '1m00s', '3m05s', '2h07m'])
 })
@@ -57,6 +64,8 @@ t.test('a log keeps its lines from run to run and forgives one cut off', async (
     { step: 1, loss: 0.5 },
     { step: 2, loss: null },
   ])
+  appendFileSync(path, '\nnull\n[1]\n3\n')
+  t.equal(new RunLog(path).read().length, 2, 'nor are rows that are no records')
   new RunLog(path).write({ step: 3 })
   t.same(new RunLog(path).read().at(-1), { step: 3 })
   t.throws(() => new RunLog(`${path}/no`).write({}), { name: 'UserError' })

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { takeLock } from '../../src/fileLock.node.js'
 import type { SafeTensor } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors, writeSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { paxHeader, rawMember, rawTar } from '../data/makeShard.js'
@@ -98,6 +99,24 @@ async function changedCheckpoint(name: string, source: string, edit: Edit): Prom
   return path(name)
 }
 
+const asIntegers = (tensors: Map<string, SafeTensor>) => {
+  const { shape, data } = tensors.get('head.weight')!
+  tensors.set('head.weight', { shape, data: new Int32Array(data.length) })
+}
+
+/** The classifier with other metadata, or other sizes. */
+async function changed(name: string, fields: Record<string, string | number>): Promise<Setup> {
+  const file = await changedCheckpoint(`${name}.safetensors`, classifier, (_, metadata) => {
+    const config = JSON.parse(metadata.config!)
+    for (const [field, value] of Object.entries(fields)) {
+      if (typeof value === 'string') metadata[field] = value
+      else config[field] = value
+    }
+    metadata.config = JSON.stringify(config)
+  })
+  return evaluate(file)
+}
+
 const poison = (value: number): Edit => {
   return (tensors) => {
     tensors.get('blocks.0.attn.qkv.weight')!.data[5] = value
@@ -119,6 +138,32 @@ function readOnlyFolder(): Promise<Setup> {
   mkdirSync(path('locked'))
   chmodSync(path('locked'), 0o555)
   return asNobody(['pretrain', '--data', faces, '--out', path('locked', 'run'), ...small])
+}
+
+/** A folder whose lock this process holds, or one `elsewhere`. */
+function lockedFolder(name: string, host?: string): string {
+  mkdirSync(path(name))
+  const lock = path(name, 'run.lock')
+  takeLock(lock)
+  if (host) writeFileSync(lock, JSON.stringify({ ...JSON.parse(readFileSync(lock, 'utf8')), host }))
+  return path(name)
+}
+
+/** A file system that nothing can be written to. */
+function readOnlySystem(): Setup {
+  const disk = mkdtempSync(join(tmpdir(), 'fmae-disk-'))
+  const setup = pretrain(faces, '--out', join(disk, 'run'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', disk], { stdio: 'pipe' })
+  } catch {
+    rmdirSync(disk)
+    return { ...setup, skip: 'a read-only system cannot be mounted without the rights to' }
+  }
+  process.once('exit', () => {
+    execFileSync('umount', ['--lazy', disk])
+    rmdirSync(disk)
+  })
+  return setup
 }
 
 /** A file system with room for one and a half checkpoints. */
@@ -169,7 +214,6 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'unknown recipe': () => pretrain(faces, '--recipe', 'disfa'),
   'recipe named as a property of every object': () => pretrain(faces, '--recipe', 'constructor'),
   'a flag of one value given twice': () => ({ args: ['pretrain', '--data', faces, '--data', faces] }),
-  '`--out ""`': () => pretrain(faces, '--out', ''),
   '`--aus` that is no list of numbers': () => finetune(faces, '--aus', '1,x'),
   'the same AU twice in `--aus`': () => finetune(faces, '--aus', '1,1,2'),
   '`--subject-from` that is no regular expression': () =>
@@ -330,6 +374,13 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     rmSync(join(data, 'folds.json'))
     return evaluate(classifier, '--data', data, '--test-fold', 'fold3')
   },
+  'folds.json that is not that of the fine-tuning (evaluate)': async () => {
+    const [first, second, third] = tinyFolds.folds
+    const folds = {
+      folds: [first, { ...second, subjects: third.subjects }, { ...third, subjects: second.subjects }],
+    }
+    return evaluate(classifier, '--data', await changedFaces('dealt', {}, folds), '--test-fold', 'fold3')
+  },
   'training on the test fold': () => finetune(faces, '--train-on', 'fold1,fold3'),
   'unknown split': () => pretrain(faces, '--split', 'night'),
   'unknown split beside one that is there': () => pretrain(faces, '--split', 'day,night'),
@@ -357,6 +408,50 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         metadata.config = '{ "imageSize": 32, "patchSize": 16 }'
       }),
     ),
+  'Git-LFS pointer in place of a checkpoint': () =>
+    evaluate(
+      write('lfs.safetensors', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n'),
+    ),
+  'web page in place of a checkpoint': () =>
+    evaluate(write('page.safetensors', '<!DOCTYPE html><html></html>')),
+  'checkpoint whose AUs are not as many as its outputs': () => changed('few', { aus: '[1,2]' }),
+  'checkpoint that lists an AU twice': () => changed('twice', { aus: '[1,1,2]' }),
+  'checkpoint of more blocks than it holds': () => changed('deep', { depth: 3_000_000 }),
+  'checkpoint of larger pictures than it holds places for': () => changed('wide', { imageSize: 16e6 }),
+  'checkpoint whose step is no whole number': () => changed('hex', { step: '0x10' }),
+  'checkpoint of a step after the end of the run': async () => {
+    mkdirSync(path('late'))
+    await changedCheckpoint('late/checkpoint.safetensors', fmae, (_, metadata) => {
+      metadata.step = '4'
+    })
+    return pretrain(faces, '--resume', '--out', path('late'))
+  },
+  'second moment below 0 in a checkpoint': async () =>
+    evaluate(
+      await changedCheckpoint('negative.safetensors', classifier, (tensors) => {
+        tensors.get('exp_avg_sq.head.bias')!.data[2] = -1
+      }),
+    ),
+  'integers as weights in a checkpoint': async () =>
+    evaluate(await changedCheckpoint('integers.safetensors', classifier, asIntegers)),
+  'integers as weights to start from': async () =>
+    finetune(
+      faces,
+      '--from',
+      await changedCheckpoint('integers2.safetensors', classifier, (tensors, metadata) => {
+        asIntegers(tensors)
+        for (const name of Object.keys(metadata)) delete metadata[name]
+      }),
+    ),
+  '`--from` weights under the names of Hugging Face': async () => {
+    const tensors = (await readSafetensors(classifier)).tensors
+    const renamed = [...tensors].map(([name, tensor]) => [
+      `vit.${name.replace('blocks.', 'encoder.layer.')}`,
+      tensor,
+    ])
+    await writeSafetensors(path('hf.safetensors'), new Map(renamed as [string, SafeTensor][]))
+    return finetune(faces, '--from', path('hf.safetensors'))
+  },
   'NaN in a checkpoint': async () =>
     evaluate(await changedCheckpoint('nan.safetensors', classifier, poison(Number.NaN))),
   'infinity in a checkpoint to start from': async () =>
@@ -378,7 +473,8 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     finetune(
       faces,
       '--from',
-      await changedCheckpoint('decoder.safetensors', fmae, (tensors) => {
+      await changedCheckpoint('decoder.safetensors', fmae, (tensors, metadata) => {
+        for (const name of Object.keys(metadata)) delete metadata[name]
         for (const name of [...tensors.keys()]) if (!name.startsWith('decoder')) tensors.delete(name)
       }),
     ),
@@ -388,6 +484,15 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '`--out` is a file': () => pretrain(faces, '--out', write('notes.txt', 'hello')),
   '`--out` with a finished run in it': () => pretrain(faces, '--out', path('fmae')),
   '`--out` in a read-only folder': readOnlyFolder,
+  '`--out` on a read-only file system': readOnlySystem,
+  '`--out` where no folder can be made': () => ({
+    ...pretrain(faces, '--out', '/proc/run'),
+    ...(process.platform === 'linux' ? {} : { skip: 'there is no /proc' }),
+  }),
+  '`--out ""`': () => pretrain(faces, '--out', ''),
+  '`--out` that another run is using': () => pretrain(faces, '--out', lockedFolder('busy')),
+  '`--out` that a run on another machine is using': () =>
+    pretrain(faces, '--out', lockedFolder('far', 'node7')),
   'log that cannot be begun anew': () => {
     mkdirSync(path('logged', 'log.jsonl'), { recursive: true })
     return pretrain(faces, '--out', path('logged'))
@@ -402,6 +507,13 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     await runProgram(args)
     await changedFaces('moved', { '003.jpg': undefined, '003.json': undefined })
     return { args: [...args, '--resume'] }
+  },
+  '`--resume` with other folds': async () => {
+    const trained = ['--out', path('refolded'), '--train-on', 'fold1']
+    await runProgram(finetune(await changedFaces('folded', {}), ...trained).args)
+    const [first, second, third] = tinyFolds.folds
+    const folds = { folds: [first, { ...second, name: 'other' }, third] }
+    return finetune(await changedFaces('folded', {}, folds), ...trained, '--resume')
   },
   'learning rate so high that the loss becomes NaN': () => pretrain(faces, '--base-learning-rate', '1e30'),
   'disk full at the second checkpoint': fullDisk,

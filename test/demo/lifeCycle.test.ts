@@ -8,7 +8,8 @@ import { UserError } from '../../src/errors.js'
 import { provideStorage } from './memoryStorage.js'
 import { download, noiseRun, prepare, reaches } from './noiseRun.js'
 
-// What a visitor asks of a training at the same time is done one after the other; storage tells whether it goes on.
+// What a visitor asks of a training at the same time is done one after the other; storage tells whether it
+// goes on.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { findAdapter, isSoftwareAdapter, NoAdapterError } from '#adapter'
@@ -71,6 +71,12 @@ test('without any driver the packaged SwiftShader is found in the same process',
     software: true,
     notice: /SwiftShader.*SOFTWARE/,
   })
+})
+
+test('nothing is loaded from a folder that every user may write to', { skip: skipped }, async (t) => {
+  const cache = t.testdir({})
+  chmodSync(await unpackSwiftShader(cache), 0o777)
+  await t.rejects(unpackSwiftShader(cache), { name: 'SwiftShaderError', message: /every user may write/ })
 })
 
 test('SwiftShader is unpacked once, whole, and mended when damaged', { skip: skipped }, async (t) => {

@@ -253,6 +253,14 @@ t.test('a store keeps the choices of each adapter, and adds to them', async (t) 
   t.same(readdirSync(folder), ['variants.json'], 'nothing else is left behind')
 })
 
+t.test('what several processes store at once is all kept', async (t) => {
+  const folder = t.testdir()
+  const names = Array.from({ length: 8 }, (_, at) => `class ${at}`)
+  const choice = { variant: 'x', kernels: 'f00' }
+  await Promise.all(names.map((name) => openVariantStore(folder).save('A', { [name]: choice })))
+  t.same(Object.keys(await openVariantStore(folder).load('A')).sort(), names)
+})
+
 t.test('a damaged store is said to be so, and replaced', async (t) => {
   for (const text of ['{"A": {"one"', '[]', '{"A": 3}', '{"A": {"one": {"variant": 3}}}']) {
     const folder = t.testdir({ 'variants.json': text })

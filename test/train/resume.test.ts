@@ -144,7 +144,13 @@ t.test(
     same(t, await load('killed'), await load('fmae-whole'))
     t.same(
       readdirSync(out('killed')).sort(),
-      ['checkpoint.safetensors', 'log.jsonl'],
+      [
+        'best.json',
+        'checkpoint-best.safetensors',
+        'checkpoint-step36.safetensors',
+        'checkpoint.safetensors',
+        'log.jsonl',
+      ],
       'nothing else is left behind',
     )
   },

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
-import { writeAtomically } from '../../src/train/checkpoint/atomicWrite.node.js'
+import { writeAtomically } from '../../src/atomicWrite.node.js'
 import {
   assertFinite,
   decodeSafetensors,
@@ -54,10 +54,15 @@ t.test('what is written is read again, bit for bit', async (t) => {
   )
 })
 
+const sizes: Record<string, number> = {
+  ...{ F16: 2, BF16: 2, F64: 8 },
+  ...{ I8: 1, I16: 2, I64: 8, U16: 2, U64: 8, BOOL: 1 },
+}
+
 t.test('half, bfloat, double and 64-bit values become what the engine has', async (t) => {
   const read = (dtype: string, data: ArrayBufferView) => {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    const shape = [data.byteLength / { F16: 2, BF16: 2, F64: 8, I64: 8 }[dtype]!]
+    const shape = [data.byteLength / sizes[dtype]!]
     const header = { w: { dtype, shape, data_offsets: [0, data.byteLength] } }
     return [...(decodeSafetensors(file(header, bytes), 'x.st').tensors.get('w')?.data ?? [])]
   }
@@ -66,6 +71,12 @@ t.test('half, bfloat, double and 64-bit values become what the engine has', asyn
   t.same(read('BF16', Uint16Array.of(0x3f80, 0xc0a0)), [1, -5])
   t.same(read('F64', Float64Array.of(0.5, -3)), [0.5, -3])
   t.same(read('I64', BigInt64Array.of(-7n, 40n)), [-7, 40])
+  t.same(read('I8', Int8Array.of(-7, 40)), [-7, 40])
+  t.same(read('I16', Int16Array.of(-700, 40)), [-700, 40])
+  t.same(read('U16', Uint16Array.of(65535)), [65535])
+  t.same(read('U64', BigUint64Array.of(2n ** 32n - 1n)), [2 ** 32 - 1])
+  t.same(read('BOOL', Uint8Array.of(0, 1)), [0, 1])
+  t.throws(() => read('U64', BigUint64Array.of(2n ** 32n)), { message: /tensor w: 4294967296 does not fit/ })
   t.throws(() => read('I64', BigInt64Array.of(2n ** 40n)), {
     message: /x\.st: tensor w: 1099511627776 does not fit/,
   })
@@ -82,8 +93,11 @@ t.test('a damaged file is refused with the file, the tensor and what was expecte
     [new Uint8Array(3), /x\.st: not a safetensors file: 3 bytes/],
     [
       new TextEncoder().encode('PK\x03\x04 a zip file, really'),
-      /x\.st: not a safetensors file: its header would be/,
+      /x\.st: not a safetensors file but a checkpoint of PyTorch/,
     ],
+    [new Uint8Array(9).fill(255), /x\.st: not a safetensors file: its header would be/],
+    [file('{"w": 1, "w": 2}'), /header: "w" stands there twice/],
+    [file('{"w": {"dtype": "F32", "\\u0064type": "I32"}}'), /header: "dtype" stands there twice/],
     [file('{}').subarray(0, 9), /x\.st: truncated: the header ends at byte 10, the file at 9/],
     [file('{"w":'), /the header is not JSON/],
     [file({ w: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }), /header at "w\.shape\.0"/],

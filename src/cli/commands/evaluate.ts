@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
+import { cannotWrite } from '../../atomicWrite.node.js'
 import { auTargets, type Fold, foldIndices, makeFolds, subjectsOf } from '../../data/folds.js'
 import { foldsDigest } from '../../data/foldsDigest.js'
 import type { ImageSet } from '../../data/imageSet.js'
 import { constantAuNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
-import { cannotWrite } from '../../train/checkpoint/atomicWrite.node.js'
 import { type ReadInfo, readInfo } from '../../train/checkpoint/checkpoint.js'
 import { loadClassifier } from '../../train/checkpoint/loadModel.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
@@ -49,26 +49,43 @@ async function chosenImages(
   info: ClassifierInfo,
 ): Promise<Uint32Array> {
   const { testFold } = options
-  if (!testFold) return Uint32Array.from({ length: set.length }, (_, index) => index)
-  return foldIndices(set, set.folds ?? (await foldsAgain(set, options, info)), testFold)
+  if (!testFold) {
+    console.log('All pictures are measured, those of people trained on too; --test-fold measures one fold.')
+    return Uint32Array.from({ length: set.length }, (_, index) => index)
+  }
+  const { folds: count, seed } = info.options
+  const folds = set.folds ?? makeFolds(subjectsOf(set), Number(count ?? 3), Number(seed ?? 0))
+  const indices = foldIndices(set, folds, testFold)
+  await checkFolds(set, folds, options, info)
+  if (trainingFolds(folds, info).includes(testFold))
+    console.log(`${testFold} was trained on: the classifier knows these people.`)
+  return indices
 }
 
-/** One person more or fewer, and all are dealt out otherwise: people who were trained on would pass for test people. */
-async function foldsAgain(
+/** With other folds, or one person more or fewer, people who were trained on would pass for test people. */
+async function checkFolds(
   set: ImageSet,
+  folds: readonly Fold[],
   { data, checkpoint }: EvaluateOptions,
-  { config, folds: before, options: { folds, seed } }: ClassifierInfo,
-): Promise<readonly Fold[]> {
-  const subjects = subjectsOf(set)
-  const again = makeFolds(subjects, Number(folds ?? 3), Number(seed ?? 0))
-  const now = await foldsDigest(set, again)
-  if (before !== undefined ? before !== now : config.subjects !== subjects.length)
+  { config, folds: before }: ClassifierInfo,
+): Promise<void> {
+  const now = await foldsDigest(set, folds)
+  const known = before ?? `${config.subjects} people`
+  const inFolds = new Set(folds.flatMap(({ subjects }) => subjects))
+  const people = subjectsOf(set).filter((subject) => inFolds.has(subject)).length
+  if (before !== undefined ? before !== now : config.subjects !== people)
     throw new UserError(
-      `${data}: cannot be dealt out to the folds of ${checkpoint} (${before ?? `${config.subjects} people`}; now ${now}); expected the people of the fine-tuning, or a folds.json`,
+      `${data}: its folds are not those of ${checkpoint} (${known}; now ${now}): people who were trained on would be scored as unseen. Expected the people and folds of the fine-tuning, or no --test-fold`,
     )
   if (before === undefined)
     console.log(`${checkpoint} does not say who was in its folds: that the folds are the same is not checked`)
-  return again
+}
+
+/** Names of the folds that the fine-tuning trained on. */
+function trainingFolds(folds: readonly Fold[], { options }: ClassifierInfo): readonly string[] {
+  const names = folds.map(({ name }) => name)
+  const { trainOn, testFold = names.at(-1) } = options
+  return Array.isArray(trainOn) ? trainOn : names.filter((name) => name !== testFold)
 }
 
 export function writeJson(path: string, value: unknown): void {

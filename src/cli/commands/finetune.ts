@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { cannotWrite } from '../../atomicWrite.node.js'
 import { auTargets, chooseFolds, type FoldParts } from '../../data/folds.js'
 import { constantAuNotes, foldNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
-import { cannotWrite } from '../../train/checkpoint/atomicWrite.node.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
 import { makeFineTuning } from '../../train/makeFineTuning.js'
@@ -70,15 +70,17 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
     checkpointEvery: options.checkpointEvery,
     tune: options.tune,
     memoryReport: options.memoryReport,
-    stop: new StopSignal(),
+    keep: options.keep,
+    stop: new StopSignal(options.maxMinutes),
     onEpoch: async (epoch) => {
-      if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return
+      if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return undefined
       measured.last = await measure(test)
       const { f1At05, f1Best, threshold, auc, loss, baseRateEntropy } = measured.last
       log.write({ epoch, f1At05, f1Best, threshold, auc, loss, baseRateEntropy })
       console.log(
         `epoch ${epoch}: F1 ${percent(f1At05)} at 0.5, ${percent(f1Best)} at ${threshold.toFixed(2)}, AUC ${auc?.toFixed(3) ?? 'undefined'}`,
       )
+      return { name: 'f1At05', value: f1At05, better: 'higher' }
     },
   })
   if (outcome === 'stopped') console.log('To go on: the same command with --resume')

@@ -2,7 +2,7 @@ import { imagesDigest } from '../../data/imagesDigest.js'
 import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
-import { fmaeConfig } from '../../train/modelConfig.js'
+import { fmaeConfig, modelName } from '../../train/modelConfig.js'
 import { pretrainSettings } from '../../train/settings.js'
 import { runManaged } from '../managedRun.js'
 import type { PretrainOptions } from '../options.js'
@@ -28,7 +28,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
   const batches = fittedBatch(options, largestFmaeActivation(config), runtime)
   const run = new Pretraining(runtime, config, { ...options, ...batches }, loader, indices)
   console.log(
-    `FMAE ${options.preset}: ${parameterCount(run)} parameters, ${set.length} pictures of ${set.name}`,
+    `FMAE ${modelName(options.preset, config)}: ${parameterCount(run)} parameters, ${set.length} pictures of ${set.name}`,
   )
   const { outcome } = await runManaged({
     run,
@@ -43,7 +43,9 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     checkpointEvery: options.checkpointEvery,
     tune: options.tune,
     memoryReport: options.memoryReport,
-    stop: new StopSignal(),
+    keep: options.keep,
+    stop: new StopSignal(options.maxMinutes),
+    onEpoch: async (_, loss) => ({ name: 'loss', value: loss, better: 'lower' }),
   })
   if (outcome === 'stopped') console.log('To go on: the same command with --resume')
   else console.log(`Saved ${checkpointPath(options.out)}`)

@@ -24,7 +24,7 @@ import {
   stageCheckpoint,
   stopIfRequested,
 } from '../quickstart/stages.node.js'
-import { makeFolder } from '../runFolder.node.js'
+import { keepFolder, tryToKeep } from '../runFolder.node.js'
 import { StopSignal } from '../stopSignal.js'
 import { imageLoader, openAnnouncedDevice } from './session.js'
 
@@ -42,11 +42,10 @@ export async function quickstart(given: QuickstartOptions): Promise<number> {
   const runtime = await openAnnouncedDevice(given)
   const options: Options = { ...given, budget: given.budget ?? defaultBudget(runtime.caps) }
   const out = runFolder(options)
-  makeFolder(out)
   const budget: Budget = budgets[options.budget]
   const loader = imageLoader(data.set, budget.model.imageSize, 'highpass', 1024)
   const { seed, resume, tune, precision } = options
-  const stop = new StopSignal()
+  const stop = new StopSignal(options.maxMinutes)
   const job: MainJob = { runtime, budget, data, loader, seed, precision, out, resume, tune, stop }
   try {
     await runMainJob(job, options)
@@ -62,13 +61,14 @@ export async function quickstart(given: QuickstartOptions): Promise<number> {
 
 /**
  * The folder asked for, which must not hold a run unless it is to be resumed; by default the first free one of
- * `runs/short-seed0`, `runs/short-seed0-2`, …, or with `--resume` the last one there is.
+ * `runs/short-seed0`, `runs/short-seed0-2`, …, or with `--resume` the last one there is. This process keeps it.
  */
 function runFolder({ out, resume, budget, seed }: Options): string {
   const taken = (folder: string) => existsSync(stageCheckpoint(folder, 'fmae-pretrain'))
   if (out !== undefined) {
     if (resume && !taken(out))
       throw new UserError(`--resume: there is no run in ${out}; start without --resume`)
+    keepFolder(out)
     if (!resume && taken(out))
       throw new UserError(
         `${out} holds a run: add --resume to go on with it, or give another folder by --out`,
@@ -78,7 +78,11 @@ function runFolder({ out, resume, budget, seed }: Options): string {
   const name = (run: number) => join('runs', `${budget}-seed${seed}${run > 1 ? `-${run}` : ''}`)
   let run = 1
   while (taken(name(run))) run++
-  return resume && run > 1 ? name(run - 1) : name(run)
+  if (resume) {
+    if (run > 1) run--
+    keepFolder(name(run))
+  } else while (tryToKeep(name(run)) !== true || taken(name(run))) run++
+  return name(run)
 }
 
 async function runMainJob(job: MainJob, options: Options): Promise<void> {

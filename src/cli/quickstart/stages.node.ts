@@ -113,6 +113,7 @@ export async function fineTuneStage(
       perEpoch.push(metrics)
       const { f1At05, f1Best, threshold, auc } = metrics
       evaluations.write({ epoch, f1At05, f1Best, threshold, auc })
+      return undefined
     },
   })
   // A stage taken from an earlier job has evaluated nothing in this one.
@@ -137,7 +138,7 @@ async function stage(
   const summary = new RunLog(join(out, 'stage.jsonl'))
   const earlier = resume ? summary.read().at(-1) : undefined
   if (earlier) {
-    const pinned = await resumeFrom(checkpointPath(out), managed.run, managed.info)
+    const { variants: pinned } = await resumeFrom(checkpointPath(out), managed.run, managed.info)
     await settleVariants(managed.run, { tune: job.tune, pinned, say: console.log })
     console.log(`${checkpointPath(out)}: finished before, taken as it is`)
   } else {
@@ -146,6 +147,7 @@ async function stage(
       out,
       resume,
       checkpointEvery: 1,
+      keep: 1,
       tune: job.tune,
       stop: job.stop,
     })

@@ -147,10 +147,10 @@ function skipZeros(source: ByteSource, at: number): number {
       throw new UserError(
         `${source.name} at byte ${at}: zeros for more than ${MAX_ZEROS} bytes; the archive is damaged or was not copied whole`,
       )
-    const window = source.read(start, Math.min(ZERO_WINDOW, source.size - start))
+    const zeros = source.read(start, Math.min(ZERO_WINDOW, source.size - start))
     let other = 0
-    while (other < window.length && window[other] === 0) other++
-    if (other < window.length) return start + other - (other % BLOCK)
+    while (other < zeros.length && zeros[other] === 0) other++
+    if (other < zeros.length) return start + other - (other % BLOCK)
   }
   return source.size - (source.size % BLOCK)
 }

@@ -1,13 +1,8 @@
 import * as z from 'zod'
 import type { Choices } from '../../engine/variants.js'
 import { UserError } from '../../errors.js'
-import {
-  type ClassifierConfig,
-  checkFmaeConfig,
-  checkVitConfig,
-  type FmaeConfig,
-} from '../../model/config.js'
-import { checkSizes, classifierShape, fmaeShape } from '../modelConfig.js'
+import type { ClassifierConfig, FmaeConfig } from '../../model/config.js'
+import { classifierShape, fmaeShape } from '../modelConfig.js'
 import {
   comparedFields,
   type FineTuneSettings,
@@ -16,8 +11,9 @@ import {
   pretrainSettings,
 } from '../settings.js'
 import type { TrainingRun } from '../trainingRun.js'
+import { checkModelSize } from './modelSize.js'
 import { assertFinite, encodeSafetensors, type SafetensorsFile } from './safetensors.js'
-import { CHECKPOINT_FORMAT, collectTensors, restoreRun } from './trainingState.js'
+import { CHECKPOINT_FORMAT, checkStoredTensors, collectTensors, restoreRun } from './trainingState.js'
 
 /** What a checkpoint says of itself beside the tensors. */
 export interface CheckpointInfo {
@@ -48,7 +44,7 @@ export async function encodeCheckpoint(
 ): Promise<Iterable<Uint8Array>> {
   const tensors = await collectTensors(run)
   for (const [name, { data }] of tensors) {
-    assertFinite(`${file}: not saved at step ${run.optimizer.stepCount}: tensor ${name}`, data)
+    assertFinite(`${file}: left as it was: at step ${run.optimizer.stepCount} tensor ${name}`, data)
   }
   return encodeSafetensors(tensors, {
     format: CHECKPOINT_FORMAT,
@@ -89,7 +85,12 @@ export function restoreCheckpoint(
     throw new UserError(
       `--resume: ${file} was made with other images or labels (${stored.pictures}; now ${info.images})`,
     )
-  restoreRun(run, checkpoint, file)
+  const folds = stored.kind === 'iat' ? stored.folds : undefined
+  if (folds !== undefined && info.folds !== undefined && folds !== info.folds)
+    throw new UserError(
+      `--resume: ${file} was made with other folds (${folds}; now ${info.folds}): subjects who were trained on would be tested on`,
+    )
+  restoreRun(run, checkpoint, file, stored.step)
   return stored.variants
 }
 
@@ -119,6 +120,8 @@ function differences(
       .map(([name, before, now]) => ({ name, before: settingOf(before, name), now: settingOf(now, name) }))
       // What 0.2.0 left to the data (such as the last fold) is compared as a digest of the data.
       .filter(({ before, now }) => before !== undefined && JSON.stringify(before) !== JSON.stringify(now))
+      // A run can be made longer: the schedule is stretched.
+      .filter(({ name, before, now }) => name !== 'epochs' || Number(now) < Number(before))
   )
 }
 
@@ -150,11 +153,18 @@ const jsonText = z.string().transform((text, context): unknown => {
     return z.NEVER
   }
 })
+const step = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,14})$/, {
+    error: ({ input }) => `expected a whole number of steps, got ${JSON.stringify(input)}`,
+  })
+  .transform(Number)
 const common = {
   format: z.literal(CHECKPOINT_FORMAT),
   options: jsonText.pipe(z.record(z.string(), z.unknown())),
   standardise: z.enum(['imagenet', 'highpass']),
   pictures: z.string().optional(),
+  step,
   // Checkpoints from before there was a choice have none.
   variants: jsonText.pipe(z.record(z.string(), z.string())).default({}),
 }
@@ -164,7 +174,9 @@ const infoSchema = z.discriminatedUnion('kind', [
     ...common,
     kind: z.literal('iat'),
     config: jsonText.pipe(z.object(classifierShape)),
-    aus: jsonText.pipe(z.array(z.int().positive())),
+    aus: jsonText.pipe(
+      z.array(z.int().positive()).refine((aus) => new Set(aus).size === aus.length, 'expected each AU once'),
+    ),
     // Checkpoints from before it was written have none.
     folds: z.string().optional(),
   }),
@@ -172,21 +184,23 @@ const infoSchema = z.discriminatedUnion('kind', [
 
 export type ReadInfo = z.output<typeof infoSchema>
 
-/** The metadata of one of our checkpoints, checked. */
-export function readInfo({ metadata }: SafetensorsFile, path: string): ReadInfo {
+/** The metadata of one of our checkpoints, checked, and checked against its tensors. */
+export function readInfo({ tensors, metadata }: SafetensorsFile, path: string): ReadInfo {
   if (metadata.format !== CHECKPOINT_FORMAT)
     throw new UserError(
-      `${path}: no checkpoint of ours: metadata field format is ${JSON.stringify(metadata.format)}; expected "${CHECKPOINT_FORMAT}"`,
+      `${path}: no checkpoint of ours: metadata field format is ${JSON.stringify(metadata.format)}; expected "${CHECKPOINT_FORMAT}". Weights of another origin can be fine-tuned: finetune --from`,
     )
   const parsed = infoSchema.safeParse(metadata)
-  if (parsed.success) {
-    const info = parsed.data
-    checkSizes(
-      () => (info.kind === 'fmae' ? checkFmaeConfig(info.config) : checkVitConfig(info.config)),
-      `${path}: metadata field config`,
-    )
-    return info
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new UserError(`${path}: metadata field ${issue?.path.join('.')}: ${issue?.message}`)
   }
-  const [issue] = parsed.error.issues
-  throw new UserError(`${path}: metadata field ${issue?.path.join('.')}: ${issue?.message}`)
+  const info = parsed.data
+  if (info.kind === 'iat' && info.aus.length !== info.config.aus)
+    throw new UserError(
+      `${path}: metadata field aus: lists ${info.aus.length} AUs; its model has ${info.config.aus} outputs`,
+    )
+  checkModelSize(info, tensors, `${path}: metadata field config`)
+  checkStoredTensors(tensors, path)
+  return info
 }

@@ -1,7 +1,8 @@
+import { writeAtomically } from '../../atomicWrite.node.js'
 import type { Choices } from '../../engine/variants.js'
+
 import type { TrainingRun } from '../trainingRun.js'
-import { writeAtomically } from './atomicWrite.node.js'
-import { type CheckpointInfo, encodeCheckpoint, restoreCheckpoint } from './checkpoint.js'
+import { type CheckpointInfo, encodeCheckpoint, readInfo, restoreCheckpoint } from './checkpoint.js'
 import { readSafetensors } from './safetensorsFile.node.js'
 
 /** Saves the one run of its runtime, replacing the file as a whole. */
@@ -9,7 +10,17 @@ export async function saveCheckpoint(path: string, run: TrainingRun, info: Check
   await writeAtomically(path, await encodeCheckpoint(path, run, info, run.runtime.variants.inUse))
 }
 
-/** Continues `run` from `path`; see `restoreCheckpoint`. */
-export async function resumeFrom(path: string, run: TrainingRun, info: CheckpointInfo): Promise<Choices> {
-  return restoreCheckpoint(await readSafetensors(path), path, run, info)
+/**
+ * Continues `run` from `path`; see `restoreCheckpoint`. Returns the kernel variants that the run was made with, and how many epochs
+ * it was to have.
+ */
+export async function resumeFrom(
+  path: string,
+  run: TrainingRun,
+  info: CheckpointInfo,
+): Promise<{ variants: Choices; epochs: number | undefined }> {
+  const file = await readSafetensors(path)
+  const variants = restoreCheckpoint(file, path, run, info)
+  const { epochs } = readInfo(file, path).options
+  return { variants, epochs: typeof epochs === 'number' ? epochs : undefined }
 }

@@ -12,6 +12,8 @@ export interface SafeTensor {
   readonly shape: readonly number[]
   /** The array's type is the tensor's: f32, i32, u32 or u8. */
   readonly data: TensorArray
+  /** As the file calls the numbers, of which some become another type in `data`; absent in a tensor that is to be written. */
+  readonly type?: string
 }
 
 export interface SafetensorsFile {
@@ -34,7 +36,21 @@ export interface SafetensorsHeader {
 }
 
 /** Bytes per element of what can be read. */
-const bytesPerElement = { F32: 4, F16: 2, BF16: 2, F64: 8, I32: 4, U32: 4, I64: 8, U8: 1 } as const
+const bytesPerElement = {
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  F64: 8,
+  I8: 1,
+  I16: 2,
+  I32: 4,
+  I64: 8,
+  U8: 1,
+  U16: 2,
+  U32: 4,
+  U64: 8,
+  BOOL: 1,
+} as const
 type StoredType = keyof typeof bytesPerElement
 
 /** The format's own limit on the header. */
@@ -102,11 +118,27 @@ export function headerLength(start: Uint8Array, fileSize: number, file: string):
   if (start.length < 8)
     throw new UserError(`${file}: not a safetensors file: ${fileSize} bytes; the header length alone takes 8`)
   const length = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true))
+  const foreign = foreignFile(start)
+  if (foreign && 8 + length > Math.min(fileSize, maxHeader))
+    throw new UserError(`${file}: not a safetensors file but ${foreign}`)
   if (length > maxHeader)
     throw new UserError(`${file}: not a safetensors file: its header would be ${length} bytes long`)
   if (8 + length > fileSize)
     throw new UserError(`${file}: truncated: the header ends at byte ${8 + length}, the file at ${fileSize}`)
   return length
+}
+
+/** What a file is that begins like this, and what to do with it. */
+function foreignFile(start: Uint8Array): string | null {
+  const text = String.fromCharCode(...start)
+  const isPickle = start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5
+  if (text.startsWith('version '))
+    return 'a pointer of Git LFS, which stands for a file that was not fetched. Fetch it: git lfs pull'
+  if (text.startsWith('PK\x03\x04') || isPickle)
+    return 'a checkpoint of PyTorch (.pth). Convert it first, as docs/file-formats.md shows'
+  if (/^<(!doc|html|\?xml)/i.test(text)) return 'a web page, which a download can give in place of the file'
+  if (text.startsWith('\x1f\x8b')) return 'a gzip file. Unpack it first'
+  return null
 }
 
 /** Checks the JSON header against the size of the whole file: types, shapes, offsets, gaps, overlaps, truncation. */
@@ -142,18 +174,40 @@ export function parseHeader(json: Uint8Array, fileSize: number, file: string): S
 }
 
 function parseHeaderJson(json: Uint8Array, file: string): z.output<typeof headerSchema> {
+  let text: string
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
+    text = new TextDecoder('utf-8', { fatal: true }).decode(json)
+    value = JSON.parse(text)
   } catch (error) {
     throw new UserError(
       `${file}: not a safetensors file: the header is not JSON (${(error as Error).message})`,
     )
   }
+  const twice = repeatedKey(text)
+  if (twice !== null)
+    throw new UserError(`${file}: damaged safetensors header: "${twice}" stands there twice`)
   const result = headerSchema.safeParse(value)
   if (result.success) return result.data
   const { path, message } = result.error.issues[0]
   throw new UserError(`${file}: damaged safetensors header at "${path.join('.')}": ${message}`)
+}
+
+/** A key that an object of this JSON text has twice: JSON.parse would keep the last, other readers the first. */
+function repeatedKey(json: string): string | null {
+  const open: Set<string>[] = []
+  let last = ''
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}:]/g)) {
+    if (token === '{') open.push(new Set())
+    else if (token === '}') open.pop()
+    else if (token !== ':') last = token
+    else {
+      const key: string = JSON.parse(last)
+      if (open.at(-1)?.has(key)) return key
+      open.at(-1)?.add(key)
+    }
+  }
+  return null
 }
 
 function isStoredType(dtype: string): dtype is StoredType {
@@ -179,13 +233,13 @@ function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: n
 }
 
 /**
- * A tensor's own bytes → its values. f16, bf16 and f64 become f32; i64 becomes i32, or an error where it does not
- * fit. The values may share memory with `bytes`.
+ * A tensor's own bytes → its values. f16, bf16 and f64 become f32, other integers i32 or u32, or an error where one does
+ * not fit; truth values become u8. The values may share memory with `bytes`.
  */
 export function decodeTensor(entry: TensorEntry, bytes: Uint8Array, file: string): SafeTensor {
   // A copy by constructor: a Node Buffer's slice() would be a view again.
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
-  return { shape: entry.shape, data: decodeValues(entry, aligned, file) }
+  return { shape: entry.shape, data: decodeValues(entry, aligned, file), type: entry.dtype }
 }
 
 function decodeValues({ name, dtype }: TensorEntry, bytes: Uint8Array, file: string): TensorArray {
@@ -199,7 +253,14 @@ function decodeValues({ name, dtype }: TensorEntry, bytes: Uint8Array, file: str
     case 'U32':
       return new Uint32Array(buffer, byteOffset, count)
     case 'U8':
+    case 'BOOL':
       return bytes
+    case 'I8':
+      return Int32Array.from(new Int8Array(buffer, byteOffset, count))
+    case 'I16':
+      return Int32Array.from(new Int16Array(buffer, byteOffset, count))
+    case 'U16':
+      return Uint32Array.from(new Uint16Array(buffer, byteOffset, count))
     case 'F64':
       return Float32Array.from(new Float64Array(buffer, byteOffset, count))
     case 'F16':
@@ -211,6 +272,11 @@ function decodeValues({ name, dtype }: TensorEntry, bytes: Uint8Array, file: str
     case 'I64':
       return Int32Array.from(new BigInt64Array(buffer, byteOffset, count), (value) => {
         if (BigInt.asIntN(32, value) === value) return Number(value)
+        throw new UserError(`${file}: tensor ${name}: ${value} does not fit 32 bits`)
+      })
+    case 'U64':
+      return Uint32Array.from(new BigUint64Array(buffer, byteOffset, count), (value) => {
+        if (BigInt.asUintN(32, value) === value) return Number(value)
         throw new UserError(`${file}: tensor ${name}: ${value} does not fit 32 bits`)
       })
   }

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { writeAtomically } from '../../atomicWrite.node.js'
 import { cannotRead } from '../../data/files.node.js'
 import { UserError } from '../../errors.js'
-import { writeAtomically } from './atomicWrite.node.js'
 import {
   decodeTensor,
   encodeSafetensors,

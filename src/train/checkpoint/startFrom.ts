@@ -20,10 +20,19 @@ export function startFrom({ file, path }: Start, run: FineTuning, own: Checkpoin
   const weights = ours ? weightsThatMean({ file, path }, run, own, say) : file
   const report = loadMatching(run.parameters, weights, path)
   if (!report.loaded.some((name) => name.startsWith('blocks.'))) {
-    throw new UserError(`${path}: none of its tensors is an encoder block of this model`)
+    throw new UserError(`${path}: none of its tensors is an encoder block of this model. ${namesOf(file)}`)
   }
   say(`${path}: ${describeLoad(report)}`)
   if (report.missing.includes('head.weight')) run.resetAuHead()
+}
+
+/** Why no name fits. */
+function namesOf({ tensors }: SafetensorsFile): string {
+  const names = [...tensors.keys()]
+  const layer = names.find((name) => /\blayers?\.0\./.test(name))
+  const found = layer ?? names[0] ?? 'none'
+  const origin = layer ? ' (as Hugging Face transformers has it; such layouts are not translated yet)' : ''
+  return `Expected names such as blocks.0.attn.qkv.weight, found ${found}${origin}`
 }
 
 /** The file without heads whose outputs mean something else here. What no shape shows must agree. */

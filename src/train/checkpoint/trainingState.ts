@@ -1,6 +1,7 @@
 import type { ParameterArena } from '../../engine/parameters.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { UserError } from '../../errors.js'
+import { stepsPerEpoch } from '../loop/trainLoop.js'
 import type { TrainingRun } from '../trainingRun.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from './safetensors.js'
 
@@ -33,9 +34,12 @@ async function download(tensor: Tensor): Promise<SafeTensor> {
 }
 
 /** Puts weights, moments, loss scale and the step count back; afterwards `trainLoop` goes on as if it had never stopped. */
-export function restoreRun(run: TrainingRun, { tensors, metadata }: SafetensorsFile, file: string): void {
+export function restoreRun(run: TrainingRun, { tensors }: SafetensorsFile, file: string, step: number): void {
+  const total = run.schedule.epochs * stepsPerEpoch(run.batches, run.settings.accumulation)
+  if (step > total)
+    throw new UserError(`${file}: metadata field step is ${step}; this run has ${total} steps`)
   const upload = (name: string, target: Tensor) => {
-    run.runtime.write(target, tensorOf(tensors, name, target.shape, file).data as Float32Array)
+    run.runtime.write(target, weightsOf(tensors, name, target.shape, file))
   }
   for (const parameter of run.parameters.parameters) upload(parameter.name, parameter)
   for (const [name, { first, second }] of run.optimizer.moments) {
@@ -44,26 +48,59 @@ export function restoreRun(run: TrainingRun, { tensors, metadata }: SafetensorsF
   }
   const { lossScale } = run.optimizer
   if (lossScale) upload(LOSS_SCALE, lossScale.state)
-  const step = Number(metadata.step)
-  if (!Number.isInteger(step) || step < 0) {
-    throw new UserError(`${file}: metadata field step is ${metadata.step}; expected a whole number of steps`)
-  }
   run.optimizer.stepCount = step
 }
 
-function tensorOf(
+/**
+ * Checks what must hold of every tensor of a checkpoint, whatever it is read for: floating-point numbers, and no second moment or loss
+ * scale below 0.
+ */
+export function checkStoredTensors(tensors: ReadonlyMap<string, SafeTensor>, file: string): void {
+  for (const [name, tensor] of tensors) {
+    const data = floatsOf(tensor, name, file)
+    if (!name.startsWith(SECOND_MOMENT) && name !== LOSS_SCALE) continue
+    const wrong = data.findIndex((value) => !(value >= 0))
+    if (wrong >= 0)
+      throw new UserError(
+        `${file}: tensor ${name}: value ${wrong} is ${data[wrong]}; expected numbers of 0 or more`,
+      )
+  }
+}
+
+/** Integers are no weights: whoever wrote them scaled them, or meant something else. */
+function floatsOf({ data, type }: SafeTensor, name: string, file: string): Float32Array {
+  if (data instanceof Float32Array) return data
+  throw new UserError(
+    `${file}: tensor ${name} holds numbers of type ${type ?? data.constructor.name}; weights are F32, F16, BF16 or F64`,
+  )
+}
+
+function weightsOf(
   tensors: ReadonlyMap<string, SafeTensor>,
   name: string,
   shape: readonly number[],
   file: string,
-) {
+): Float32Array {
   const tensor = tensors.get(name)
   if (!tensor) throw new UserError(`${file}: tensor ${name} is missing`)
   if (tensor.shape.join() !== shape.join()) {
     throw new UserError(`${file}: tensor ${name} has shape [${tensor.shape}]; the model wants [${shape}]`)
   }
-  assertFinite(`${file}: tensor ${name}`, tensor.data)
-  return tensor
+  const data = floatsOf(tensor, name, file)
+  assertFinite(`${file}: tensor ${name}`, data)
+  return data
+}
+
+/** The names without what PyTorch puts before those of a wrapped model: DataParallel and torch.compile. */
+function unwrapped(tensors: ReadonlyMap<string, SafeTensor>, file: string): ReadonlyMap<string, SafeTensor> {
+  const plain = new Map<string, SafeTensor>()
+  for (const [name, tensor] of tensors) {
+    const bare = name.replace(/^((module|_orig_mod)\.)+/, '')
+    if (plain.has(bare))
+      throw new UserError(`${file}: tensor ${bare} is there twice, with and without the prefix of ${name}`)
+    plain.set(bare, tensor)
+  }
+  return plain
 }
 
 /** What loading weights did with every tensor, so that nothing is left out silently. */
@@ -76,7 +113,8 @@ export interface LoadReport {
 }
 
 /** Copies all weights whose names match. A tensor of the right name and the wrong shape is an error. */
-export function loadMatching(arena: ParameterArena, { tensors }: SafetensorsFile, file: string): LoadReport {
+export function loadMatching(arena: ParameterArena, checkpoint: SafetensorsFile, file: string): LoadReport {
+  const tensors = unwrapped(checkpoint.tensors, file)
   const loaded: string[] = []
   const missing: string[] = []
   for (const parameter of arena.parameters) {
@@ -85,7 +123,7 @@ export function loadMatching(arena: ParameterArena, { tensors }: SafetensorsFile
       missing.push(name)
       continue
     }
-    arena.runtime.write(parameter, tensorOf(tensors, name, parameter.shape, file).data as Float32Array)
+    arena.runtime.write(parameter, weightsOf(tensors, name, parameter.shape, file))
     loaded.push(name)
   }
   const ofOptimizer = (name: string) =>

@@ -38,6 +38,9 @@ export interface TrainLoopOptions {
   readonly stopRequested: () => boolean
 }
 
+/** Losses or gradients are no numbers any more. */
+export class DivergedError extends UserError {}
+
 /** Optimiser steps in an epoch. */
 export function stepsPerEpoch(batches: BatchSource, accumulation: number): number {
   const steps = Math.floor(batches.batchesPerEpoch / accumulation)
@@ -192,14 +195,14 @@ function checkFinite(steps: readonly StepRecord[], precision: StoredType): void 
   const orSingle = precision === 'f16' ? ', or train with --precision f32' : ''
   for (const { step, losses } of steps) {
     if (losses.lossScale !== undefined && losses.lossScale < 1) {
-      throw new UserError(
+      throw new DivergedError(
         `gradients are not finite at step ${step}, even unscaled: lower the learning rate, or train with --precision f32`,
       )
     }
     for (const [name, value] of Object.entries(losses)) {
       if (Number.isFinite(value)) continue
-      throw new UserError(
-        `the ${name} loss became ${value} at step ${step}: lower the learning rate, or find its source with --debug${orSingle}`,
+      throw new DivergedError(
+        `the ${name === 'loss' ? 'loss' : `${name} loss`} became ${value} at step ${step}: lower the learning rate, or find its source with --debug${orSingle}`,
       )
     }
   }

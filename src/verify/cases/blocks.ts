@@ -32,7 +32,7 @@ const attentions: readonly (readonly [number, number, number, number, number])[]
   [1, 50, 1, 1, 1],
 ]
 
-export const attentionCases: OpCase[] = attentions.map(([batch, tokens, heads, headDim, size]) => ({
+const attentionCases: OpCase[] = attentions.map(([batch, tokens, heads, headDim, size]) => ({
   op: 'attention',
   label: `B ${batch}, T ${tokens}, ${heads} heads of ${headDim}${size === 1 ? '' : ', sharp'}`,
   inputs: [variable('qkv', [batch, tokens, 3 * heads * headDim], size)],
@@ -54,7 +54,7 @@ const norms: readonly (readonly [readonly number[], number])[] = [
   [[64, 50, 16], 0],
 ]
 
-export const layerNormCases: OpCase[] = norms.map(([shape, mean]) => {
+const layerNormCases: OpCase[] = norms.map(([shape, mean]) => {
   const width = shape.at(-1)!
   return {
     op: 'layerNorm',
@@ -79,7 +79,7 @@ const shapes: readonly (readonly number[])[] = [
   [1, 1, 192],
 ]
 
-export const geluCases: OpCase[] = shapes.map((shape) => ({
+const geluCases: OpCase[] = shapes.map((shape) => ({
   op: 'gelu',
   label: shapeText(shape),
   inputs: [variable('x', shape, 2)],
@@ -87,7 +87,7 @@ export const geluCases: OpCase[] = shapes.map((shape) => ({
   reference: geluReference,
 }))
 
-export const addCases: OpCase[] = shapes.map((shape) => ({
+const addCases: OpCase[] = shapes.map((shape) => ({
   op: 'add',
   label: shapeText(shape),
   inputs: [variable('a', shape), variable('b', shape)],
@@ -95,7 +95,7 @@ export const addCases: OpCase[] = shapes.map((shape) => ({
   reference: addReference,
 }))
 
-export const scaleCases: OpCase[] = shapes.map((shape, i) => ({
+const scaleCases: OpCase[] = shapes.map((shape, i) => ({
   op: 'scale',
   label: `${shapeText(shape)} by ${i - 1.5}`,
   inputs: [variable('x', shape)],
@@ -103,7 +103,7 @@ export const scaleCases: OpCase[] = shapes.map((shape, i) => ({
   reference: scaleReference(i - 1.5),
 }))
 
-export const gradientReversalCases: OpCase[] = shapes.map((shape, i) => ({
+const gradientReversalCases: OpCase[] = shapes.map((shape, i) => ({
   op: 'gradientReversal',
   label: `${shapeText(shape)}, λ ${i / 2}`,
   inputs: [variable('x', shape), constant('lambda', [1], () => Float32Array.of(i / 2))],
@@ -127,7 +127,7 @@ const residualShapes: readonly (readonly number[])[] = [
   [9, 192],
 ]
 
-export const residualCases: OpCase[] = residualShapes.flatMap((shape) =>
+const residualCases: OpCase[] = residualShapes.flatMap((shape) =>
   [false, true].map((dropPath) => ({
     op: dropPath ? 'residual + drop path' : 'residual',
     label: shapeText(shape),
@@ -136,3 +136,13 @@ export const residualCases: OpCase[] = residualShapes.flatMap((shape) =>
     reference: residualReference,
   })),
 )
+
+export const blockCases: readonly OpCase[] = [
+  ...attentionCases,
+  ...layerNormCases,
+  ...geluCases,
+  ...addCases,
+  ...scaleCases,
+  ...residualCases,
+  ...gradientReversalCases,
+]

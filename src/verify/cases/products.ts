@@ -91,3 +91,5 @@ export const linearCases: OpCase[] = [
   ),
   ...linearShapes.map(([shape, outputs]) => linearResidualCase(shape, outputs)),
 ]
+
+export const productCases: readonly OpCase[] = [...matmulCases, ...linearCases]
