@@ -1,6 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { auName } from '../../src/data/actionUnits.js'
-import { fineTuneSettings, helpOf } from '../../src/train/settings.js'
 import {
   type Evaluation,
   type FineTuneSettings,
@@ -12,14 +11,12 @@ import {
 } from '../protocol.js'
 import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
-import { Choice, LearningRate, Settings, Slider } from './controls.js'
 import { LineChart } from './lineChart.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { Readings } from './pretraining.js'
 import type { RunView } from './runState.js'
+import { FineTuneForm } from './settingForms.js'
 import { TrainingPanel } from './trainingPanel.js'
-
-const help = (name: keyof typeof fineTuneSettings.shape) => helpOf(fineTuneSettings, name)
 
 interface Props {
   readonly run: RunView
@@ -71,7 +68,14 @@ function Training(props: Props & { readonly train: number }) {
         reset={() => ownData.fineTune.reset()}
       >
         <Start plan={run.settings} pretrain={pretrain} bundled={bundled} />
-        <Form settings={settings} fixed={run.status.state !== 'empty'} change={setSettings} />
+        <FineTuneForm
+          settings={settings}
+          fixed={run.status.state !== 'empty'}
+          leastLambda={0}
+          batches={BATCHES}
+          epochs={EPOCHS}
+          change={setSettings}
+        />
       </TrainingPanel>
       <div class="views">
         <div class="columns">
@@ -109,52 +113,6 @@ function Start({
 
 function origin(from: OwnFineTunePlan['from'], step: number | null): string {
   return from === 'scratch' ? origins.scratch : `${origins[from]} (step ${step})`
-}
-
-interface FormProps {
-  readonly settings: FineTuneSettings
-  /** What has begun keeps its settings. */
-  readonly fixed: boolean
-  readonly change: (settings: FineTuneSettings) => void
-}
-
-function Form({ settings, fixed, change }: FormProps) {
-  const set = (part: Partial<FineTuneSettings>) => change({ ...settings, ...part })
-  return (
-    <Settings fixed={fixed}>
-      <Slider
-        label="Gradient reversal λ"
-        help={help('lambda')}
-        value={settings.lambda}
-        min={0}
-        max={4}
-        step={0.1}
-        text={(value) => (value === 0 ? '0 (off)' : value.toFixed(1))}
-        change={(lambda) => set({ lambda })}
-      />
-      <Choice
-        label="Batch size"
-        help={help('batchSize')}
-        value={settings.batchSize}
-        among={BATCHES}
-        change={(batchSize) => set({ batchSize })}
-      />
-      <LearningRate
-        help={help('baseLearningRate')}
-        value={settings.baseLearningRate}
-        min={-3}
-        max={-1}
-        change={(baseLearningRate) => set({ baseLearningRate })}
-      />
-      <Choice
-        label="Epochs"
-        help={help('epochs')}
-        value={settings.epochs}
-        among={EPOCHS}
-        change={(epochs) => set({ epochs })}
-      />
-    </Settings>
-  )
 }
 
 function fitting(train: number): FineTuneSettings {
