@@ -12,10 +12,10 @@ import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import {
   type Evaluation,
+  type FineTuneSettings,
   type FolderMark,
   type FolderSummary,
   type OwnFineTunePlan,
-  type OwnFineTuneSettings,
   type OwnPretrainSettings,
   ownFineTunePlanSchema,
   ownPretrainSettingsSchema,
@@ -143,7 +143,7 @@ export class OwnData {
    * Fine-tunes on the folder: from its own pretraining if there is one, else from that of the bundled faces,
    * else from random weights.
    */
-  startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
+  startFineTune(settings: FineTuneSettings, oneStep: boolean): Promise<void> {
     return this.#inTurn(async () => {
       try {
         await start(this.fineTune, this.fineTune.training.settings ?? (await this.#plan(settings)), oneStep)
@@ -154,7 +154,7 @@ export class OwnData {
   }
 
   /** Settings of a classifier that is made now, and the encoder that it starts from. */
-  async #plan(settings: OwnFineTuneSettings): Promise<OwnFineTunePlan> {
+  async #plan(settings: FineTuneSettings): Promise<OwnFineTunePlan> {
     const { mark } = this.#opened()
     const from = this.#bestStart()
     const { config, pretrained } = await startingEncoder(

@@ -13,15 +13,16 @@ export * from './adapterInfo.js'
 
 const CHOICES: readonly AdapterChoice[] = ['hardware', 'lavapipe', 'swiftshader']
 
-// Dawn crashes when the object that create() returned is collected while a device of it lives, so every one made is
-// held here for the life of the process.
+// Dawn crashes when the object that create() returned is collected while a device of it lives, so every one
+// made is held here for the life of the process.
 const holder = globalThis as typeof globalThis & { fmaeGpuInstances?: GPU[] }
 
 /**
- * Finds the best WebGPU adapter through Dawn (npm `webgpu`): a GPU, else an installed software driver that Dawn
- * accepts (lavapipe), else SwiftShader out of an npm package. `FMAE_ADAPTER=hardware|lavapipe|swiftshader` (or
- * `options.choice`) accepts only that kind. Installs the WebGPU classes and constants on globalThis.
- * Nothing is printed: callers show `notice`, which says when the adapter is software.
+ * Finds the best WebGPU adapter through Dawn (npm `webgpu`): a GPU, else an installed software driver that
+ * Dawn accepts (lavapipe), else SwiftShader out of an npm package.
+ * `FMAE_ADAPTER=hardware|lavapipe|swiftshader` (or `options.choice`) accepts only that kind. Installs the
+ * WebGPU classes and constants on globalThis. Nothing is printed: callers show `notice`, which says when the
+ * adapter is software.
  * @throws NoAdapterError naming what was tried and the command that mends it.
  */
 export async function findAdapter(options: FindAdapterOptions = {}): Promise<FoundAdapter> {
@@ -85,7 +86,9 @@ function dawnReason(text: string): string {
   return last ? ` (${last})` : ''
 }
 
-/** Shows Dawn's warnings, but for those that merely say that an absurdly high limit was lowered to a sane one. */
+/**
+ * Shows Dawn's warnings, but for those that merely say that an absurdly high limit was lowered to a sane one.
+ */
 function passOn(text: string): void {
   const lines = text.split('\n').filter((line) => line !== '' && !HARMLESS.test(line))
   if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)

@@ -1,14 +1,18 @@
-// What the two platform twins (adapter.node.ts, adapter.browser.ts) share: the answer's type, the words for it,
-// and the rule that tells a software adapter from a GPU.
+// What the two platform twins (adapter.node.ts, adapter.browser.ts) share: the answer's type, the words for
+// it, and the rule that tells a software adapter from a GPU.
 
-/** Where an adapter came from: a GPU, a software driver of this machine, or the SwiftShader carried by npm. */
+/**
+ * Where an adapter came from: a GPU, a software driver of this machine, or the SwiftShader carried by npm.
+ */
 export type AdapterSource = 'hardware' | 'system' | 'swiftshader'
 
 /** Forces one kind of adapter (`FMAE_ADAPTER` in Node). */
 export type AdapterChoice = 'hardware' | 'lavapipe' | 'swiftshader'
 
 export interface FindAdapterOptions {
-  /** Accept only this kind; without it the best one found is taken: hardware, then lavapipe, then SwiftShader. */
+  /**
+   * Accept only this kind; without it the best one found is taken: hardware, then lavapipe, then SwiftShader.
+   */
   readonly choice?: AdapterChoice
   /** Let Dawn show experimental features. In a browser the command line decides (--enable-unsafe-webgpu). */
   readonly unsafeApis?: boolean
@@ -41,7 +45,9 @@ export class NoAdapterError extends Error {
 /** llvmpipe / lavapipe (Mesa), SwiftShader (Google) and WARP (Windows), by whatever field names them. */
 const SOFTWARE_NAMES = /llvmpipe|lavapipe|softpipe|swiftshader|microsoft basic render|\bwarp\b/i
 
-/** True when the adapter computes on a CPU. Drivers disagree on where they say so, hence three ways to tell. */
+/**
+ * True when the adapter computes on a CPU. Drivers disagree on where they say so, hence three ways to tell.
+ */
 export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
   return (
     info.isFallbackAdapter === true ||

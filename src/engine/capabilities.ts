@@ -27,7 +27,9 @@ export type Experimental = 'subgroup-matrix'
 
 const SUBGROUP_MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix'
 
-/** Limits worth raising to the adapter's own: the defaults would cap bindings at 128 MiB, buffers at 256 MiB. */
+/**
+ * Limits worth raising to the adapter's own: the defaults would cap bindings at 128 MiB, buffers at 256 MiB.
+ */
 const raisedLimits = [
   'maxStorageBufferBindingSize',
   'maxBufferSize',

@@ -1,10 +1,12 @@
 /**
- * Capture and replay. A step whose shapes never change is run once as a rehearsal in which nothing reaches the device: kernels, copies
- * and clears are noted in order, and tensors get storage in name only. From the notes follow the life of every tensor and hence
- * the memory plan (memoryPlan.ts). The step then runs as often as wanted by walking the list: no op code, no allocation, no bind
- * groups made, nothing for the garbage collector.
+ * Capture and replay. A step whose shapes never change is run once as a rehearsal in which nothing reaches
+ * the device: kernels, copies and clears are noted in order, and tensors get storage in name only. From the
+ * notes follow the life of every tensor and hence the memory plan (memoryPlan.ts). The step then runs as
+ * often as wanted by walking the list: no op code, no allocation, no bind groups made, nothing for the
+ * garbage collector.
  *
- * What may change between runs is data: tensors from outside that are written before each run (pictures, learning rate, seed).
+ * What may change between runs is data: tensors from outside that are written before each run (images,
+ * learning rate, seed).
  */
 import type { Kernel } from '../../kernels/kernel.js'
 import { DeviceError } from './errors.js'

@@ -7,8 +7,9 @@ import { StepMemory } from './stepMemory.js'
 import type { Tensor } from './tensor.js'
 
 /**
- * Rehearses `step`: its kernels are noted, not run, and its memory is planned but not taken. Running the result does what `step` does,
- * with whatever the tensors from outside hold by then. Host code of `step` runs once, here. Steps that take turns share a `memory`.
+ * Rehearses `step`: its kernels are noted, not run, and its memory is planned but not taken. Running the
+ * result does what `step` does, with whatever the tensors from outside hold by then. Host code of `step` runs
+ * once, here. Steps that take turns share a `memory`.
  */
 export function captureStep(
   runtime: Runtime,

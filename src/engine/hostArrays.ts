@@ -27,7 +27,8 @@ export function byteLength(dtype: DType, count: number): number {
 /**
  * The bytes to upload for `values`: the same numbers, rounded where the tensor holds floats.
  *
- * @throws TypeError for what holds no numbers, RangeError for numbers that a tensor of whole numbers cannot hold.
+ * @throws TypeError for what holds no numbers, RangeError for numbers that a tensor of whole numbers cannot
+ * hold.
  */
 export function toDevice(values: HostNumbers, dtype: DType): HostArray | Uint16Array {
   if (dtype === 'f16') {

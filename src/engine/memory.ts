@@ -2,7 +2,7 @@ import { bindingLimitError, DeviceError } from './errors.js'
 
 /** A stretch of a GPU buffer that holds one tensor. `alive` turns false when it goes back to the pool. */
 export interface Storage {
-  /** null for a tensor of a recorded step that has no memory yet (see capture.ts). */
+  /** null for a tensor of a captured step that has no memory yet (see capture.ts). */
   buffer: GPUBuffer | null
   /** Number of the buffer, for bind-group cache keys. */
   bufferId: number
@@ -48,8 +48,8 @@ export class BufferPool {
   ) {}
 
   /**
-   * `bufferBytes`: all buffers that exist now, parameters and plans included; `liveBytes`: those of the pool that are in use; the peaks are
-   * the most there was of each.
+   * `bufferBytes`: all buffers that exist now, parameters and plans included; `liveBytes`: those of the pool
+   * that are in use; the peaks are the most there was of each.
    */
   get usage(): { bufferBytes: number; peakBufferBytes: number; liveBytes: number; peakBytes: number } {
     return {
@@ -78,7 +78,7 @@ export class BufferPool {
     return storage
   }
 
-  /** A buffer outside the size classes, never reused: parameter arenas, plans of recorded steps. */
+  /** A buffer outside the size classes, never reused: parameter arenas, plans of captured steps. */
   createBuffer(size: number): PooledBuffer {
     const made = this.#create(size)
     this.#lasting?.push(made)
@@ -95,7 +95,10 @@ export class BufferPool {
     return { buffer, id }
   }
 
-  /** Runs `make` and puts the lasting buffers (`createBuffer`) that it makes into `buffers`, those of a `make` that throws too. */
+  /**
+   * Runs `make` and puts the lasting buffers (`createBuffer`) that it makes into `buffers`, those of a `make`
+   * that throws too.
+   */
   collectLasting<T>(buffers: PooledBuffer[], make: () => T): T {
     const outer = this.#lasting
     this.#lasting = buffers

@@ -1,10 +1,11 @@
 /**
  * Which buffer holds which tensor when, for a step whose tensors and their lives are known beforehand.
  *
- * Tensors that live at the same time lie in different buffers: WebGPU forbids a kernel to read one part of a buffer and write another.
- * Greedy by size (Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"): tensors from the largest to the smallest,
- * each into the smallest buffer that is free for its whole life, else into a new one. As a ViT repeats few sizes, the sum comes within a
- * few per cent of the bytes that live at the worst moment, which no plan can go below.
+ * Tensors that live at the same time lie in different buffers: WebGPU forbids a kernel to read one part of a
+ * buffer and write another. Greedy by size (Pisarchyk & Lee 2020, "Efficient memory management for deep
+ * neural net inference"): tensors from the largest to the smallest, each into the smallest buffer that is
+ * free for its whole life, else into a new one. As a ViT repeats few sizes, the sum comes within a few per
+ * cent of the bytes that live at the worst moment, which no plan can go below.
  */
 import type { Storage } from './memory.js'
 

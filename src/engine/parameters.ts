@@ -5,7 +5,10 @@ import { PhiloxStream } from './random.js'
 import type { Runtime } from './runtime.js'
 import { elementCount, Parameter, Tensor } from './tensor.js'
 
-/** Start values of a parameter. `truncatedNormal` is cut at ±2, not at ±2σ (as PyTorch's trunc_normal_ default). */
+/**
+ * Start values of a parameter. `truncatedNormal` is cut at ±2, not at ±2σ (as PyTorch's trunc_normal_
+ * default).
+ */
 export type Initialisation =
   | { kind: 'constant'; value: number }
   | { kind: 'uniform'; bound: number }
@@ -20,7 +23,10 @@ export interface ParameterSpec {
   readonly frozen?: boolean
 }
 
-/** Elements to which every slot is rounded up: 256 bytes of f16, the strictest storage-offset alignment in use. */
+/**
+ * Elements to which every slot is rounded up: 256 bytes of f16, the strictest storage-offset alignment in
+ * use.
+ */
 export const SLOT_ALIGNMENT = 128
 
 /** One stretch of the arena, within the adapter's binding limit. */

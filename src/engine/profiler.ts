@@ -12,8 +12,9 @@ export interface ProfileRow {
 }
 
 /**
- * Times every dispatch between two timestamps (`timestamp-query`) and sets it against the kernel's counted cost. Or every pass, under the
- * name of its first kernel: browsers round timestamps to 0.1 ms, so many short dispatches are better timed together.
+ * Times every dispatch between two timestamps (`timestamp-query`) and sets it against the kernel's counted
+ * cost. Or every pass, under the name of its first kernel: browsers round timestamps to 0.1 ms, so many short
+ * dispatches are better timed together.
  */
 export class Profiler {
   readonly #querySet: GPUQuerySet
@@ -34,7 +35,10 @@ export class Profiler {
     this.#staging = device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ })
   }
 
-  /** Where the next dispatch or pass, which starts with `kernel`, writes its times; beyond the capacity they go untimed. */
+  /**
+   * Where the next dispatch or pass, which starts with `kernel`, writes its times; beyond the capacity they
+   * go untimed.
+   */
   timestamps(kernel: Kernel): GPUComputePassTimestampWrites | undefined {
     if (this.#kernels.length === CAPACITY) return undefined
     const index = 2 * this.#kernels.push(kernel) - 2

@@ -13,9 +13,14 @@ import { VariantTable } from './variants.js'
 
 /** How long the device's own word on a failed read is waited for. */
 const TELLING_MS = 100
-/** After this many queued dispatches the encoder is submitted, so that the device does not wait for the host. */
+/**
+ * After this many queued dispatches the encoder is submitted, so that the device does not wait for the host.
+ */
 const DISPATCHES_PER_SUBMIT = 256
-/** And after so much work: systems reset a GPU whose submit takes seconds (Windows after two), which this is on the slowest. */
+/**
+ * And after so much work: systems reset a GPU whose submit takes seconds (Windows after two), which this is
+ * on the slowest.
+ */
 const FLOPS_PER_SUBMIT = 5e11
 
 /** Looks at what kernels write, one by one: the sentinel of `--debug`. */
@@ -106,7 +111,8 @@ export class Runtime implements TensorRuntime {
   /**
    * Uploads `data`, of whatever kind of number; work queued before it still sees the old values.
    *
-   * @throws TypeError or RangeError for values that the tensor cannot hold (see hostArrays.ts), DeviceError for another count of them.
+   * @throws TypeError or RangeError for values that the tensor cannot hold (see hostArrays.ts), DeviceError
+   * for another count of them.
    */
   write(tensor: Tensor, data: HostNumbers): void {
     this.#upload(tensor, uploadable(data, tensor.shape, tensor.dtype))
@@ -152,9 +158,9 @@ export class Runtime implements TensorRuntime {
   }
 
   /**
-   * What `make` makes (a model, a training run), and a function that gives all its parameters, moments and inputs back to the device: for
-   * programs that make one model after the other. After `release` nothing of it may be used. What a `make` that throws has made by then is
-   * given back.
+   * What `make` makes (a model, a training run), and a function that gives all its parameters, moments and
+   * inputs back to the device: for programs that make one model after the other. After `release` nothing of
+   * it may be used. What a `make` that throws has made by then is given back.
    */
   own<T>(make: () => T): { made: T; release: () => void } {
     const buffers: PooledBuffer[] = []
@@ -199,8 +205,9 @@ export class Runtime implements TensorRuntime {
   }
 
   /**
-   * Queues commands for the first time; returns what queueing them again needs. After each kernel that is new here all is handed to the
-   * device: some drivers compile a kernel when it first runs, and do so while the next one is translated.
+   * Queues commands for the first time; returns what queueing them again needs. After each kernel that is new
+   * here all is handed to the device: some drivers compile a kernel when it first runs, and do so while the
+   * next one is translated.
    */
   replayFirst(commands: readonly Command[]): ReadyCommand[] {
     return commands.map((command) => {
@@ -275,7 +282,10 @@ export class Runtime implements TensorRuntime {
     return bytes
   }
 
-  /** Bytes that WebGPU may hold copies of: uploaded since the last thing that was read, for work still under way. */
+  /**
+   * Bytes that WebGPU may hold copies of: uploaded since the last thing that was read, for work still under
+   * way.
+   */
   get uploadsUnderWay(): number {
     return this.counters.uploadedBytes - this.#uploadedBytesDone
   }
@@ -296,7 +306,10 @@ export class Runtime implements TensorRuntime {
     this.device.destroy()
   }
 
-  /** A map that fails says little. Why it failed, such as the loss of the device, is told at about the same time. */
+  /**
+   * A map that fails says little. Why it failed, such as the loss of the device, is told at about the same
+   * time.
+   */
   async #throwReason(error: Error): Promise<never> {
     await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, TELLING_MS))])
     this.#throwFailure()
@@ -318,7 +331,10 @@ export class Runtime implements TensorRuntime {
     return this.#encoder
   }
 
-  /** Timestamps stand at the beginning and the end of passes: with a profiler of dispatches each is a pass of its own. */
+  /**
+   * Timestamps stand at the beginning and the end of passes: with a profiler of dispatches each is a pass of
+   * its own.
+   */
   #computePass(kernel: Kernel): GPUComputePassEncoder {
     if (this.profiler?.per === 'dispatch') this.#endPass()
     if (!this.#pass) {

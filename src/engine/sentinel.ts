@@ -9,8 +9,9 @@ export class NonFiniteError extends Error {
 }
 
 /**
- * Looks at everything that kernels write and remembers the first one that made a NaN or an infinity (`--debug`). Where losses are scaled,
- * gradients may overflow: their step is skipped. Then it looks at forward passes only.
+ * Looks at everything that kernels write and remembers the first one that made a NaN or an infinity
+ * (`--debug`). Where losses are scaled, gradients may overflow: their step is skipped. Then it looks at
+ * forward passes only.
  */
 export class Sentinel implements KernelWatch {
   forwardOnly = false

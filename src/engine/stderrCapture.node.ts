@@ -2,13 +2,14 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-// Dawn writes warnings straight to file descriptor 2, past Node, and has no switch for it. While it looks for drivers
-// they are caught here: the reason why a driver was refused belongs in our own message, and the rest is passed on.
+// Dawn writes warnings straight to file descriptor 2, past Node, and has no switch for it. While it looks for
+// drivers they are caught here: the reason why a driver was refused belongs in our own message, and the rest
+// is passed on.
 
 /**
- * Runs `action` and returns its result with what native code wrote to stderr during the call. `action` must do its
- * work synchronously (a promise it returns is handed on as it is). Where stderr cannot be caught, `text` is empty and
- * the output goes where it always went.
+ * Runs `action` and returns its result with what native code wrote to stderr during the call. `action` must
+ * do its work synchronously (a promise it returns is handed on as it is). Where stderr cannot be caught,
+ * `text` is empty and the output goes where it always went.
  */
 export async function captureStderr<T>(action: () => T): Promise<{ result: T; text: string }> {
   const descriptors = await descriptorCalls()

@@ -4,8 +4,9 @@ import type { MemoryPlan } from './memoryPlan.js'
 import type { Runtime } from './runtime.js'
 
 /**
- * The buffers of recorded steps that take turns, such as the micro-batches of one optimiser step: none needs what another left, so
- * all use the same ones. The n-th buffer is as large as the n-th largest of any of the plans.
+ * The buffers of captured steps that take turns, such as the micro-batches of one optimiser step: none needs
+ * what another left, so all use the same ones. The n-th buffer is as large as the n-th largest of any of the
+ * plans.
  */
 export class StepMemory {
   readonly #sizes: number[] = []

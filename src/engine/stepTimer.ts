@@ -2,7 +2,9 @@ import type { CapturedStep } from './capturedStep.js'
 import { Profiler } from './profiler.js'
 import type { Runtime } from './runtime.js'
 
-/** A round on the device's clock lasts at least this long, so that its grain of up to 0.1 ms does not matter. */
+/**
+ * A round on the device's clock lasts at least this long, so that its grain of up to 0.1 ms does not matter.
+ */
 const ROUND_MS = 3
 /** Longer by the wall clock, which waits too. */
 const WALL_ROUND_MS = 20

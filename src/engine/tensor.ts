@@ -12,7 +12,10 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
-/** A dense row-major array on the device. Shapes are fixed; storage may be shared (ops/reshape.ts, gradient reversal). */
+/**
+ * A dense row-major array on the device. Shapes are fixed; storage may be shared (ops/reshape.ts, gradient
+ * reversal).
+ */
 export class Tensor {
   readonly size: number
   requiresGrad = false
@@ -51,11 +54,16 @@ export class Tensor {
 
 /** A trainable tensor: a named slot in the parameter arena with its gradient beside it. */
 export class Parameter extends Tensor {
-  /** Whether `gradient` holds something since the last `zeroGrad`; if not, the next gradient overwrites it. */
+  /**
+   * Whether `gradient` holds something since the last `zeroGrad`; if not, the next gradient overwrites it.
+   */
   gradientWritten = false
   /** Whether an op was given the slot to write to since the last `zeroGrad`. */
   gradientLent = false
-  /** The values rounded to f16, kept by the optimiser in mixed precision; what products read instead of the values. */
+  /**
+   * The values rounded to f16, kept by the optimiser in mixed precision; what products read instead of the
+   * values.
+   */
   shadow: Tensor | null = null
 
   constructor(
@@ -72,8 +80,9 @@ export class Parameter extends Tensor {
 }
 
 /**
- * Gradients of the inputs from that of the output. `taken(x)` hands over what later uses of the input x gave it so far, or null:
- * an op that takes it returns the sum, which spares a pass over both. Whoever takes nothing has its gradient added by `backward`.
+ * Gradients of the inputs from that of the output. `taken(x)` hands over what later uses of the input x gave
+ * it so far, or null: an op that takes it returns the sum, which spares a pass over both. Whoever takes
+ * nothing has its gradient added by `backward`.
  */
 export type Backward = (dy: Tensor, taken: (input: Tensor) => Tensor | null) => readonly (Tensor | null)[]
 

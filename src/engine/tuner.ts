@@ -1,6 +1,7 @@
 /**
- * Measures which variants should run. A training step that is rehearsed shows which kernel classes it asks for (variants.ts); `autotune`
- * then takes a class's choice from an earlier run, or measures the candidates. See docs/tuner.md.
+ * Measures which variants should run. A training step that is rehearsed shows which kernel classes it asks
+ * for (variants.ts); `autotune` then takes a class's choice from an earlier run, or measures the candidates.
+ * See docs/tuner.md.
  */
 import type { Capabilities } from './capabilities.js'
 import { captureStep } from './capturedStep.js'
@@ -19,7 +20,10 @@ export interface StoredChoice {
 
 export type StoredChoices = Readonly<Record<string, StoredChoice>>
 
-/** Where choices outlive the process; see variantStore.node.ts and variantStore.browser.ts. Its methods throw VariantStoreError. */
+/**
+ * Where choices outlive the process; see variantStore.node.ts and variantStore.browser.ts. Its methods throw
+ * VariantStoreError.
+ */
 export interface VariantStore {
   /** For people. */
   readonly place: string
@@ -47,8 +51,9 @@ export interface Tuning {
 }
 
 /**
- * Settles all `classes`: from `stored` where the kernels are still the same, else by measuring, for at most about `budgetMs`. A class that the
- * budget does not reach keeps the fixed table's choice, and is stored so: the next run is to compute the same bits.
+ * Settles all `classes`: from `stored` where the kernels are still the same, else by measuring, for at most
+ * about `budgetMs`. A class that the budget does not reach keeps the fixed table's choice, and is stored so:
+ * the next run is to compute the same bits.
  */
 export async function autotune(
   runtime: Runtime,
@@ -92,7 +97,10 @@ async function settle(
   return { choices, fresh, tunable, measured: race.measured, warnings: race.warnings }
 }
 
-/** FNV-1a over the texts of all kernels that the candidates would run: a changed kernel or a new variant is measured anew. */
+/**
+ * FNV-1a over the texts of all kernels that the candidates would run: a changed kernel or a new variant is
+ * measured anew.
+ */
 function hashOfKernels(
   runtime: Runtime,
   { tunable, spec }: KernelClass<Tensor>,

@@ -1,6 +1,7 @@
 /**
- * Measures the variants of a kernel class against each other. Every candidate runs the class's largest piece of work on the same random
- * operands; first for its result, which must be the fixed choice's up to rounding, then in turns for its time.
+ * Measures the variants of a kernel class against each other. Every candidate runs the class's largest piece
+ * of work on the same random operands; first for its result, which must be the fixed choice's up to rounding,
+ * then in turns for its time.
  */
 import { disagreement, disagreementPairs } from '../../kernels/disagreement.js'
 import { type CapturedStep, captureStep } from './capturedStep.js'
@@ -109,7 +110,10 @@ export class VariantRace {
     }
   }
 
-  /** Times the trials in turns. Returns the first one and those that beat it in every round; null if time ran out. */
+  /**
+   * Times the trials in turns. Returns the first one and those that beat it in every round; null if time ran
+   * out.
+   */
   async #race(trials: readonly Trial[]): Promise<readonly Trial[] | null> {
     const fixed = trials[0]
     const repeats = await this.#repeatsInRound(fixed.step)
@@ -138,7 +142,10 @@ export class VariantRace {
   }
 }
 
-/** Results of a step on memory that held zeros. The first run compiles and gives them their memory; what the second forgets to write stays zero. */
+/**
+ * Results of a step on memory that held zeros. The first run compiles and gives them their memory; what the
+ * second forgets to write stays zero.
+ */
 function resultsOnZeros(step: CapturedStep): readonly Tensor[] {
   for (const result of step.run()) step.runtime.clear(result)
   return step.run()

@@ -10,11 +10,16 @@ import type { StoredChoices, VariantStore } from './tuner.js'
 
 type Contents = Record<string, StoredChoices>
 
-/** Another process holds the store for milliseconds; one that is not heard of for this long is not waited for. */
+/**
+ * Another process holds the store for milliseconds; one that is not heard of for this long is not waited for.
+ */
 const LOCK_TRIES = 200
 const LOCK_WAIT_MS = 25
 
-/** Choices as JSON in `variants.json` of `FMAE_CACHE`, else of the user's cache folder. The twin of variantStore.browser.ts. */
+/**
+ * Choices as JSON in `variants.json` of `FMAE_CACHE`, else of the user's cache folder. The twin of
+ * variantStore.browser.ts.
+ */
 export function openVariantStore(folder = process.env.FMAE_CACHE || cacheFolder()): VariantStore {
   const place = join(folder, 'variants.json')
   const load = async (): Promise<Contents> => {

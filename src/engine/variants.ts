@@ -1,7 +1,8 @@
 /**
- * Which variant of a kernel family runs. A family lists, for one piece of work, the variants that this adapter can run; the first is what
- * the fixed table says. Work is sorted into classes (`shapeClass`). Choices are made before the first step and kept: the same choices,
- * the same bits. tuner.ts measures what to choose; see docs/tuner.md.
+ * Which variant of a kernel family runs. A family lists, for one piece of work, the variants that this
+ * adapter can run; the first is what the fixed table says. Work is sorted into classes (`shapeClass`).
+ * Choices are made before the first step and kept: the same choices, the same bits. tuner.ts measures what to
+ * choose; see docs/tuner.md.
  *
  * `T` is the type of the operands: the engine's tensors, of which nothing is needed here.
  */
@@ -23,7 +24,10 @@ export interface Tunable<Spec, T> {
   /** Operations in `spec`: classes with the most work are measured first. */
   flops(spec: Spec): number
   operands(spec: Spec): readonly Operand[]
-  /** Queues the work once and returns its results, which it makes itself; it does not change the operands. Not a tape op. */
+  /**
+   * Queues the work once and returns its results, which it makes itself; it does not change the operands. Not
+   * a tape op.
+   */
   run(spec: Spec, variant: string, operands: readonly T[]): readonly T[]
 }
 
@@ -56,7 +60,10 @@ export class VariantTable<T> {
     this.#choices = choices
   }
 
-  /** The variant that runs `spec`. A choice that cannot run it, for its alignment say, gives way to the fixed table. */
+  /**
+   * The variant that runs `spec`. A choice that cannot run it, for its alignment say, gives way to the fixed
+   * table.
+   */
   choose<Spec>(tunable: Tunable<Spec, T>, spec: Spec): string {
     const name = `${tunable.family} ${tunable.shapeClass(spec)}`
     const candidates = tunable.candidates(this.caps, spec)

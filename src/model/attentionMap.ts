@@ -5,9 +5,9 @@ import { patchCount, type VitConfig } from './config.js'
 import { type Encoder, encode, requireImages } from './vit.js'
 
 /**
- * Where the encoder looks: the attention of the last block, mean over heads and over the patch tokens as queries (those are what the
- * classifier pools), the cls token's column left out and the rest divided by its sum. images [B, 3, S, S], not masked → [B, L] in row-major
- * order of the patches; every row adds up to 1.
+ * Where the encoder looks: the attention of the last block, mean over heads and over the patch tokens as
+ * queries (those are what the classifier pools), the cls token's column left out and the rest divided by its
+ * sum. images [B, 3, S, S], not masked → [B, L] in row-major order of the patches; every row adds up to 1.
  *
  * @throws ShapeError for images of another size than the model's.
  */
@@ -44,7 +44,10 @@ function lastQkv(model: Encoder, images: Tensor): Tensor {
   return linear(norm, p('attn.qkv.weight'), p('attn.qkv.bias'))
 }
 
-/** Σ over heads and patch queries of softmax(q·kᵀ/√d) without the cls column, divided by its sum. qkv [1 + L, 3D] of one picture → [L]. */
+/**
+ * Σ over heads and patch queries of softmax(q·kᵀ/√d) without the cls column, divided by its sum. qkv [1 + L,
+ * 3D] of one image → [L].
+ */
 function pooledAttention(qkv: Float32Array, config: VitConfig): Float64Array {
   const L = patchCount(config)
   const headDim = config.width / config.heads

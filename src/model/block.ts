@@ -73,7 +73,10 @@ function branch(x: Tensor, inner: Tensor, weight: Tensor, bias: Tensor, keep: Te
   return residual(x, linear(inner, weight, bias), keep)
 }
 
-/** `block`, or with activation checkpointing a block whose inside backward computes again instead of keeping it. */
+/**
+ * `block`, or with activation checkpointing a block whose inside backward computes again instead of keeping
+ * it.
+ */
 export function blockFor({ checkpointActivations }: Execution): typeof block {
   if (!checkpointActivations) return block
   return (x, parameters, prefix, config, scales) => {

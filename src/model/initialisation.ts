@@ -1,8 +1,8 @@
 import type { Initialisation, ParameterSpec } from '../engine/parameters.js'
 
 /**
- * Two families of start values. `pretraining`: Xavier-uniform weights, zero biases (MAE). `finetuning`: normal
- * weights of std 0.02 and zero biases, to be overwritten by a checkpoint where one is given.
+ * Two families of start values. `pretraining`: Xavier-uniform weights, zero biases (MAE). `finetuning`:
+ * normal weights of std 0.02 and zero biases, to be overwritten by a checkpoint where one is given.
  */
 export type InitStyle = 'pretraining' | 'finetuning'
 

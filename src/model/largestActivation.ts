@@ -9,7 +9,7 @@ function imageElements({ imageSize }: VitConfig): number {
   return CHANNELS * imageSize ** 2
 }
 
-/** Elements that one picture adds to the largest tensor of a training step of the masked autoencoder. */
+/** Elements that one image adds to the largest tensor of a training step of the masked autoencoder. */
 export function largestFmaeActivation(config: FmaeConfig): number {
   const patches = patchCount(config)
   const { width, decoderWidth, mlpRatio } = config
@@ -22,7 +22,7 @@ export function largestFmaeActivation(config: FmaeConfig): number {
   )
 }
 
-/** Elements that one picture adds to the largest tensor of a training step of the classifier. */
+/** Elements that one image adds to the largest tensor of a training step of the classifier. */
 export function largestClassifierActivation(config: VitConfig): number {
   return Math.max(imageElements(config), widestOfBlock(1 + patchCount(config), config.width, config.mlpRatio))
 }

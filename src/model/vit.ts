@@ -24,8 +24,9 @@ export function frozenPositions(name: string, width: number, config: VitConfig):
 }
 
 /**
- * Patch embedding as a convolution of stride = patch size. In pretraining its weight is Xavier-uniform over [D, C·p·p] and the bias
- * keeps the convolution's default ±1/√(C·p·p); before fine-tuning both have that default.
+ * Patch embedding as a convolution of stride = patch size. In pretraining its weight is Xavier-uniform over
+ * [D, C·p·p] and the bias keeps the convolution's default ±1/√(C·p·p); before fine-tuning both have that
+ * default.
  */
 export function patchEmbedParameters(config: VitConfig, style: InitStyle): ParameterSpec[] {
   const { width, patchSize } = config
@@ -77,7 +78,10 @@ export interface Encoder {
 }
 
 export interface EncodeOptions {
-  /** Only these patches go in, u32 [B, M]: with the usual mask a quarter of the work. Their positions get no gradient. */
+  /**
+   * Only these patches go in, u32 [B, M]: with the usual mask a quarter of the work. Their positions get no
+   * gradient.
+   */
   readonly kept?: Tensor
   /** Only in training. */
   readonly dropPath?: DropPath | null
@@ -85,7 +89,10 @@ export interface EncodeOptions {
   readonly blocks?: number
 }
 
-/** Images [B, 3, S, S] through the encoder, up to its last block: cls token and patches [B, 1 + L, D], or [B, 1 + M, D] if M are kept. */
+/**
+ * Images [B, 3, S, S] through the encoder, up to its last block: cls token and patches [B, 1 + L, D], or [B,
+ * 1 + M, D] if M are kept.
+ */
 export function encode(
   images: Tensor,
   { parameters, config, execution }: Encoder,

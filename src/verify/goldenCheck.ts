@@ -20,8 +20,8 @@ export interface GoldenResult {
 const ROUNDING = 1e-5
 
 /**
- * Runs a golden file's model on its batch: outputs, gradients and, with an optimiser, its steps, each compared with
- * the file's numbers. @throws UserError if tensors are missing, unknown or misshapen.
+ * Runs a golden file's model on its batch: outputs, gradients and, with an optimiser, its steps, each
+ * compared with the file's numbers. @throws UserError if tensors are missing, unknown or misshapen.
  */
 export async function checkGolden(runtime: Runtime, golden: GoldenFile): Promise<GoldenResult> {
   checkTensors(golden, expectedTensors(golden))
@@ -114,9 +114,9 @@ async function trainingChecks(
 }
 
 /**
- * Weights whose gradient is zero but for rounding (key biases: softmax does not see them) take whole AdamW steps of
- * arbitrary sign, in any implementation. They are set aside, that is replaced by the file's own values, if they are no
- * further apart than the steps can have brought them.
+ * Weights whose gradient is zero but for rounding (key biases: softmax does not see them) take whole AdamW
+ * steps of arbitrary sign, in any implementation. They are set aside, that is replaced by the file's own
+ * values, if they are no further apart than the steps can have brought them.
  */
 function withoutRoundingSteps(
   ours: ArrayLike<number>,

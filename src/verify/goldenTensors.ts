@@ -11,7 +11,7 @@ export interface ExpectedTensors {
   readonly optional: ReadonlySet<string>
 }
 
-/** What the file must hold, by its kind, its config and its number of pictures. */
+/** What the file must hold, by its kind, its config and its number of images. */
 export function expectedTensors(golden: GoldenFile): ExpectedTensors {
   const { config, optimizer } = golden
   const batch = batchSize(golden)
@@ -55,7 +55,10 @@ function batchSize({ tensors, file }: GoldenFile): number {
   return batch
 }
 
-/** Sets the file against `expected`. @throws UserError naming the tensors that are missing, unknown or misshapen. */
+/**
+ * Sets the file against `expected`. @throws UserError naming the tensors that are missing, unknown or
+ * misshapen.
+ */
 export function checkTensors({ file, tensors }: GoldenFile, expected: ExpectedTensors): void {
   const { shapes, optional } = expected
   const missing = [...shapes.keys()].filter((name) => !optional.has(name) && !tensors.has(name))

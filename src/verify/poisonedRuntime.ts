@@ -3,7 +3,10 @@ import { perValueKernel } from '../../kernels/perValue.js'
 import { Runtime } from '../engine/runtime.js'
 import type { DType, Tensor } from '../engine/tensor.js'
 
-/** A runtime whose fresh tensors are full of NaN, so that whatever a kernel forgets to write shows in the result. */
+/**
+ * A runtime whose fresh tensors are full of NaN, so that whatever a kernel forgets to write shows in the
+ * result.
+ */
 export class PoisonedRuntime extends Runtime {
   override empty(shape: readonly number[], dtype: DType = 'f32'): Tensor {
     const tensor = super.empty(shape, dtype)
@@ -29,7 +32,10 @@ export function kernelVariants({ device, caps, adapterNote }: Runtime): KernelVa
   ]
 }
 
-/** The bits of a NaN everywhere, as f32 and as f16; as an index or a count it is out of every range. `size` in words. */
+/**
+ * The bits of a NaN everywhere, as f32 and as f16; as an index or a count it is out of every range. `size` in
+ * words.
+ */
 function poison(caps: KernelCaps, size: number): Kernel {
   return perValueKernel(caps, {
     name: 'poison',

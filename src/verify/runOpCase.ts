@@ -6,7 +6,9 @@ import { type Array64, array64, relativeError } from './array64.js'
 import { caseRandom, drawInputs, type OpCase, shapeText } from './opCase.js'
 import type { KernelVariant } from './poisonedRuntime.js'
 
-/** A case with its random numbers drawn and its float64 answers worked out; made once, used on every variant. */
+/**
+ * A case with its random numbers drawn and its float64 answers worked out; made once, used on every variant.
+ */
 export interface PreparedCase {
   readonly opCase: OpCase
   readonly inputs: readonly HostArray[]
@@ -103,7 +105,9 @@ function compute(runtime: Runtime, prepared: PreparedCase): { output: Tensor; gr
   return { output: results.output!, gradients: results.gradients }
 }
 
-/** A loss Σ y·dy at the end of `tape`: hands y the gradient dy. Its own value is not needed and not computed. */
+/**
+ * A loss Σ y·dy at the end of `tape`: hands y the gradient dy. Its own value is not needed and not computed.
+ */
 function weightedSum(runtime: Runtime, y: Tensor, dy: Tensor, tape: NonNullable<Runtime['tape']>): Tensor {
   runtime.tape = tape
   const loss = recordOp('weightedSum', runtime.zeros([1]), [y], () => [dy])

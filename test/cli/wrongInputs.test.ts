@@ -234,7 +234,11 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     ],
   }),
   'config file nested 10,000 levels deep': () =>
-    pretrain(faces, '--config', write('deep.json', `{ "batchSize": ${'['.repeat(1e4)}${']'.repeat(1e4)} }`)),
+    pretrain(
+      faces,
+      '--config',
+      write('deep.json', `{ "weightDecay": ${'['.repeat(1e4)}${']'.repeat(1e4)} }`),
+    ),
   'config file with an empty list of AUs': () =>
     finetune(faces, '--config', write('e.json', '{ "aus": [] }')),
   '`--beta1 1`': () => pretrain(faces, '--beta1', '1'),

@@ -125,7 +125,7 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
       config({ depth: 3e6 }),
       /config: such a model has [\d,]+ weights or more/,
     ],
-    ['places for larger pictures', fmae, config({ imageSize: 16e6 }), /config: such a model has/],
+    ['places for larger images', fmae, config({ imageSize: 16e6 }), /config: such a model has/],
     ['impossible sizes', classifier, config({ heads: 3 }), /width 16 is not a multiple of heads 3/],
     [
       'optimizer field',

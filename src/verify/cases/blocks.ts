@@ -38,7 +38,8 @@ const attentionCases: OpCase[] = attentions.map(([batch, tokens, heads, headDim,
   inputs: [variable('qkv', [batch, tokens, 3 * heads * headDim], size)],
   run: (qkv) => attention(qkv, heads),
   reference: attentionReference(heads),
-  // GPU kernels are compiled anew for every head dim and for more than 32 tokens; a few stand for all on a CPU driver.
+  // GPU kernels are compiled anew for every head dim and for more than 32 tokens; a few stand for all on a
+  // CPU driver.
   costlyKernels: ![4, 7, 8, 16].includes(headDim) && !(headDim === 128 && tokens < 32),
 }))
 
