@@ -32,8 +32,8 @@ under comlink; they were converted by the makers of @vladmandic/human.
 `
 
 /**
- * Builds the demo to static files, all paths relative: any static host can serve them, from any folder. `folder` is
- * emptied first, so it must be new, empty, or an earlier build. Returns its path.
+ * Builds the demo to static files, all paths relative: any static host can serve them, from any folder.
+ * `folder` is emptied first, so it must be new, empty, or an earlier build. Returns its path.
  */
 export async function buildDemo(folder = join(root, 'dist', 'demo')) {
   const inTheWay = existsSync(folder) && readdirSync(folder).length > 0 && !isEarlierBuild(folder)

@@ -14,9 +14,10 @@ interface Place<State> {
 }
 
 /**
- * The files of one run in the browser's own storage for this page (OPFS): its state (settings, curve, whether it runs)
- * and, for a single network, its checkpoint in the format of the command line. A file is replaced as a whole: what was
- * saved before survives a page that is closed in the middle. Where the browser refuses, a note says so.
+ * The files of one run in the browser's own storage for this page (OPFS): its state (settings, curve, whether
+ * it runs) and, for a single network, its checkpoint in the format of the command line. A file is replaced as
+ * a whole: what was saved before survives a page that is closed in the middle. Where the browser refuses, a
+ * note says so.
  */
 export class RunStore<State extends { readonly running: boolean }> {
   #folder: Promise<FileSystemDirectoryHandle | null> | null = null

@@ -22,7 +22,7 @@ export class RunLog {
     }
   }
 
-  /** All lines so far, from earlier runs too; a line cut off by a crash is left out. */
+  /** All lines so far, from earlier runs too; a line cut off by a crash, or of another kind, is left out. */
   read(): LogRecord[] {
     return this.text().split('\n').flatMap(parseRecord)
   }
@@ -34,7 +34,9 @@ export class RunLog {
 
 function parseRecord(line: string): LogRecord[] {
   try {
-    return line === '' ? [] : [JSON.parse(line) as LogRecord]
+    const value: unknown = line === '' ? null : JSON.parse(line)
+    const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isRecord ? [value as LogRecord] : []
   } catch {
     return []
   }

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { hasCode } from '../errors.js'
 import { cannotRead, readRange, readWhole, withFile } from './files.node.js'
 import {
@@ -66,7 +66,7 @@ export class DiskTree implements FileTree {
     try {
       const written = inside === null ? resolve(this.folder, path) : join(this.folder, inside)
       const name = inside === null ? written : this.onDisk(written, inside)
-      return this.at(name, inside === null ? path : relative(this.folder, name), this.allowOutside)
+      return this.at(name, inside === null ? path : this.fromRoot(name), this.allowOutside)
     } catch (error) {
       return notFound(error)
     }
@@ -98,6 +98,10 @@ export class DiskTree implements FileTree {
     const status = link.isSymbolicLink() ? statSync(real, { bigint: true }) : link
     if (!status.isFile()) return { reason: 'not a regular file' }
     return { file: new DiskFile(path, name), identity: `${status.dev}:${status.ino}` }
+  }
+
+  private fromRoot(name: string): string {
+    return relative(this.folder, name).split(sep).join('/')
   }
 
   private realFolder(folder: string): string {

@@ -3,6 +3,9 @@ import type { TreeFile } from './fileTree.js'
 
 /** What is unpacked is held in memory; above this it belongs on disk. */
 const MAX_UNPACKED = 2 ** 30
+/** Shards pack to a half or a tenth. What unpacks to more than this many times its size, and is not small, fills memory. */
+const MAX_RATIO = 200
+const SMALL = 2 ** 26
 
 /** By its first bytes: some are misnamed, and some servers unpack .gz files on the way. */
 export async function isGzip(file: TreeFile): Promise<boolean> {
@@ -15,7 +18,10 @@ export async function isGzip(file: TreeFile): Promise<boolean> {
 
 /** The unpacked content of a gzip file. */
 export async function gunzip(file: TreeFile): Promise<Uint8Array> {
-  const packed = new Blob([await file.bytes()])
+  const bytes = await file.bytes()
+  const refuse = (what: string) =>
+    new UserError(`${file.name}: unpacks to more than ${what}; unpack it first: gunzip ${file.name}`)
+  const packed = new Blob([bytes])
   const chunks: Uint8Array<ArrayBuffer>[] = []
   let size = 0
   const reader = packed.stream().pipeThrough(new DecompressionStream('gzip')).getReader()
@@ -25,9 +31,10 @@ export async function gunzip(file: TreeFile): Promise<Uint8Array> {
     })
     if (done) break
     size += value.length
-    if (size > MAX_UNPACKED) {
+    const isTooLarge = size > MAX_UNPACKED
+    if (isTooLarge || (size > SMALL && size > MAX_RATIO * bytes.length)) {
       await reader.cancel()
-      throw new UserError(`${file.name}: unpacks to more than 1 GiB; unpack it first: gunzip ${file.name}`)
+      throw refuse(isTooLarge ? '1 GiB' : `${MAX_RATIO} times its size`)
     }
     chunks.push(value)
   }

@@ -25,7 +25,7 @@ export function imageSetOf(
   about: Required<Pick<ImageSet, 'name' | 'aus' | 'folds' | 'notes'>>,
 ): ImageSet {
   const copies = countCopies(images)
-  const copyNote = `${about.name}: ${counted(copies, 'image')} of ${images.length} stand there more than once, with the same labels`
+  const copyNote = `${about.name}: ${counted(copies, 'entry repeats', 'entries repeat')} an image file of another, with the same labels`
   return {
     ...about,
     length: images.length,

@@ -319,7 +319,7 @@ t.test('what is wrong with a folder is told in one sentence', only, async (t) =>
     [
       'missing',
       (folder) => write(join(folder, 'labels.jsonl'), line({ img_path: 'gone/1.jpg', AUs: [12] })),
-      /^missing\/gone\/1\.jpg: no such file$/,
+      /^missing\/labels\.jsonl line 1: image missing\/gone\/1\.jpg: no such file$/,
     ],
     [
       'cut shard',

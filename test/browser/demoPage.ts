@@ -30,7 +30,10 @@ export function frames(page: Page, count = 30): Promise<void> {
   }, count)
 }
 
-/** Steps of one visit, each of which goes on where the one before left the page: once one has failed, the others are skipped. */
+/**
+ * Steps of one visit, each of which goes on where the one before left the page: once one has failed, the
+ * others are skipped.
+ */
 export function visit(t: Test) {
   let failed = ''
   return async (name: string, step: (t: Test) => Promise<void>): Promise<void> => {
@@ -39,7 +42,10 @@ export function visit(t: Test) {
   }
 }
 
-/** Chromium without a window knows no hidden tabs: the page is told that it is one, several times in a row if need be. */
+/**
+ * Chromium without a window knows no hidden tabs: the page is told that it is one, several times in a row if
+ * need be.
+ */
 export async function setHidden(page: Page, ...states: readonly boolean[]): Promise<void> {
   await page.evaluate((values) => {
     for (const value of values) {

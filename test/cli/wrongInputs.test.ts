@@ -234,7 +234,11 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     ],
   }),
   'config file nested 10,000 levels deep': () =>
-    pretrain(faces, '--config', write('deep.json', `{ "batchSize": ${'['.repeat(1e4)}${']'.repeat(1e4)} }`)),
+    pretrain(
+      faces,
+      '--config',
+      write('deep.json', `{ "weightDecay": ${'['.repeat(1e4)}${']'.repeat(1e4)} }`),
+    ),
   'config file with an empty list of AUs': () =>
     finetune(faces, '--config', write('e.json', '{ "aus": [] }')),
   '`--beta1 1`': () => pretrain(faces, '--beta1', '1'),
@@ -301,6 +305,10 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     pretrain(await changedFaces('svg', { '003.jpg': '<svg xmlns="http://www.w3.org/2000/svg"/>' })),
   'image of too many pixels': async () =>
     pretrain(await changedFaces('pixels', { '003.jpg': largePngHeader() })),
+  '`--bad-images skip` with more than a tenth of them bad': async () => {
+    const bad = Object.fromEntries(['000.jpg', '001.jpg', '002.jpg'].map((name) => [name, '']))
+    return pretrain(await changedFaces('bad', bad), '--bad-images', 'skip')
+  },
   '.jpg without .json': async () => pretrain(await changedFaces('unlabelled', { '003.json': undefined })),
   '.json without .jpg': async () => pretrain(await changedFaces('pictureless', { '003.jpg': undefined })),
   '.json that is not JSON': async () => pretrain(await changedFaces('notJson', { '003.json': '{AUs' })),

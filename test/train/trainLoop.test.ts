@@ -54,7 +54,7 @@ t.test('a loss that is not finite is noticed in whichever micro-batch it is', as
   let uploads = 0
   run.upload = (batch) =>
     upload(uploads++ === 0 ? { ...batch, images: batch.images.fill(Number.NaN) } : batch)
-  await t.rejects(firstStep(run), { name: 'UserError', message: /the loss loss became NaN at step 1/ })
+  await t.rejects(firstStep(run), { name: 'UserError', message: /the loss became NaN at step 1/ })
 })
 
 t.test('the loss scale of a step is the one at its end', { skip }, async (t) => {

@@ -21,6 +21,7 @@ const DATASET_FILE = 'dataset.json'
 /** A shard to read, and what dataset.json says of it. */
 interface Entry {
   readonly file: TreeFile
+  readonly identity: string
   /** As it is written; image names begin with it. */
   readonly id: string
   readonly split: string | null
@@ -75,21 +76,23 @@ export const shardReader: Reader = {
 
 /** The shards that dataset.json lists, else all that are there; of a shard that was given, what dataset.json says of it. */
 function entriesOf({ tree, files, isFolder }: Opening, dataset: Dataset | null): Entry[] {
-  const found = files.filter(({ path }) => isShard(path)).map(plainEntry)
+  const found = files.filter(({ path }) => isShard(path)).map((file) => plainEntry(tree, file))
   if (!dataset) return found
   if (isFolder) return listedIn(tree, dataset)
   const known = dataset.shards.find(({ file }) => {
     const listed = tree.find(file)
-    return 'file' in listed && listed.file.name === found[0].file.name
+    return 'file' in listed && listed.identity === found[0].identity
   })
   return known ? [{ ...found[0], ...entryOf(known) }] : found
 }
 
-function plainEntry(file: TreeFile): Entry {
-  return { file, id: file.path, split: null, images: null }
+function plainEntry(tree: FileTree, file: TreeFile): Entry {
+  const found = tree.findOwn(file.path)
+  const identity = 'file' in found ? found.identity : file.path
+  return { file, identity, id: file.path, split: null, images: null }
 }
 
-function entryOf({ file, split, images }: Dataset['shards'][number]): Omit<Entry, 'file'> {
+function entryOf({ file, split, images }: Dataset['shards'][number]): Pick<Entry, 'id' | 'split' | 'images'> {
   return { id: file, split: split ?? null, images: images ?? null }
 }
 
@@ -104,7 +107,7 @@ function listedIn(tree: FileTree, dataset: Dataset): Entry[] {
         `${tree.folder}/${DATASET_FILE}: shard "${shard.file}" is listed twice, first as "${twin}"; expected each once`,
       )
     names.set(found.identity, shard.file)
-    return { file: found.file, ...entryOf(shard) }
+    return { ...found, ...entryOf(shard) }
   })
 }
 
@@ -139,7 +142,7 @@ async function openShard(entry: Entry, aus: readonly number[] | null): Promise<S
       // Names are made unique in the set by the shard's.
       sample: { id: `${entry.id}/${key}`, split: entry.split, ...labels },
       where: `${file.name} member ${labelledBy}`,
-      identity: `${file.name}@${image.offset}`,
+      identity: `${entry.identity}@${image.offset}`,
       name: `${file.name} member ${image.name}`,
       bytes: async () => bytesOf(image),
     }),

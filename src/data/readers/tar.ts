@@ -38,8 +38,9 @@ interface Extension {
 type Entry = TarMember | { readonly name: string; readonly target: string }
 
 const BLOCK = 512
-/** Zero blocks may be many, in a file that was allocated before its content came. */
 const ZERO_WINDOW = 2 ** 20
+/** No record of an archive is as long; more zeros are a file that was allocated and not filled. */
+const MAX_ZEROS = 2 ** 24
 /** Extended attributes can be large; anything longer is damage. */
 const MAX_EXTENSION = 2 ** 24
 /** As many links as Linux follows. */
@@ -142,10 +143,14 @@ function truncated(source: ByteSource, member: string, wanted: number): UserErro
 /** The offset of the first block from `at` on that is not all zeros, or of the last, partial one. */
 function skipZeros(source: ByteSource, at: number): number {
   for (let start = at; start + BLOCK <= source.size; start += ZERO_WINDOW) {
-    const window = source.read(start, Math.min(ZERO_WINDOW, source.size - start))
+    if (start - at >= MAX_ZEROS)
+      throw new UserError(
+        `${source.name} at byte ${at}: zeros for more than ${MAX_ZEROS} bytes; the archive is damaged or was not copied whole`,
+      )
+    const zeros = source.read(start, Math.min(ZERO_WINDOW, source.size - start))
     let other = 0
-    while (other < window.length && window[other] === 0) other++
-    if (other < window.length) return start + other - (other % BLOCK)
+    while (other < zeros.length && zeros[other] === 0) other++
+    if (other < zeros.length) return start + other - (other % BLOCK)
   }
   return source.size - (source.size % BLOCK)
 }

@@ -29,7 +29,7 @@ t.test('paths may be written in many ways, and are kept as they are written', as
   )
   t.same(await Promise.all(paths.map((_, at) => textOf(set, at))), ['1', '1', '1', '1', '1', 'z', 'x'])
   t.same(set.notes, [
-    `${folder.split('/').at(-1)}: 4 images of 7 stand there more than once, with the same labels`,
+    `${folder.split('/').at(-1)}: 4 entries repeat an image file of another, with the same labels`,
   ])
 })
 

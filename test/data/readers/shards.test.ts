@@ -98,7 +98,7 @@ t.test('one image under two subjects, or with other units, names both members', 
     message: /with AUs \[1\] and \[2\]/,
   })
   const set = await openTree({ 's.tar': shard(label('ann', 1), label('ann', 1)) })
-  t.same(set.notes, ['faces: 1 image of 2 stand there more than once, with the same labels'])
+  t.same(set.notes, ['faces: 1 entry repeats an image file of another, with the same labels'])
 })
 
 t.test('links to nothing are refused where an image or labels are wanted', async (t) => {
@@ -151,4 +151,17 @@ t.test('members of 2 GiB and more are stepped over, and are no images', async (t
     message: /member c\.jpg: has 3221225472 bytes; expected at most/,
   })
   rmSync(file)
+})
+
+t.test('an archive that would fill memory is refused soon', async (t) => {
+  const bomb = gzipSync(Buffer.alloc(2 ** 27))
+  await t.rejects(openTree({ 'a.tar.gz': bomb }), {
+    name: 'UserError',
+    message:
+      'faces/a.tar.gz: unpacks to more than 200 times its size; unpack it first: gunzip faces/a.tar.gz',
+  })
+  await t.rejects(openTree({ 'a.tar': Buffer.alloc(2 ** 24 + 2048) }), {
+    message:
+      'faces/a.tar at byte 512: zeros for more than 16777216 bytes; the archive is damaged or was not copied whole',
+  })
 })
