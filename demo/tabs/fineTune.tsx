@@ -8,12 +8,7 @@ import { LineChart } from '../parts/lineChart.js'
 import { type PairView, usePair } from '../parts/pairState.js'
 import { useRun } from '../parts/runState.js'
 import { FineTuneForm } from '../parts/settingForms.js'
-import {
-  type FineTuneSettings,
-  fineTuneDefaultSettings,
-  fineTuneSettingsSchema,
-  type StepPoint,
-} from '../protocol.js'
+import { fineTuneDefaultSettings, fineTuneSettingsSchema, type StepPoint } from '../protocol.js'
 import { useWorker } from '../workerLink.js'
 
 /**
