@@ -9,9 +9,12 @@ const largestWrite = 2 ** 26
 /** Turns an error of a failed write into a message for the user. */
 export function cannotWrite(path: string, error: unknown): UserError {
   if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT'))
-    return new UserError(`${path}: disk full; existing files are unchanged. Free some space or choose another folder`)
+    return new UserError(
+      `${path}: disk full; existing files are unchanged. Free some space or choose another folder`,
+    )
   if (hasCode(error, 'ENOENT')) return new UserError(`${path}: the folder ${dirname(path)} does not exist`)
-  if (hasCode(error, 'EROFS')) return new UserError(`${path}: the file system is read-only; choose another folder`)
+  if (hasCode(error, 'EROFS'))
+    return new UserError(`${path}: the file system is read-only; choose another folder`)
   if (hasCode(error, 'EACCES') || hasCode(error, 'EPERM'))
     return new UserError(`${path}: no write permission`)
   return new UserError(

@@ -28,6 +28,11 @@ export function makeOwnFolder(path: string): void {
   const user = process.getuid?.()
   if (user === undefined) return
   if (uid !== user && uid !== 0)
-    throw new UserError(`${path}: belongs to another user (${uid}), so nothing is loaded from it. Remove the folder`)
-  if (mode & 0o002) throw new UserError(`${path}: every user may write to it, so nothing is loaded from it. Remove the folder`)
+    throw new UserError(
+      `${path}: belongs to another user (${uid}), so nothing is loaded from it. Remove the folder`,
+    )
+  if (mode & 0o002)
+    throw new UserError(
+      `${path}: every user may write to it, so nothing is loaded from it. Remove the folder`,
+    )
 }

@@ -23,9 +23,7 @@ export function activeUnits(
   const unknown = active.find((unit) => !(allowed ?? facsUnits).includes(unit))
   if (unknown === undefined) return active
   const expected = allowed ? `one of ${allowed.join(', ')}` : 'a FACS number'
-  throw new UserError(
-    `${where}: unknown AU ${unknown}; expected ${expected}, or ${absent} for inactive`,
-  )
+  throw new UserError(`${where}: unknown AU ${unknown}; expected ${expected}, or ${absent} for inactive`)
 }
 
 /** The AUs that occur in the labels, ascending; null if no image has labels. For sets that do not declare a list. */

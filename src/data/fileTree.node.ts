@@ -62,7 +62,9 @@ export class DiskTree implements FileTree {
   find(path: string): FoundFile | NotFound {
     const inside = this.inside(path)
     if (inside === null && !this.allowOutside)
-      return { reason: `outside ${this.folder}; expected a path inside it, another --root, or --allow-outside` }
+      return {
+        reason: `outside ${this.folder}; expected a path inside it, another --root, or --allow-outside`,
+      }
     try {
       const written = inside === null ? resolve(this.folder, path) : join(this.folder, inside)
       const name = inside === null ? written : this.onDisk(written, inside)

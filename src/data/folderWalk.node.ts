@@ -35,9 +35,15 @@ export class FolderWalk {
     const told = [
       {
         paths: this.again,
-        what: ['link is skipped: its target is read already', 'links are skipped: their targets are read already'],
+        what: [
+          'link is skipped: its target is read already',
+          'links are skipped: their targets are read already',
+        ],
       },
-      { paths: copies, what: ['link has the same target as another', 'links have the same target as another'] },
+      {
+        paths: copies,
+        what: ['link has the same target as another', 'links have the same target as another'],
+      },
       { paths: this.broken, what: ['broken link', 'broken links'] },
       {
         paths: this.special,
