@@ -35,8 +35,8 @@ export function isTemporary(name: string): boolean {
 }
 
 /**
- * Replaces the file completely or not at all: the pieces are written to a temporary file in the same folder, which is
- * flushed to disk and renamed.
+ * Replaces the file completely or not at all: the pieces are written to a temporary file in the same folder,
+ * which is flushed to disk and renamed.
  *
  * @throws UserError if anything fails; the old file is then unchanged.
  */
@@ -68,7 +68,7 @@ async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes the rename survive a power failure. The new file is already in place, so an error here is ignored. */
+/** Makes the rename survive a power failure. Errors are ignored, because the new file is already in place. */
 async function syncFolder(folder: string): Promise<void> {
   let handle: FileHandle | undefined
   try {

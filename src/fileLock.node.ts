@@ -17,8 +17,8 @@ export interface Holder {
 }
 
 /**
- * `held` is the current holder, or null if the lock file is not readable. `stale` is the ended process whose lock was
- * taken over.
+ * `held` is the current holder, or null if the lock file is not readable. `stale` is the ended process whose
+ * lock was taken over.
  */
 export type Taking =
   | { readonly release: () => void; readonly stale: Holder | null }
@@ -27,10 +27,10 @@ export type Taking =
 /**
  * Takes the lock file at `path`, or returns its holder. A lock whose process has ended is taken over.
  *
- * The complete lock file is linked to `path`, which fails if a lock exists. To replace a stale lock, a process first
- * takes a second lock, `path.claim`, in the same way, and then checks the stale lock again. Of two processes that find
- * the same stale lock, only one replaces it, and a new lock is never replaced. This does not depend on flock, which
- * some network file systems lack.
+ * The complete lock file is linked to `path`, which fails if a lock exists. To replace a stale lock, a
+ * process first takes a second lock, `path.claim`, in the same way, and then checks the stale lock again. Of
+ * two processes that find the same stale lock, only one replaces it, and a new lock is never replaced. This
+ * does not depend on flock, which some network file systems lack.
  *
  * @throws UserError if the file cannot be written.
  */
@@ -62,7 +62,7 @@ function place(path: string, own: Holder): boolean {
       return true
     } catch (error) {
       if (hasCode(error, 'EEXIST')) return false
-      // No hard links on this file system. A reader may see a half-written lock, and then the holder is unknown.
+      // No hard links here: a reader may see a half-written lock, whose holder is then unknown.
       return write(path, own)
     }
   })
@@ -115,7 +115,7 @@ function ownWord(): Holder {
   return { pid, host: hostname(), boot: bootOf(), began: beginningOf(pid), token: randomUUID() }
 }
 
-/** True if the holder is a process of this machine and this container, so that its process id is valid here. */
+/** True if the holder is on this machine and in this container, so that its process id is valid here. */
 export function isHere({ host, boot }: Holder): boolean {
   return host === hostname() && boot === bootOf()
 }

@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { UserError } from './errors.js'
 
 /**
- * Creates the folder and its parents. Node's `recursive` option reports ENOENT on a read-only file system, and never
- * returns where folders cannot be created, such as in /proc.
+ * Creates the folder and its parents. Node's `recursive` option reports ENOENT on a read-only file system,
+ * and never returns where folders cannot be created, such as in /proc.
  */
 export function makeFolders(path: string, mode = 0o777): void {
   const whole = resolve(path)

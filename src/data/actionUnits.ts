@@ -11,8 +11,8 @@ const facsUnits: readonly number[] = [
 const absent = 999
 
 /**
- * The active AUs of one label list, ascending: 999 entries are dropped, the others are checked against `allowed`
- * (null: any FACS unit). `where` begins the error message, such as `labels.jsonl line 3`.
+ * The active AUs of one label list, ascending: 999 entries are dropped, the others are checked against
+ * `allowed` (null: any FACS unit). `where` begins the error message, such as `labels.jsonl line 3`.
  */
 export function activeUnits(
   labels: readonly number[],
@@ -26,7 +26,7 @@ export function activeUnits(
   throw new UserError(`${where}: unknown AU ${unknown}; expected ${expected}, or ${absent} for inactive`)
 }
 
-/** The AUs that occur in the labels, ascending; null if no image has labels. For sets that do not declare a list. */
+/** The AUs that occur in the labels, ascending, for sets that do not declare them; null without labels. */
 export function unitsSeen(labels: Iterable<readonly number[] | null>): readonly number[] | null {
   const seen = new Set<number>()
   let labelled = false

@@ -15,8 +15,8 @@ export interface AugmentDraw {
 }
 
 /**
- * Draws the augmentation of image `index` in `epoch`. A pure function of its arguments, so neither the batch order
- * nor resuming a run changes it.
+ * Draws the augmentation of image `index` in `epoch`. A pure function of its arguments, so neither the batch
+ * order nor resuming a run changes it.
  */
 export function drawAugmentation(
   options: Augmentation,

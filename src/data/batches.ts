@@ -69,8 +69,8 @@ class Targets {
 }
 
 /**
- * Endless training batches: a new random order in each epoch, without the last partial batch. Batch n of epoch e is a
- * pure function of (seed, e, n), so setting `state` resumes exactly.
+ * Endless training batches: a new random order in each epoch, without the last partial batch. Batch n of
+ * epoch e is a pure function of (seed, e, n), so setting `state` resumes exactly.
  */
 export class BatchSource {
   /** Batches in an epoch. */
@@ -149,7 +149,7 @@ export class BatchSource {
   }
 }
 
-/** Batches in the order of `indices`, without augmentation, the last one partial: for evaluation and features. */
+/** Batches in the order of `indices`, the last one partial, without augmentation: for evaluation. */
 export async function* sequentialBatches(options: BatchOptions): AsyncGenerator<Batch> {
   const { loader, batchSize } = options
   const all = Uint32Array.from(options.indices)

@@ -5,9 +5,9 @@ import { guardedDecoder } from './guardedDecoder.js'
 sharp.concurrency(1)
 
 /**
- * Decodes with sharp: resizes to size×size (bilinear, antialiased, aspect ratio not kept), as the reference does for
- * pretraining and evaluation. Gray, palette and alpha images become RGB. Applies the EXIF orientation, unlike the
- * reference, because browsers always apply it.
+ * Decodes with sharp: resizes to size×size (bilinear, antialiased, aspect ratio not kept), as the reference
+ * does for pretraining and evaluation. Gray, palette and alpha images become RGB. Applies the EXIF
+ * orientation, unlike the reference, because browsers always apply it.
  */
 export const imageDecoder = guardedDecoder(async (bytes, size) => {
   const { data, info } = await sharp(bytes, { failOn: 'truncated', autoOrient: true })

@@ -114,7 +114,7 @@ export class DiskTree implements FileTree {
     return real
   }
 
-  /** macOS may store names decomposed (é as e and ´), label files mostly do not: also looks for equivalent names. */
+  /** The path on disk. macOS may decompose names (é into e and ´), so this also tries equivalent names. */
   private onDisk(written: string, inside: string): string {
     if (lstatSync(written, { throwIfNoEntry: false })) return written
     let folder = this.folder

@@ -55,7 +55,9 @@ export interface FileTree {
   /** The folder's name in messages. */
   readonly folder: string
   list(): Listing
-  /** Finds a file by a path from labels: `/` or `\`, `.` and `..`, any Unicode form. Refuses paths outside the folder. */
+  /**
+   * Finds a file by a path from labels: `/` or `\`, `.` and `..`, any Unicode form. Not outside the folder.
+   */
   find(path: string): FoundFile | NotFound
   /** Finds a file by a name that the program or the user gave: links may lead anywhere. */
   findOwn(name: string): FoundFile | NotFound

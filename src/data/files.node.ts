@@ -38,7 +38,9 @@ function guarded<T>(path: string, action: () => T): T {
   }
 }
 
-/** `length` bytes at `offset`. Opens the file each time: a set may have more shards than a process may open. */
+/**
+ * `length` bytes at `offset`. Opens the file each time, because a set may have more shards than file handles.
+ */
 export function readRange(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
   return whileOpen(path, (handle) => fill(path, handle, offset, length))
 }

@@ -5,8 +5,8 @@ import { isHidden } from './imageFiles.js'
 import { counted, examples } from './notes.js'
 
 /**
- * Every regular file in a folder and its subfolders, once. Links to folders are followed, but no folder is read twice,
- * so circular links end the walk. Links to files of the folder itself are skipped.
+ * Every regular file in a folder and its subfolders, once. Links to folders are followed, but no folder is
+ * read twice, so circular links end the walk. Links to files of the folder itself are skipped.
  */
 export class FolderWalk {
   /** Sorted, with `/`. */
@@ -103,7 +103,9 @@ export class FolderWalk {
     }
   }
 
-  /** Adds links to files elsewhere. Returns those that share a target with an earlier link; they are added too. */
+  /**
+   * Adds links to files outside the folder. Returns those whose target an earlier link has; they count too.
+   */
   private followFiles(): string[] {
     if (this.fileLinks.length === 0) return []
     const own = new Set(this.files.map((path) => join(this.realFolder(path), basename(path))))

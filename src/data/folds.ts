@@ -43,7 +43,7 @@ export function indicesOfSplit(set: ImageSet, split: string): Uint32Array {
   return indicesWhere(set, (index) => set.sample(index).split === split)
 }
 
-/** Splits the subjects at random into `count` folds of nearly equal size; the same for the same subjects and seed. */
+/** Splits the subjects into `count` folds of nearly equal size. Depends only on the subjects and the seed. */
 export function makeFolds(subjects: readonly string[], count: number, seed: number): Fold[] {
   if (count < 2 || subjects.length < count)
     throw new UserError(
@@ -82,8 +82,8 @@ export function foldIndices(set: ImageSet, folds: readonly Fold[], name: string)
 }
 
 /**
- * Splits the images: fold `test` for testing, fold `validation` for choosing settings, all other folds for training.
- * Images of subjects in no fold are in none of the parts.
+ * Splits the images: fold `test` for testing, fold `validation` for choosing settings, all other folds for
+ * training. Images of subjects in no fold are in none of the parts.
  *
  * @throws UserError for an unknown or empty fold, or a subject in two folds
  */
@@ -111,8 +111,8 @@ export function splitByFold(
 }
 
 /**
- * Splits each subject's images at random: `fraction` of them (rounded, at least one, and not all if there are several)
- * go into `first`. For held-out images of training subjects, and for the identity probe (0.7).
+ * Splits each subject's images at random: `fraction` of them go into `first` (rounded, at least one, and not
+ * all of several). For held-out images of training subjects, and for the identity probe (0.7).
  */
 export function splitPerSubject(
   set: ImageSet,
@@ -147,7 +147,9 @@ function requireSubject(set: ImageSet, index: number): string {
   return subject
 }
 
-/** Identity class of each image: the index of its subject in `subjects`, [N]. @throws UserError if it is not there. */
+/**
+ * Identity class of each image: the index of its subject in `subjects`, [N]. Throws UserError without one.
+ */
 export function subjectTargets(
   set: ImageSet,
   indices: ArrayLike<number>,

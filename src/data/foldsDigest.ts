@@ -3,8 +3,8 @@ import type { ImageSet } from './imageSet.js'
 import { shortSha256 } from './shortSha256.js'
 
 /**
- * Identifies the folds of a set: their names and their subjects that have images. Requires Web Crypto. Checkpoints
- * store this text, so its wording must not change.
+ * Identifies the folds of a set: their names and their subjects that have images. Requires Web Crypto.
+ * Checkpoints store this text, so its wording must not change.
  */
 export async function foldsDigest(set: ImageSet, folds: readonly Fold[]): Promise<string> {
   const known = new Set(subjectsOf(set))

@@ -3,7 +3,7 @@ import type { TreeFile } from './fileTree.js'
 
 /** Decompressed data is held in memory, up to this size. */
 const MAX_UNPACKED = 2 ** 30
-/** Shards compress to a half or a tenth. A larger ratio, unless the result is small, is an attempt to exhaust memory. */
+/** Shards compress to a half or a tenth. A much larger ratio is refused, unless the result is SMALL. */
 const MAX_RATIO = 200
 const SMALL = 2 ** 26
 

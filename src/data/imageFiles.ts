@@ -9,8 +9,9 @@ export function isOtherImage(path: string): boolean {
 }
 
 /**
- * True for hidden files and system folders, which are ignored in folders and archives. Operating systems add them, some
- * with the same file names: `._1.jpg`, `__MACOSX/1.jpg`, Synology's `@eaDir/1.jpg/…`. Not true for `.` and `..`.
+ * True for hidden files and system folders, which are ignored in folders and archives. Operating systems add
+ * them, some with the same file names: `._1.jpg`, `__MACOSX/1.jpg`, Synology's `@eaDir/1.jpg/…`. Not true for
+ * `.` and `..`.
  */
 export function isHidden(path: string): boolean {
   return path

@@ -7,8 +7,8 @@ export interface ImageFormat {
 }
 
 /**
- * The format of an image by its content, whatever its name says. Decoders support more formats than these three, such
- * as SVG, which may refer to other files; those are refused.
+ * The format of an image by its content, whatever its name says. Decoders support more formats than these
+ * three, such as SVG, which may refer to other files; those are refused.
  *
  * @throws Error with the reason, if it is another format or has no valid size
  */

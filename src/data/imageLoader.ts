@@ -19,8 +19,8 @@ export interface ImageLoaderOptions {
 const AT_ONCE = 32
 
 /**
- * Loads images as network input, and caches them up to a memory budget. Nothing is evicted: an epoch visits every image
- * once in random order, so evicting the oldest would make most visits a miss.
+ * Loads images as network input, and caches them up to a memory budget. Nothing is evicted: an epoch visits
+ * every image once in random order, so evicting the oldest would make most visits a miss.
  */
 export class ImageLoader {
   readonly set: ImageSet

@@ -33,8 +33,8 @@ export interface ImageSet {
 /** Decodes images; implemented for each platform. */
 export interface ImageDecoder {
   /**
-   * → size·size·3 bytes, RGB, row-major; the aspect ratio is not kept. Rejects if the bytes are not an image, or if it
-   * has more than `maxPixels` pixels (default 50 million).
+   * → size·size·3 bytes, RGB, row-major; the aspect ratio is not kept. Rejects if the bytes are not an image,
+   * or if it has more than `maxPixels` pixels (default 50 million).
    */
   decode(bytes: Uint8Array, size: number, maxPixels?: number): Promise<Uint8Array>
 }

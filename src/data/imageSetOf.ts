@@ -18,7 +18,7 @@ export interface ReadImage {
 /**
  * The set of these images. `aus` are the AUs that the set declares; null: those that occur in its labels.
  *
- * @throws UserError if one file has two subjects, so that a test subject could be trained on, or two lists of AUs
+ * @throws UserError if one file has two subjects or two lists of AUs: a test image could be trained on
  */
 export function imageSetOf(
   images: readonly ReadImage[],

@@ -5,8 +5,8 @@ import { shortSha256 } from './shortSha256.js'
 const BLOCK = 2 ** 28
 
 /**
- * Identifies the images of a run: their number, names, subjects and labels. Requires Web Crypto: Node, or a page in a
- * secure context. Checkpoints store this text, so its wording must not change.
+ * Identifies the images of a run: their number, names, subjects and labels. Requires Web Crypto: Node, or a
+ * page in a secure context. Checkpoints store this text, so its wording must not change.
  */
 export async function imagesDigest(set: ImageSet, indices: ArrayLike<number>): Promise<string> {
   const hashes: string[] = []

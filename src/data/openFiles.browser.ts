@@ -10,8 +10,8 @@ export interface PickedFile {
 }
 
 /**
- * Opens a folder with `labels.jsonl`, shards (.tar, .tar.gz) or images; the counterpart of openImageSet.node.ts. Files
- * are read on demand; gzip shards are held in memory.
+ * Opens a folder with `labels.jsonl`, shards (.tar, .tar.gz) or images; the counterpart of
+ * openImageSet.node.ts. Files are read on demand; gzip shards are held in memory.
  *
  * @throws UserError that names file and line, if there is no data or something is wrong in it
  */

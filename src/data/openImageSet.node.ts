@@ -16,7 +16,8 @@ export interface OpenOptions extends ReadOptions {
 }
 
 /**
- * Opens a shard (.tar, .tar.gz), a label file (.jsonl, .json), or a folder with labels.jsonl, shards or images.
+ * Opens a shard (.tar, .tar.gz), a label file (.jsonl, .json), or a folder with labels.jsonl, shards or
+ * images.
  *
  * @throws UserError if the path is none of these or contains no images
  */

@@ -16,7 +16,8 @@ export interface Source {
 }
 
 /**
- * Opens a set with the first reader of the table that accepts it. The set's notes list what else is in the folder.
+ * Opens a set with the first reader of the table that accepts it. The set's notes list what else is in the
+ * folder.
  *
  * @throws UserError that names file and line, if no reader accepts it or something is wrong in it
  */

@@ -1,12 +1,13 @@
 /**
  * Decoded images → network input.
  *
- * `imagenet`: (v/255 − mean) / standard deviation per channel, with ImageNet's constants; the reference's input.
+ * `imagenet`: (v/255 − mean) / standard deviation per channel, with ImageNet's constants, as in the
+ * reference.
  *
- * `highpass`: each channel minus its local mean (a k×k box mean applied twice; at the border, the mean of the pixels
- * inside the image), then the whole image divided by its own standard deviation. This removes the color of skin, light
- * and background, which otherwise dominates the variance of the input, so that small models learn AUs within minutes.
- * k = 9 at 64 px and grows with the image size.
+ * `highpass`: each channel minus its local mean (a k×k box mean applied twice; at the border, the mean of the
+ * pixels inside the image), then the whole image divided by its own standard deviation. This removes the
+ * color of skin, light and background, which otherwise dominates the variance of the input, so that small
+ * models learn AUs within minutes. k = 9 at 64 px and grows with the image size.
  */
 
 export const standardisations = ['imagenet', 'highpass'] as const
@@ -43,7 +44,7 @@ export function highpassWindow(size: number): number {
   return Math.max(3, 2 * Math.floor((9 * size) / 128) + 1)
 }
 
-/** Mean over a window along one axis, by running sums. `stride` steps along the axis, `across` between lines. */
+/** Mean over a window along one axis, by running sums. `stride` is along the axis, `across` between lines. */
 function boxMeanLines(
   from: Float64Array,
   to: Float64Array,

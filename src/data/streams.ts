@@ -1,8 +1,10 @@
 /**
- * All Philox streams of a run's seed (engine/random.ts). Two uses of one stream number would draw the same values, so
- * every stream is listed here. Initial values of parameters use hashes of the parameter names as streams.
+ * All Philox streams of a run's seed (engine/random.ts). Two uses of one stream number would draw the same
+ * values, so every stream is listed here. Initial values of parameters use hashes of the parameter names as
+ * streams.
  *
- * The step of a stream is the optimizer step (masks, drop path), the epoch (order), or epoch and image (augmentation).
+ * The step of a stream is the optimizer step (masks, drop path), the epoch (order), or epoch and image
+ * (augmentation).
  */
 export const streams = {
   /** Train: random masks, and the masks of reconstructions in reports. */

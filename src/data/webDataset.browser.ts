@@ -5,8 +5,8 @@ import { openSet } from './openSet.js'
 import { datasetSchema, parseJson } from './schemas.js'
 
 /**
- * A WebDataset on a server: a folder with `dataset.json`, its shards (.tar, .tar.gz) and optionally `folds.json`. All
- * files are fetched before they are read.
+ * A WebDataset on a server: a folder with `dataset.json`, its shards (.tar, .tar.gz) and optionally
+ * `folds.json`. All files are fetched before they are read.
  *
  * @param folder its URL, ending in a slash
  * @param onLoaded receives the fraction of shards that are loaded, 0 to 1

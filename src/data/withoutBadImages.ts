@@ -11,8 +11,8 @@ const AT_ONCE = 32
 const SIZE = 16
 
 /**
- * The set without the images that cannot be decoded; decodes every image once. They are removed from the set instead of
- * from each batch, so that batches, digests and metrics refer to the same images.
+ * The set without the images that cannot be decoded; decodes every image once. They are removed from the set
+ * instead of from each batch, so that batches, digests and metrics refer to the same images.
  *
  * @returns also the reason for each bad image, in the order of the set
  * @throws UserError if more than a tenth of the images are bad

@@ -3,8 +3,8 @@ import type { Labels } from './labelFile.js'
 import { numberedLines } from './textLines.js'
 
 /**
- * A label file in the reference's format: one object per line with `img_path`, `AUs` and optionally `subject`. `AUs`
- * lists the active AUs in any order; 999 marks an inactive one. Other fields are ignored.
+ * A label file in the reference's format: one object per line with `img_path`, `AUs` and optionally
+ * `subject`. `AUs` lists the active AUs in any order; 999 marks an inactive one. Other fields are ignored.
  *
  * @throws UserError that names file and line
  */

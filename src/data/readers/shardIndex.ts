@@ -95,8 +95,8 @@ function readLabels(
 }
 
 /**
- * Reads a shard's members and labels. A shard without any .json contains unlabeled images; otherwise every image needs
- * a .json and every .json an image. Labels outside `aus` (null: any FACS unit) are an error.
+ * Reads a shard's members and labels. A shard without any .json contains unlabeled images; otherwise every
+ * image needs a .json and every .json an image. Labels outside `aus` (null: any FACS unit) are an error.
  */
 export function indexShard(source: ByteSource, aus: readonly number[] | null): ShardIndex {
   const { members, broken } = indexTar(source)

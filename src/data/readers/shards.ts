@@ -38,9 +38,9 @@ function isShard(path: string): boolean {
 }
 
 /**
- * A WebDataset: one shard, or a folder of them with optional `dataset.json` (shards, splits, action units) and
- * `folds.json`. Plain shards are indexed once and read by offset, so they may have any size. Shards compressed by gzip,
- * whatever their names, are held in memory.
+ * A WebDataset: one shard, or a folder of them with optional `dataset.json` (shards, splits, action units)
+ * and `folds.json`. Plain shards are indexed once and read by offset, so they may have any size. Shards
+ * compressed by gzip, whatever their names, are held in memory.
  */
 export const shardReader: Reader = {
   reads: 'a shard (.tar, .tar.gz, .tgz)',
@@ -74,7 +74,7 @@ export const shardReader: Reader = {
   },
 }
 
-/** The shards that dataset.json lists, or all shards. A shard given as a file keeps its entry in dataset.json. */
+/** The shards in dataset.json, or all shards. A shard given as a file keeps its entry in dataset.json. */
 function entriesOf({ tree, files, isFolder }: Opening, dataset: Dataset | null): Entry[] {
   const found = files.filter(({ path }) => isShard(path)).map((file) => plainEntry(tree, file))
   if (!dataset) return found

@@ -2,9 +2,9 @@ import { UserError } from '../../errors.js'
 import type { ByteSource } from '../fileTree.js'
 
 /**
- * Reading tar archives by offset (POSIX ustar and pax, GNU long names), so that images can be fetched from shards
- * of any size without holding them in memory. Every number in a header is checked before use, and every step moves
- * forward by at least a block, so no archive can make the reader loop forever.
+ * Reading tar archives by offset (POSIX ustar and pax, GNU long names), so that images can be fetched from
+ * shards of any size without holding them in memory. Every number in a header is checked before use, and
+ * every step moves forward by at least a block, so no archive can make the reader loop forever.
  */
 
 export interface TarMember {
@@ -94,7 +94,7 @@ function parseHeader(header: Uint8Array, where: string): Header {
   }
 }
 
-/** pax records: "LENGTH KEY=VALUE\n". LENGTH counts all bytes of the record, and VALUE may contain any bytes. */
+/** pax records: "LENGTH KEY=VALUE\n". LENGTH counts all bytes of the record; VALUE may contain any byte. */
 function* paxRecords(bytes: Uint8Array, where: string): Generator<{ key: string; value: Uint8Array }> {
   // Some writers pad with NULs.
   for (let at = 0; at < bytes.length && bytes[at] !== 0; ) {
@@ -158,10 +158,10 @@ function isZero(bytes: Uint8Array): boolean {
 }
 
 /**
- * All regular files of the archive, in order. Zero blocks are skipped everywhere, so archives joined by `cat` are read
- * completely. An archive that does not end with a zero block is truncated.
+ * All regular files of the archive, in order. Zero blocks are skipped everywhere, so archives joined by `cat`
+ * are read completely. An archive that does not end with a zero block is truncated.
  *
- * @throws UserError that names file and member, if the archive is damaged or a member is not supported (sparse)
+ * @throws UserError that names file and member, if the archive is damaged or a member is not supported
  */
 export function indexTar(source: ByteSource): TarIndex {
   const entries: Entry[] = []
