@@ -124,7 +124,10 @@ interface StoredRun {
   readonly running: boolean
 }
 
-/** What the browser's storage holds of a run; null if nothing yet. A file that is made stands empty until its first content is written. */
+/**
+ * What the browser's storage holds of a run; null if nothing yet. A new file stands empty until its first content
+ * is written.
+ */
 export function storedRun(page: Page, run: string): Promise<StoredRun | null> {
   return page.evaluate(async (name) => {
     try {
