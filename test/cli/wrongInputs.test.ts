@@ -388,8 +388,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'training on the test fold': () => finetune(faces, '--train-on', 'fold1,fold3'),
   'unknown split': () => pretrain(faces, '--split', 'night'),
   'unknown split beside a known one': () => pretrain(faces, '--split', 'day,night'),
-  '`--split` without shards': () =>
-    pretrain(labels('split.jsonl', { img_path: 'a.jpg' }), '--split', 'day'),
+  '`--split` without shards': () => pretrain(labels('split.jsonl', { img_path: 'a.jpg' }), '--split', 'day'),
   'batch larger than the data': () => pretrain(faces, '--batch-size', '25'),
   'accumulation larger than an epoch': () => pretrain(faces, '--accumulation', '4'),
   'one image per subject for probe': async () => {
@@ -482,7 +481,8 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         for (const name of [...tensors.keys()]) if (!name.startsWith('decoder')) tensors.delete(name)
       }),
     ),
-  '`--from` with another input normalization': () => finetune(faces, '--from', fmae, '--standardise', 'imagenet'),
+  '`--from` with another input normalization': () =>
+    finetune(faces, '--from', fmae, '--standardise', 'imagenet'),
   '`--from` with another number of attention heads': () => finetune(faces, '--from', fmae, '--heads', '4'),
   'FMAE checkpoint given to evaluate': () => evaluate(fmae),
   '`--out` is a file': () => pretrain(faces, '--out', write('notes.txt', 'hello')),

@@ -85,7 +85,9 @@ t.test('an image of too many pixels is refused before it is decoded', async (t) 
     .toColourspace('b-w')
     .png({ palette: true, colours: 2 })
     .toBuffer()
-  await t.rejects(imageDecoder.decode(large, 8), { message: '8000×7000 pixels; at most 50 million are supported' })
+  await t.rejects(imageDecoder.decode(large, 8), {
+    message: '8000×7000 pixels; at most 50 million are supported',
+  })
   t.equal((await imageDecoder.decode(large, 8, 56e6)).length, 192)
   await t.rejects(imageDecoder.decode(await makeImage(1, 2, 3, 8), 4, 63), { message: /8×8 pixels/ })
 })
