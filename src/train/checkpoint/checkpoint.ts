@@ -177,7 +177,7 @@ const infoSchema = z.discriminatedUnion('kind', [
     aus: jsonText.pipe(
       z.array(z.int().positive()).refine((aus) => new Set(aus).size === aus.length, 'expected each AU once'),
     ),
-    // Missing in checkpoints of 0.2.0.
+    // Missing in older checkpoints.
     folds: z.string().optional(),
   }),
 ])
