@@ -5,7 +5,10 @@ import { useWorker } from './workerLink.js'
 
 const KEY = 'pauseWhenHidden'
 
-/** Pauses training while the page is hidden, if the visitor wants it so; a training that was paused so goes on by itself. */
+/**
+ * Pauses training while the page is hidden, if the visitor wants it so; a training that was paused so goes on
+ * by itself.
+ */
 export function useHiddenPause(): { readonly wanted: boolean; readonly toggle: () => void } {
   const { worker } = useWorker()
   const [wanted, setWanted] = useState(readPreference(KEY) !== 'no')

@@ -1,4 +1,7 @@
-/** A function that does the work it is given, each piece when those before it are done, whether they failed or not. */
+/**
+ * A function that does the work it is given, each piece when those before it are done, whether they failed or
+ * not.
+ */
 export function oneAfterOther(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve()
   return (work) => {

@@ -1,4 +1,5 @@
-// Small choices of the visitor's. Browsers that block site data throw: then a choice lasts until the next reload.
+// Small choices of the visitor's. Browsers that block site data throw: then a choice lasts until the next
+// reload.
 
 export function readPreference(key: string): string | null {
   try {

@@ -1,8 +1,11 @@
 import * as z from 'zod'
+import { presets } from '../src/model/presets.js'
 import { vitShape } from '../src/train/modelConfig.js'
+import { fineTuneRecipes } from '../src/train/recipes.js'
+import { fineTuneSettings, pretrainSettings } from '../src/train/settings.js'
 
-// What page and worker say to each other. The page calls methods of `PageWorker` (worker/worker.ts) through comlink; the worker tells of
-// its own accord by these events.
+// What page and worker say to each other. The page calls methods of `PageWorker` (worker/pageWorker.ts)
+// through comlink; the worker tells of its own accord by these events.
 
 /** The runs that the page keeps, each with a checkpoint of its own. */
 export const runNames = ['pretrain', 'fineTunePlain', 'fineTuneIat', 'ownPretrain', 'ownFineTune'] as const
@@ -64,7 +67,10 @@ export type WorkerEvent =
       readonly size: number
       readonly samples: readonly ReconstructionView[]
     }
-  /** The two classifiers of the Fine-tune tab, as one run: `step` is that which both have done. While they are evaluated, training waits. */
+  /**
+   * The two classifiers of the Fine-tune tab, as one run: `step` is that which both have done. While they are
+   * evaluated, training waits.
+   */
   | {
       readonly type: 'fineTune'
       readonly status: RunStatus
@@ -97,29 +103,22 @@ export interface AdapterSummary {
 
 const count = z.int().positive()
 
-/** What can be set for pretraining, checked again when it comes back from storage. */
+const pretrain = pretrainSettings.shape
+
+/** What can be set for pretraining, checked again when it comes back from storage. The fields are those of the command line. */
 export const pretrainSettingsSchema = z.object({
-  maskRatio: z.number().min(0.1).max(0.95),
+  maskRatio: pretrain.maskRatio,
   patchSize: z.union([z.literal(8), z.literal(16), z.literal(32)]),
   width: count,
   depth: count,
-  batchSize: count,
-  /** For 256 images a step, as in the command line. */
-  baseLearningRate: z.number().positive(),
-  epochs: count,
+  batchSize: pretrain.batchSize,
+  baseLearningRate: pretrain.baseLearningRate,
+  epochs: pretrain.epochs,
 })
 export type PretrainSettings = z.output<typeof pretrainSettingsSchema>
 
-/** Sizes of FMAE-nano, which learn within minutes on a software adapter too. */
-export const pretrainDefaultSettings: PretrainSettings = {
-  maskRatio: 0.75,
-  patchSize: 16,
-  width: 64,
-  depth: 4,
-  batchSize: 64,
-  baseLearningRate: 8e-3,
-  epochs: 8,
-}
+/** FMAE-nano, which learns within minutes on a software adapter too. */
+export const pretrainDefaultSettings: PretrainSettings = pretrainSettingsSchema.parse(presets.nano)
 
 const share = z.number().min(0).max(1)
 
@@ -135,32 +134,30 @@ const evaluationSchema = z.object({
 /** Action unit metrics on held-out subjects. */
 export type Evaluation = z.output<typeof evaluationSchema>
 
+/** What storage holds of a run beside its checkpoint and its settings. */
 export const storedHistorySchema = z.object({
-  settings: z.unknown(),
   steps: z.array(z.object({ step: count, losses: z.record(z.string(), z.number()) })),
   evaluations: z.array(evaluationSchema).default([]),
   /** It was running when it was saved, so it goes on after a reload. */
   running: z.boolean(),
 })
-export type StoredHistory = z.output<typeof storedHistorySchema>
+export type StoredHistory<Settings> = z.output<typeof storedHistorySchema> & { readonly settings: Settings }
 
-/** What can be set for fine-tuning, checked again when it comes back from storage. */
+const fineTune = fineTuneSettings.shape
+
+/** What can be set for fine-tuning, checked again when it comes back from storage. The fields are those of the command line. */
 export const fineTuneSettingsSchema = z.object({
-  /** Strength of the gradient reversal in one of the two classifiers; the other has 0. */
-  lambda: z.number().min(0.1).max(4),
-  batchSize: count,
-  epochs: count,
-  /** For 256 images a step, as in the command line. */
-  baseLearningRate: z.number().positive(),
+  /** Of one of the two classifiers; the other has 0. */
+  lambda: fineTune.lambda,
+  batchSize: fineTune.batchSize,
+  epochs: fineTune.epochs,
+  baseLearningRate: fineTune.baseLearningRate,
 })
 export type FineTuneSettings = z.output<typeof fineTuneSettingsSchema>
 
-export const fineTuneDefaultSettings: FineTuneSettings = {
-  lambda: 1,
-  batchSize: 16,
-  epochs: 8,
-  baseLearningRate: 3.2e-2,
-}
+export const fineTuneDefaultSettings: FineTuneSettings = fineTuneSettingsSchema.parse(
+  fineTuneRecipes['nano-iat'],
+)
 
 /** Settings of a pair of classifiers, and where both start. */
 export const fineTunePlanSchema = fineTuneSettingsSchema.extend({
@@ -273,13 +270,7 @@ export interface FolderSummary {
 export const ownPretrainSettingsSchema = pretrainSettingsSchema.extend({ folder: folderMarkSchema })
 export type OwnPretrainSettings = z.output<typeof ownPretrainSettingsSchema>
 
-const ownLambda = { lambda: z.number().min(0).max(4) }
-/** As for the pair, but with one classifier, which may have λ = 0. */
-export const ownFineTuneSettingsSchema = fineTuneSettingsSchema.extend(ownLambda)
-export type OwnFineTuneSettings = z.output<typeof ownFineTuneSettingsSchema>
-
 export const ownFineTunePlanSchema = fineTunePlanSchema.extend({
-  ...ownLambda,
   folder: folderMarkSchema,
   /** Where the encoder comes from. */
   from: z.enum(['ownPretrain', 'pretrain', 'scratch']),

@@ -1,16 +1,19 @@
 /**
- * AdamW over a whole parameter arena in one dispatch (Loshchilov & Hutter 2019), with the semantics of torch.optim.AdamW:
+ * AdamW over a whole parameter arena in one dispatch (Loshchilov & Hutter 2019), with the semantics of
+ * torch.optim.AdamW:
  *
  *   g ← gradientMultiplier · clipFactor · g
  *   p ← p · (1 − lr·wd)
  *   m ← m + (1−β₁)(g − m)          v ← β₂·v + (1−β₂)·g²
  *   p ← p − lr · (m / (1−β₁ᵗ)) / (sqrt(v / (1−β₂ᵗ)) + ε),      lr = learningRate · multiplier of the group
  *
- * Shapes   param, grad, m, v: f32 [count] with one layout, count a multiple of 64. Each block of 64 elements belongs to one
- *          parameter, hence to one group; blocks of group 0xffffffff (frozen or padding) are skipped.
+ * Shapes   param, grad, m, v: f32 [count] with one layout, count a multiple of 64. Each block of 64 elements
+ *          belongs to one parameter, hence to one group; blocks of group 0xffffffff (frozen or padding) are
+ *          skipped.
  * Mapping  one invocation per vec4; registers only. Bound by memory speed: 7 words moved per parameter.
- * Scalars  everything that changes from step to step is data in `scalars`; 1−β is passed as such, because in f32
- *          1 − 0.999 is already off by 1e-5. If the clip flag says "not finite", nothing at all is written.
+ * Scalars  everything that changes from step to step is data in `scalars`; 1−β is passed as such, because in
+ *          f32 1 − 0.999 is already off by 1e-5. If the clip flag says "not finite", nothing at all is
+ *          written.
  * An arena larger than one binding is updated chunk by chunk.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
@@ -40,8 +43,8 @@ export interface AdamwStep {
 export const ADAMW_SCALAR_COUNT = 13
 
 /**
- * The `scalars` buffer of one step, f32 [13]; corrections are computed in float64. The last three are for loss scaling, which
- * corrects them for skipped steps (lossScale.ts).
+ * The `scalars` buffer of one step, f32 [13]; corrections are computed in float64. The last three are for
+ * loss scaling, which corrects them for skipped steps (lossScale.ts).
  */
 export function adamwScalars(s: AdamwStep): Float32Array {
   return Float32Array.of(
@@ -90,9 +93,9 @@ struct Clip {
 `
 
 /**
- * Bindings: param, grad, m, v f32 [count]; groupOfBlock u32 [count / 64]; groups f32 [groups, 4] = (learning-rate
- * multiplier, weight decay, 0, 0); scalars f32 [13] of `adamwScalars`; clip f32 [3] of `clipFactorKernel`, or (0, 1, 0)
- * where the norm is not wanted.
+ * Bindings: param, grad, m, v f32 [count]; groupOfBlock u32 [count / 64]; groups f32 [groups, 4] =
+ * (learning-rate multiplier, weight decay, 0, 0); scalars f32 [13] of `adamwScalars`; clip f32 [3] of
+ * `clipFactorKernel`, or (0, 1, 0) where the norm is not wanted.
  */
 export function adamwKernel(_caps: KernelCaps, count: number): Kernel {
   if (count % ADAMW_BLOCK !== 0)

@@ -1,11 +1,11 @@
 /**
- * Argsort of short rows by counting. rank_i = #{ j : x_j < x_i, or x_j = x_i and j < i } is the place of element i
- * in ascending order, ties by index; writing order[rank_i] = i gives argsort(x), and rank itself is
+ * Argsort of short rows by counting. rank_i = #{ j : x_j < x_i, or x_j = x_i and j < i } is the place of
+ * element i in ascending order, ties by index; writing order[rank_i] = i gives argsort(x), and rank itself is
  * argsort(argsort(x)), the restore order of a masked autoencoder, at no further cost.
  *
- * x [rows, length] → order [rows, length], rank [rows, length], both u32. O(length²) comparisons a row (38 k at 196
- * tokens), no barriers, no workgroup memory: one invocation per element walks its whole row, and a workgroup stays
- * within one row, so that every lane reads the same address. Input must be free of NaN.
+ * x [rows, length] → order [rows, length], rank [rows, length], both u32. O(length²) comparisons a row (38 k
+ * at 196 tokens), no barriers, no workgroup memory: one invocation per element walks its whole row, and a
+ * workgroup stays within one row, so that every lane reads the same address. Input must be free of NaN.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'

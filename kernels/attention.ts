@@ -1,16 +1,20 @@
 /**
- * What the attention kernels share: variants, how rows are cut into chunks, and the WGSL that finds rows in qkv.
+ * What the attention kernels share: variants, how rows are cut into chunks, and the WGSL that finds rows in
+ * qkv.
  *
- * Shapes   qkv [B,T,3D] as the qkv linear writes it: a row holds all queries, all keys, all values, each head-major
- *          (D = H·d, head h at h·d…h·d+d-1). Nothing is permuted or copied.
- * Chunks   a row of a head is read in chunks of 4, 2 or 1 features, the most that divide d. Buffers are arrays of chunks.
- * Mapping  a workgroup owns `rows` of the score matrix of one head of one sample: consecutive queries, or in the backward of keys and values
- *          consecutive keys. Its `columns`, the tokens of the other side, pass by in groups. Scores are made for a group, then what they weigh
- *          is added up.
+ * Shapes   qkv [B,T,3D] as the qkv linear writes it: a row holds all queries, all keys, all values, each
+ *          head-major (D = H·d, head h at h·d…h·d+d-1). Nothing is permuted or copied.
+ * Chunks   a row of a head is read in chunks of 4, 2 or 1 features, the most that divide d. Buffers are
+ *          arrays of chunks.
+ * Mapping  a workgroup owns `rows` of the score matrix of one head of one sample: consecutive queries, or in
+ *          the backward of keys and values consecutive keys. Its `columns`, the tokens of the other side,
+ *          pass by in groups. Scores are made for a group, then what they weigh is added up.
  * Variants tiled     any adapter: attentionForward.ts, attentionBackward.ts.
- *          subgroup  CPU drivers, where invocations are SIMD lanes: attentionSubgroup.ts. docs/kernels-attention.md says why.
- * Ragged   T and d need not divide by anything: rows past the end repeat the last token and are not stored; columns past the end get
- *          probability 0; chunks past the end repeat the last chunk and are not stored.
+ *          subgroup  CPU drivers, where invocations are SIMD lanes: attentionSubgroup.ts.
+ *                    docs/kernels-attention.md says why.
+ * Ragged   T and d need not divide by anything: rows past the end repeat the last token and are not stored;
+ *          columns past the end get probability 0; chunks past the end repeat the last chunk and are not
+ *          stored.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { f32, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
@@ -35,7 +39,10 @@ export function attentionVariants(caps: KernelCaps): readonly AttentionVariant[]
   return caps.software ? ['subgroup'] : ['tiled', 'subgroup']
 }
 
-/** The one size of all subgroups, or 0 if there are none or several sizes. A workgroup of the subgroup variant is one subgroup. */
+/**
+ * The one size of all subgroups, or 0 if there are none or several sizes. A workgroup of the subgroup variant
+ * is one subgroup.
+ */
 export function fixedSubgroupSize({ subgroups, subgroupMinSize = 0, subgroupMaxSize = 0 }: KernelCaps) {
   const usable = subgroups && subgroupMinSize === subgroupMaxSize && subgroupMaxSize <= 64
   return usable ? subgroupMaxSize : 0
@@ -83,8 +90,8 @@ export function chunkWidth(headDim: number, most: 1 | 2 | 4): 1 | 2 | 4 {
 }
 
 /**
- * The type of a chunk in buffers that are read. A CPU driver pays for every element of a load, whatever its size: there the halves of
- * f16 are loaded in pairs.
+ * The type of a chunk in buffers that are read. A CPU driver pays for every element of a load, whatever its
+ * size: there the halves of f16 are loaded in pairs.
  */
 export function loadedChunk({ variant, stored, width }: AttentionPlan): string {
   if (variant === 'subgroup' && stored === 'f16' && width > 1) return width === 4 ? 'vec2u' : 'u32'

@@ -3,12 +3,16 @@
  *
  * Maths    S = q·kᵀ/√d,  P = e^(S-L),  dP = dO·vᵀ,  δ = rowsum(dO∘O) = rowsum(P∘dP),  dS = P∘(dP - δ)
  *          dq = dS·k/√d,   dk = dSᵀ·q/√d,   dv = Pᵀ·dO            (Dao, FlashAttention-2, 2023, algorithm 2)
- * Kernels  queries: rows are queries, columns are keys; writes dq, and δ on the way, since it reads dO anyway.
+ * Kernels  queries: rows are queries, columns are keys; writes dq, and δ on the way, since it reads dO
+ *          anyway.
  *          keys:    rows are keys, columns are queries; writes dk and dv; needs δ, so it runs second.
- *          A single pass would need atomic float adds into dq, hence a sum whose order changes from run to run.
- * Shapes   qkv, dqkv [B,T,3D] (the first kernel writes the query third, the second the rest), out, dOut [B,T,D], L, δ [B,H,T].
+ *          A single pass would need atomic float adds into dq, hence a sum whose order changes from run to
+ *          run.
+ * Shapes   qkv, dqkv [B,T,3D] (the first kernel writes the query third, the second the rest), out, dOut
+ *          [B,T,D], L, δ [B,H,T].
  * Mapping  see attention.ts and the variants' files.
- * Numerics f32 whatever the storage, fixed order, each sum serial over the columns. L and δ are stored in f32.
+ * Numerics f32 whatever the storage, fixed order, each sum serial over the columns. L and δ are stored in
+ *          f32.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import {

@@ -2,9 +2,12 @@
  * Softmax attention, forward, in one pass over the keys.
  *
  * Maths    S = q·kᵀ/√d,  P = softmax(S),  O = P·v,  L = log Σ exp S  (all that backward needs to rebuild P).
- *          Online softmax: with the running maximum m and sum l of the keys seen so far, a group of keys with scores s gives
- *            m' = max(m, s),  p = e^(s-m'),  l' = l·e^(m-m') + Σp,  o' = o·e^(m-m') + Σ p·v;   O = o/l,  L = m + ln l.
- *          Milakov & Gimelshein 2018; Rabe & Staats 2021; Dao, FlashAttention-2, 2023. No T×T matrix exists anywhere.
+ *          Online softmax: with the running maximum m and sum l of the keys seen so far, a group of keys with
+ *          scores s gives
+ *            m' = max(m, s),  p = e^(s-m'),  l' = l·e^(m-m') + Σp,  o' = o·e^(m-m') + Σ p·v;
+ *            O = o/l,  L = m + ln l.
+ *          Milakov & Gimelshein 2018; Rabe & Staats 2021; Dao, FlashAttention-2, 2023. No T×T matrix exists
+ *          anywhere.
  * Shapes   qkv [B,T,3D] → out [B,T,D], L [B,H,T].
  * Mapping  rows are queries, columns are keys with their values: see attention.ts and the variants' files.
  * Numerics f32 whatever the storage, fixed order; o is rescaled once per group of keys.

@@ -1,17 +1,22 @@
 /**
- * Attention for CPU drivers, where a subgroup is one SIMD vector, loads are gathers paid by the element, every assignment to a
- * variable of a loop is a masked store, and workgroup memory and barriers are slow. Maths: attentionForward.ts, attentionBackward.ts.
+ * Attention for CPU drivers, where a subgroup is one SIMD vector, loads are gathers paid by the element,
+ * every assignment to a variable of a loop is a masked store, and workgroup memory and barriers are slow.
+ * Maths: attentionForward.ts, attentionBackward.ts.
  *
- * Mapping  a workgroup is one subgroup and owns up to 17 rows (17 = 16 patches and the class token; 50, 65 and 197 divide by it with
- *          little left over). Two ways of using lanes alternate:
- *          scores  a lane has one column (a key, say). Lanes load the rows too, one row each, and subgroupShuffle hands them round;
+ * Mapping  a workgroup is one subgroup and owns up to 17 rows (17 = 16 patches and the class token; 50, 65
+ *          and 197 divide by it with little left over). Two ways of using lanes alternate:
+ *          scores  a lane has one column (a key, say). Lanes load the rows too, one row each, and
+ *                  subgroupShuffle hands them round;
  *                  an element of a row is multiplied with `groups` vectors of columns. No sums across lanes.
- *          sums    a lane has some chunks of every row's sum (of the output, say): one column after the other is loaded across the lanes,
- *                  multiplied with its probability in each row, which is shuffled out of the lane that has it, and added.
- * Memory   registers only: rows × groups scores (twice in backward), rows × slots chunks of sums (twice for keys).
- * Numerics f32. Sums over columns are serial; online softmax keeps maxima per row, and totals per row and lane until the end.
- * Compile  in proportion to the text, most for loads and stores: loops over chunks and columns stay loops, finished rows are
- *          moved up to row 0 and stored from there.
+ *          sums    a lane has some chunks of every row's sum (of the output, say): one column after the other
+ *                  is loaded across the lanes, multiplied with its probability in each row, which is shuffled
+ *                  out of the lane that has it, and added.
+ * Memory   registers only: rows × groups scores (twice in backward), rows × slots chunks of sums (twice for
+ *          keys).
+ * Numerics f32. Sums over columns are serial; online softmax keeps maxima per row, and totals per row and
+ *          lane until the end.
+ * Compile  in proportion to the text, most for loads and stores: loops over chunks and columns stay loops,
+ *          finished rows are moved up to row 0 and stored from there.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import {
@@ -38,7 +43,10 @@ import {
 import type { KernelCaps } from './kernel.js'
 import type { StoredType } from './stored.js'
 
-/** Features of all rows' sums that a lane may have: 17 rows of d = 64 for keys. More would not compile in time. */
+/**
+ * Features of all rows' sums that a lane may have: 17 rows of d = 64 for keys. More would not compile in
+ * time.
+ */
 const FEATURES_PER_LANE = 272
 const MOST_ROWS = 17
 
@@ -78,7 +86,10 @@ fn sumOverLanes(value: f32) -> f32 {
 `
 }
 
-/** Online softmax, first half: scales the scores in s, and what was summed up so far to the row's new largest score. */
+/**
+ * Online softmax, first half: scales the scores in s, and what was summed up so far to the row's new largest
+ * score.
+ */
 function rescaleRow({ slots }: AttentionPlan, groups: number, r: number): string {
   const all = (text: (g: number) => string) => Array.from({ length: groups }, (_, g) => text(g))
   const largestOfLane = all((g) => `s${r}_${g}`).reduce((a, b) => `max(${a}, ${b})`)

@@ -1,6 +1,6 @@
 /**
- * The texts of which attentionSubgroup.ts makes its kernels: who has which chunks, products of rows with columns, weighted sums of columns, stores.
- * What they are for, and why they look so, is said there.
+ * The texts of which attentionSubgroup.ts makes its kernels: who has which chunks, products of rows with
+ * columns, weighted sums of columns, stores. What they are for, and why they look so, is said there.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import type { AttentionPlan } from './attention.js'
@@ -54,7 +54,10 @@ interface Product {
   readonly column: string
 }
 
-/** WGSL that makes the products: \`name3_1\` is row 3 with group 1's column of this lane. Lanes without a row or a column load nothing. */
+/**
+ * WGSL that makes the products: \`name3_1\` is row 3 with group 1's column of this lane. Lanes without a row
+ * or a column load nothing.
+ */
 export function productsWgsl(plan: AttentionPlan, products: readonly Product[]): string {
   const { rows, lanes, groups, rowVectors } = counts(plan)
   const starts = ({ name, column }: Product) =>
@@ -105,8 +108,10 @@ export function sumsStart(plan: AttentionPlan, sums: readonly string[]): string 
 }
 
 /**
- * WGSL that adds weight · column to every sum, for the columns from \`first\` on, a group after the other. The group at hand is always number 0:
- * \`weigh\` makes its weights of its products, whose names are \`products\`, and then the next group moves up.
+ * WGSL that adds weight · column to every sum, for the columns from \`first\` on, a group after the other.
+ * The group at hand is always number 0:
+ * \`weigh\` makes its weights of its products, whose names are \`products\`, and then the next group moves
+ * up.
  */
 export function sumsWgsl(
   plan: AttentionPlan,
@@ -138,7 +143,10 @@ export function sumsWgsl(
 `
 }
 
-/** WGSL that runs \`store\` for each row, with its sums in \`name0_0\`, \`name0_1\`, …; \`moved\` are more variables of the row. */
+/**
+ * WGSL that runs \`store\` for each row, with its sums in \`name0_0\`, \`name0_1\`, …; \`moved\` are more
+ * variables of the row.
+ */
 export function storeRows(
   plan: AttentionPlan,
   names: readonly string[],
@@ -159,7 +167,10 @@ export function storeRows(
 `
 }
 
-/** WGSL that stores this lane's chunks of row 0's sum: the chunk at hand moves down to slot 0, where \`value\` takes it. */
+/**
+ * WGSL that stores this lane's chunks of row 0's sum: the chunk at hand moves down to slot 0, where \`value\`
+ * takes it.
+ */
 export function storeChunks(plan: AttentionPlan, buffer: string, start: string, name: string, value: string) {
   const { slots, lanes } = counts(plan)
   return wgsl`

@@ -1,16 +1,20 @@
 /**
  * What the tiled attention kernels share. Maths: attentionForward.ts, attentionBackward.ts.
  *
- * Mapping  a workgroup of 8 × 8 invocations owns 32 rows; the columns come in tiles of 16 (8 for head dims over 64). As in a matrix product,
- *          an invocation makes a block of the scores, rows y, y+8, y+16, y+24 by columns x, x+8, and has a block of the sums, the
- *          same rows by chunks x, x+8, x+16, x+24. Probabilities pass from one to the other through workgroup memory.
- * Memory   registers: per invocation 4 · d/8 sums (twice for keys) and at most 16 scores: 32 sums at d = 64, 64 for keys; at d = 128
- *          twice that. Workgroup: two tiles of columns, a tile of scores (two for keys); at most 14 KiB.
- * Banks    tiles are chunk by chunk, [chunk][column], with a stride of one more than the columns: invocations next to each other read next
- *          to each column in the scores (by column) and hit different banks in the sums (by chunk). Rows are read from storage
- *          where 8 invocations share each address and the caches hold them: they are read once per tile and would not fit.
- * Text     loops over chunks and columns have bounds that the compiler does not know, and index no registers: one pipeline serves many
- *          head dims, and compilers do not unroll them for seconds. Loops over registers have constant bounds.
+ * Mapping  a workgroup of 8 × 8 invocations owns 32 rows; the columns come in tiles of 16 (8 for head dims
+ *          over 64). As in a matrix product, an invocation makes a block of the scores, rows y, y+8, y+16,
+ *          y+24 by columns x, x+8, and has a block of the sums, the same rows by chunks x, x+8, x+16, x+24.
+ *          Probabilities pass from one to the other through workgroup memory.
+ * Memory   registers: per invocation 4 · d/8 sums (twice for keys) and at most 16 scores: 32 sums at d = 64,
+ *          64 for keys; at d = 128 twice that. Workgroup: two tiles of columns, a tile of scores (two for
+ *          keys); at most 14 KiB.
+ * Banks    tiles are chunk by chunk, [chunk][column], with a stride of one more than the columns: invocations
+ *          next to each other read next to each other in the scores (by column) and hit different banks in
+ *          the sums (by chunk). Rows are read from storage where 8 invocations share each address and the
+ *          caches hold them: they are read once per tile and would not fit.
+ * Text     loops over chunks and columns have bounds that the compiler does not know, and index no registers:
+ *          one pipeline serves many head dims, and compilers do not unroll them for seconds. Loops over
+ *          registers have constant bounds.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { type AttentionPlan, type AttentionShape, chunkWidth } from './attention.js'
@@ -92,7 +96,10 @@ export function addWeighted(sums: string, weights: string, tile: string): string
 `
 }
 
-/** Stores this invocation's block of \`values\`, an expression in \`m\` and \`s\`, for the rows and chunks that exist. */
+/**
+ * Stores this invocation's block of \`values\`, an expression in \`m\` and \`s\`, for the rows and chunks
+ * that exist.
+ */
 export function storeBlock(buffer: string, start: string, value: string): string {
   return /* wgsl */ `
   for (var m = 0u; m < rowsEach; m++) {

@@ -1,10 +1,11 @@
 /**
- * How far apart two tensors are: largest |got − expected|, and Σ expected² to set it against. The tuner compares results of kernel
- * variants by it without reading them.
+ * How far apart two tensors are: largest |got − expected|, and Σ expected² to set it against. The tuner
+ * compares results of kernel variants by it without reading them.
  *
- * Mapping  up to 1,024 invocations stride over the tensors, each leaves two numbers; the host puts them together. No workgroup memory.
- * Numerics f32. An element of `got` that is not finite counts as the largest number there is (a test of its bits, since compilers may
- *          drop x != x).
+ * Mapping  up to 1,024 invocations stride over the tensors, each leaves two numbers; the host puts them
+ *          together. No workgroup memory.
+ * Numerics f32. An element of `got` that is not finite counts as the largest number there is (a test of its
+ *          bits, since compilers may drop x != x).
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
@@ -17,7 +18,10 @@ export function disagreementPairs(count: number): number {
   return Math.min(1024, Math.ceil(count / 64))
 }
 
-/** Bindings: got, expected, both `stored` [count], pairs f32 [disagreementPairs(count), 2]: (largest difference, sum of squares). */
+/**
+ * Bindings: got, expected, both `stored` [count], pairs f32 [disagreementPairs(count), 2]: (largest
+ * difference, sum of squares).
+ */
 export function disagreement(_caps: KernelCaps, count: number, stored: StoredType): Kernel {
   const pairs = disagreementPairs(count)
   return {

@@ -4,7 +4,8 @@
  * Shapes   `size` elements per array; `keep` holds one factor per sample of `size / samples` consecutive
  *          elements.
  * Mapping  see perValue.ts; registers only. All are bound by memory speed except GELU.
- * Numerics arithmetic in f32, arrays f32 or f16; GELU is the exact one (see erf.ts), not the tanh approximation.
+ * Numerics arithmetic in f32, arrays f32 or f16; GELU is the exact one (see erf.ts), not the tanh
+ *          approximation.
  */
 import { erfWgsl } from './erf.js'
 import { f32, type Kernel, type KernelCaps } from './kernel.js'
@@ -71,7 +72,9 @@ export function addInto(caps: KernelCaps, size: number): Kernel {
   })
 }
 
-/** y = factor·x. The factor is a constant of the model, not something that changes by step. Bindings: x, y. */
+/**
+ * y = factor·x. The factor is a constant of the model, not something that changes by step. Bindings: x, y.
+ */
 export function scaleForward(caps: KernelCaps, size: number, factor: number, stored: StoredType): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {
@@ -86,7 +89,9 @@ export function scaleForward(caps: KernelCaps, size: number, factor: number, sto
   })
 }
 
-/** Gradient reversal: dx = −λ·dy. λ is data, so that it may change by step. Bindings: dy, lambda f32 [1], dx. */
+/**
+ * Gradient reversal: dx = −λ·dy. λ is data, so that it may change by step. Bindings: dy, lambda f32 [1], dx.
+ */
 export function reverseGradient(caps: KernelCaps, size: number, stored: StoredType): Kernel {
   const width = valueWidth(size)
   return perValueKernel(caps, {

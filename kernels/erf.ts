@@ -9,9 +9,10 @@
  *   |x| > 0.93   erfc(x) = e^(x·Q(x))       absolute error of the polynomial 7e-10
  * Q goes on falling past its fitted range (4.05), so erfc(x) runs to 0 there.
  *
- * Numerics: in f32 the largest absolute error of erf is about 1e-7 (one unit in the last place near 1). Φ takes the
- * negative tail from erfc directly, not from 1 + erf, so nothing cancels and gelu(−6) is not rounded to zero.
- * Both polynomials are evaluated and one is selected: no branch, which CPU drivers and GPUs both like.
+ * Numerics: in f32 the largest absolute error of erf is about 1e-7 (one unit in the last place near 1). Φ
+ * takes the negative tail from erfc directly, not from 1 + erf, so nothing cancels and gelu(−6) is not
+ * rounded to zero. Both polynomials are evaluated and one is selected: no branch, which CPU drivers and GPUs
+ * both like.
  */
 export const erfWgsl = /* wgsl */ `
 // erf(x) for |x| <= 0.93.

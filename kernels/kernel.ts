@@ -3,7 +3,10 @@
  * sees kernels only through this interface; nothing here knows tensors or devices.
  */
 
-/** How the shader declares a storage buffer: `read` = `var<storage, read>`, `write` = `var<storage, read_write>`. */
+/**
+ * How the shader declares a storage buffer: `read` = `var<storage, read>`, `write` = `var<storage,
+ * read_write>`.
+ */
 export type Access = 'read' | 'write'
 
 /** Work counted by hand: floating-point operations, and bytes that must cross memory at least once. */
@@ -17,7 +20,8 @@ export interface Cost {
  *
  * Bindings are `@group(0)`: the storage buffers are `@binding(0)…(n-1)` in the order of `bindings`; the
  * uniform block with `params`, if there are any, is `@binding(n)`. The entry point is `main`.
- * Per-step scalars (learning rate, step, seed) are storage buffers, never `params`: params are cached for ever.
+ * Per-step scalars (learning rate, step, seed) are storage buffers, never `params`: params are cached for
+ * ever.
  */
 export interface Kernel {
   /** Family and variant, e.g. `matmulNT.tiled`: label in profiles and errors. */
@@ -35,7 +39,9 @@ export interface Kernel {
 
 /** What kernel selection may depend on; filled by the engine from the adapter, once. */
 export interface KernelCaps {
-  /** A CPU behind the adapter (lavapipe, SwiftShader, WARP): prefer register blocking, no workgroup memory. */
+  /**
+   * A CPU behind the adapter (lavapipe, SwiftShader, WARP): prefer register blocking, no workgroup memory.
+   */
   readonly software: boolean
   readonly maxWorkgroupsPerDimension: number
   /** Subgroups, and how many invocations they can have here: 4 to 128, and not the same in every pipeline. */
@@ -76,7 +82,10 @@ export function flatGrid(items: number, workgroupSize: number): readonly [number
   return [Math.ceil(groups / y), y, 1]
 }
 
-/** WGSL: the arguments of an entry point that finds its place by `flatWorkgroup(workgroup, workgroups)` and `lane`. */
+/**
+ * WGSL: the arguments of an entry point that finds its place by `flatWorkgroup(workgroup, workgroups)` and
+ * `lane`.
+ */
 export const entryArguments = /* wgsl */ `
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) workgroups: vec3u,

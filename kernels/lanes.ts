@@ -1,12 +1,13 @@
 import type { KernelCaps } from './kernel.js'
 
 /**
- * WGSL for a reduction across one workgroup: `sumLanes(slot, lane, value)` and `maxLanes(slot, lane, value)` give every
- * invocation the same total of one value per lane, combined in lane order, hence bit for bit repeatable on any
- * subgroup size. Each use in a kernel names a slot of its own (0 … slots-1), so one barrier is enough: no slot is
- * written twice. Every lane then adds all values itself, which broadcasts from workgroup memory and, with few lanes,
- * is cheaper than the barriers of a tree on a software adapter; sums go by blocks of 16, so that rounding errors of equal
- * addends do not pile up. `lanes` is 8 or a multiple of 16. Call it in uniform control flow.
+ * WGSL for a reduction across one workgroup: `sumLanes(slot, lane, value)` and `maxLanes(slot, lane, value)`
+ * give every invocation the same total of one value per lane, combined in lane order, hence bit for bit
+ * repeatable on any subgroup size. Each use in a kernel names a slot of its own (0 … slots-1), so one barrier
+ * is enough: no slot is written twice. Every lane then adds all values itself, which broadcasts from
+ * workgroup memory and, with few lanes, is cheaper than the barriers of a tree on a software adapter; sums go
+ * by blocks of 16, so that rounding errors of equal addends do not pile up. `lanes` is 8 or a multiple of 16.
+ * Call it in uniform control flow.
  */
 export function lanesWgsl(lanes: number, slots: number): string {
   const block = Math.min(lanes, 16)
@@ -40,16 +41,17 @@ fn maxLanes(slot: u32, lane: u32, value: f32) -> f32 {
 }
 
 /**
- * Lanes for a kernel with one workgroup per row: on a software adapter one SIMD group, where a barrier costs little
- * (64 lanes were twelve times slower on lavapipe).
+ * Lanes for a kernel with one workgroup per row: on a software adapter one SIMD group, where a barrier costs
+ * little (64 lanes were twelve times slower on lavapipe).
  */
 export function rowLanes(caps: KernelCaps): number {
   return caps.software ? 8 : 64
 }
 
 /**
- * Lanes for the one workgroup that adds up what others have left. The work is small; on a software adapter the loops over 256 lanes,
- * which its compiler unrolls, took longer to compile than any other kernel of their size.
+ * Lanes for the one workgroup that adds up what others have left. The work is small; on a software adapter
+ * the loops over 256 lanes, which its compiler unrolls, took longer to compile than any other kernel of their
+ * size.
  */
 export function finishLanes(caps: KernelCaps): number {
   return caps.software ? 8 : 256

@@ -43,8 +43,8 @@ export function layerNormForward(
 }
 
 /**
- * Gradient of the input. Bindings: x, weight, dy, mean, rstd, dx; with `addend` an array like dx, before it, which is added: the
- * gradient that reaches x past the norm, as in a residual block.
+ * Gradient of the input. Bindings: x, weight, dy, mean, rstd, dx; with `addend` an array like dx, before it,
+ * which is added: the gradient that reaches x past the norm, as in a residual block.
  */
 export function layerNormBackward(
   caps: KernelCaps,

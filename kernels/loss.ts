@@ -1,13 +1,13 @@
 /**
  * Classification losses and their gradients: binary cross-entropy with logits, softmax cross-entropy.
  *
- * Each loss is two kernels. Forward goes straight from logits to one partial loss per invocation or row, with every
- * intermediate (sigmoid, softmax) in registers, and `finishMean` adds the partials in fixed order. Backward goes straight
- * from logits to their gradient, times the upstream gradient dy [1], again without intermediates in memory; softmax
- * reuses the row statistics (maximum and log-sum) that forward saved.
+ * Each loss is two kernels. Forward goes straight from logits to one partial loss per invocation or row, with
+ * every intermediate (sigmoid, softmax) in registers, and `finishMean` adds the partials in fixed order.
+ * Backward goes straight from logits to their gradient, times the upstream gradient dy [1], again without
+ * intermediates in memory; softmax reuses the row statistics (maximum and log-sum) that forward saved.
  *
- * Mapping  BCE: one invocation per few elements. Softmax: one workgroup per row, lanes stride along it, row statistics by
- *          `lanesWgsl` (workgroup memory of three floats a lane).
+ * Mapping  BCE: one invocation per few elements. Softmax: one workgroup per row, lanes stride along it, row
+ *          statistics by `lanesWgsl` (workgroup memory of three floats a lane).
  * Numerics all in f32; no exp of a positive number, so logits of any size are safe.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
@@ -15,6 +15,17 @@ import { entryArguments, f32, flatGrid, flatWorkgroupWgsl, type Kernel, type Ker
 import { finishLanes, lanesWgsl, rowLanes } from './lanes.js'
 
 const WORKGROUP_SIZE = 64
+
+const logOnePlusWgsl = `
+// log(1 + e) for e in [0, 1] as 2·atanh(s), s = e / (2 + e) ≤ 1/3, by its odd series: full f32 accuracy also
+// for tiny e, where log(1.0 + e) gives 0 and drivers may be 5e-7 off near 1.
+fn logOnePlus(e: f32) -> f32 {
+  let s = e / (2.0 + e);
+  let q = s * s;
+  let series = 1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0
+    + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q * (1.0 / 15.0)))))));
+  return 2.0 * s * series;
+}`
 
 // ---- binary cross-entropy with logits ----
 
@@ -47,16 +58,7 @@ const bceForwardCode = () => wgsl`
 
 struct Params { count: u32, partials: u32 }
 @group(0) @binding(3) var<uniform> params: Params;
-
-// log(1 + e) for e in [0, 1] as 2·atanh(s), s = e / (2 + e) ≤ 1/3, by its odd series: full f32 accuracy also for
-// tiny e, where log(1.0 + e) gives 0 and drivers may be 5e-7 off near 1.
-fn logOnePlus(e: f32) -> f32 {
-  let s = e / (2.0 + e);
-  let q = s * s;
-  let series = 1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0
-    + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q * (1.0 / 15.0)))))));
-  return 2.0 * s * series;
-}
+${logOnePlusWgsl}
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {
@@ -114,9 +116,10 @@ fn main(${entryArguments}) {
 // ---- softmax cross-entropy ----
 
 /**
- * rowLoss = log Σ e^x − (1−ε)·x[label] − ε·mean(x) with label smoothing ε (Szegedy et al. 2016; the smoothed mass
- * is spread over all classes). A label ≥ classes makes the loss NaN rather than something plausible.
- * Bindings: logits [rows, classes], labels u32 [rows], rowLoss [rows], stats [rows, 2] = (max x, log Σ e^(x−max)).
+ * rowLoss = log Σ e^x − (1−ε)·x[label] − ε·mean(x) with label smoothing ε (Szegedy et al. 2016; the smoothed
+ * mass is spread over all classes). A label ≥ classes makes the loss NaN rather than something plausible.
+ * Bindings: logits [rows, classes], labels u32 [rows], rowLoss [rows], stats [rows, 2] = (max x, log Σ
+ * e^(x−max)).
  */
 export function softmaxCrossEntropyForward(
   caps: KernelCaps,
@@ -184,7 +187,8 @@ fn main(${entryArguments}) {
 
 /**
  * dx = dy / rows · (softmax(x) − (1−ε)·onehot(label) − ε/classes).
- * Bindings: logits [rows, classes], labels u32 [rows], stats [rows, 2] of the forward, dy [1], dx [rows, classes].
+ * Bindings: logits [rows, classes], labels u32 [rows], stats [rows, 2] of the forward, dy [1], dx [rows,
+ * classes].
  */
 export function softmaxCrossEntropyBackward(
   _caps: KernelCaps,

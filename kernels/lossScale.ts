@@ -1,13 +1,16 @@
 /**
- * Dynamic loss scaling, all on the device (Micikevicius et al. 2018, "Mixed precision training", section 3.2). The gradient of the loss
- * starts from `scale` instead of 1, so that small gradients do not fall below what f16 can hold; this kernel, run between the global
- * norm and AdamW, takes the scale out again and chooses the next one:
+ * Dynamic loss scaling, all on the device (Micikevicius et al. 2018, "Mixed precision training", section
+ * 3.2). The gradient of the loss starts from `scale` instead of 1, so that small gradients do not fall below
+ * what f16 can hold; this kernel, run between the global norm and AdamW, takes the scale out again and
+ * chooses the next one:
  *
  *   norm ← norm / scale        factor ← min(1, maxNorm / norm) / scale
  *   a gradient was not finite:  AdamW leaves everything as it is (clip flag), scale ← scale / 2
- *   else:                       after `growthInterval` good steps in a row scale ← 2·scale, at most `largestScale`
+ *   else:                       after `growthInterval` good steps in a row scale ← 2·scale, at most
+ *                               `largestScale`
  *
- * Scales are powers of two, so that scaling rounds nothing. AdamW's bias corrections 1 − βᵗ count done updates:
+ * Scales are powers of two, so that scaling rounds nothing. AdamW's bias corrections 1 − βᵗ count done
+ * updates:
  * t = step − skipped, which only the device knows; 1 − βᵗ = −expm1(t·ln β).
  *
  * Shapes   state f32 [3] = (scale, good steps in a row, skipped steps); counts are exact in f32 up to 2^24.
@@ -17,7 +20,10 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { adamwScalarsWgsl, clipWgsl } from './adamw.js'
 import type { Kernel, KernelCaps } from './kernel.js'
 
-/** The first scale: large, as a scale too large costs one step each halving, one too small costs accuracy unseen. */
+/**
+ * The first scale: large, as a scale too large costs one step each halving, one too small costs accuracy
+ * unseen.
+ */
 export const FIRST_SCALE = 2 ** 16
 /** Good steps in a row after which the scale is doubled. */
 export const GROWTH_INTERVAL = 500
@@ -28,7 +34,9 @@ export function lossScaleStart(): Float32Array {
   return Float32Array.of(FIRST_SCALE, 0, 0)
 }
 
-/** Bindings: state f32 [3], clip f32 [3] of `clipFactorKernel`, scalars of `adamwScalars`; all are rewritten. */
+/**
+ * Bindings: state f32 [3], clip f32 [3] of `clipFactorKernel`, scalars of `adamwScalars`; all are rewritten.
+ */
 export function lossScaleKernel(_caps: KernelCaps): Kernel {
   return {
     name: 'lossScale',

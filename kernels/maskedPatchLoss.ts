@@ -1,17 +1,20 @@
 /**
- * The masked autoencoder's loss and its gradient (He et al. 2022): squared error on masked patches against pixels that are
- * normalised per patch.
+ * The masked autoencoder's loss and its gradient (He et al. 2022): squared error on masked patches against
+ * pixels that are normalised per patch.
  *
- *   t̂    = (t − mean) / sqrt(variance + 1e-6),  mean and unbiased variance (÷ length−1) over the patch; or t̂ = t
+ *   t̂    = (t − mean) / sqrt(variance + 1e-6),  mean and unbiased variance (÷ length−1) over the patch; or
+ *         t̂ = t
  *   loss = Σ mask·mean((pred − t̂)²) / Σ mask,   sums over all patches of the batch
  *
- * Forward normalises, compares and reduces a patch in one kernel (three short walks over it: mean, variance, error) and
- * saves only its (mean, 1/σ), from which backward recomputes t̂. Rows are patches: pred [rows, length], rows = B·L, length = p·p·C.
- * The target is either patches of the same shape, or the images [B,C,S,S] they are cut from, read in place: no copy of them is kept.
- * Backward writes the gradient over the predictions, which nothing needs any more.
+ * Forward normalises, compares and reduces a patch in one kernel (three short walks over it: mean, variance,
+ * error) and saves only its (mean, 1/σ), from which backward recomputes t̂. Rows are patches: pred [rows,
+ * length], rows = B·L, length = p·p·C. The target is either patches of the same shape, or the images
+ * [B,C,S,S] they are cut from, read in place: no copy of them is kept. Backward writes the gradient over the
+ * predictions, which nothing needs any more.
  *
- * Mapping  one workgroup per patch, lanes stride along it, by vec4 where the target is patches whose length divides by 4. Three
- *          sums by `lanesWgsl` (three floats a lane of workgroup memory). Visible patches are skipped.
+ * Mapping  one workgroup per patch, lanes stride along it, by vec4 where the target is patches whose length
+ *          divides by 4. Three sums by `lanesWgsl` (three floats a lane of workgroup memory). Visible patches
+ *          are skipped.
  * Types    predictions and their gradient f32 or f16, all else f32.
  * Numerics all in f32; variance in two passes, so that a flat patch has variance 0 and the 1e-6 decides.
  */
@@ -28,9 +31,11 @@ export interface TargetImages {
 }
 
 /**
- * rowLoss = mask · mean over the patch of (pred − t̂)². With `normalise`, t̂ = (target − mean) / sqrt(variance + 1e-6),
- * mean and unbiased variance (÷ length−1) over the patch; else t̂ = target. Rows with mask 0 are not even read.
- * Bindings: pred [rows, length], target [rows, length] or images, mask [rows], rowLoss [rows], stats [rows, 2] = (mean, 1/σ).
+ * rowLoss = mask · mean over the patch of (pred − t̂)². With `normalise`, t̂ = (target − mean) /
+ * sqrt(variance + 1e-6), mean and unbiased variance (÷ length−1) over the patch; else t̂ = target. Rows with
+ * mask 0 are not even read.
+ * Bindings: pred [rows, length], target [rows, length] or images, mask [rows], rowLoss [rows], stats [rows,
+ * 2] = (mean, 1/σ).
  */
 export function maskedPatchLossForward(
   caps: KernelCaps,
@@ -64,7 +69,10 @@ function targetKey(images: TargetImages | null): string {
   return images ? Object.values(images).join('x') : 'patches'
 }
 
-/** WGSL `wanted(row, i)`: element (or vec4) i of a target patch; in images a patch is in (row, column, channel) order. */
+/**
+ * WGSL `wanted(row, i)`: element (or vec4) i of a target patch; in images a patch is in (row, column,
+ * channel) order.
+ */
 function targetWgsl(images: TargetImages | null): string {
   if (!images) return 'fn wanted(row: u32, i: u32) -> Value {\n  return targets[row * params.loads + i];\n}'
   const { channels, imageSize, patchSize } = images
@@ -82,7 +90,10 @@ fn wanted(row: u32, i: u32) -> Value {
 `
 }
 
-/** WGSL: `Value` is what one load gives, `Held` how predictions lie in memory; `total` adds a value's components. */
+/**
+ * WGSL: `Value` is what one load gives, `Held` how predictions lie in memory; `total` adds a value's
+ * components.
+ */
 const valueWgsl = (width: number, stored: StoredType) => wgsl`
 ${storedWgsl(stored)}
 #if ${width === 4}
@@ -167,9 +178,9 @@ fn main(${entryArguments}) {
 `
 
 /**
- * pred becomes dpred = dy · mask / Σ mask · 2 / length · (pred − t̂), zeros where mask = 0. The target gets no gradient.
- * Bindings: pred [rows, length] (read and written), target [rows, length] or images, mask [rows], stats [rows, 2] of the forward,
- * inverseMaskSum [1], dy [1].
+ * pred becomes dpred = dy · mask / Σ mask · 2 / length · (pred − t̂), zeros where mask = 0. The target gets
+ * no gradient. Bindings: pred [rows, length] (read and written), target [rows, length] or images, mask
+ * [rows], stats [rows, 2] of the forward, inverseMaskSum [1], dy [1].
  */
 export function maskedPatchLossBackward(
   caps: KernelCaps,

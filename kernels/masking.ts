@@ -1,19 +1,23 @@
 /**
- * From the rank of every patch's noise to what a masked autoencoder needs: the patches it keeps, in noise order, the mask in patch
- * order, and the way back to patch order for a sequence [class token, kept patches, removed patches].
+ * From the rank of every patch's noise to what a masked autoencoder needs: the patches it keeps, in noise
+ * order, the mask in patch order, and the way back to patch order for a sequence [class token, kept patches,
+ * removed patches].
  *
  *   rank_i < kept:  keptIndices[rank_i] = i, mask_i = 0      else  mask_i = 1
  *   restore_0 = 0, restore_(1+i) = 1 + rank_i
  *
- * rank u32 [rows, length] (a permutation per row, see argsort.ts) → kept u32 [rows, kept], restore u32 [rows, 1 + length], mask f32
- * [rows, length]. One invocation per patch; every place is written exactly once.
+ * rank u32 [rows, length] (a permutation per row, see argsort.ts) → kept u32 [rows, kept], restore u32 [rows,
+ * 1 + length], mask f32 [rows, length]. One invocation per patch; every place is written exactly once.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
 
 const WORKGROUP_SIZE = 64
 
-/** Bindings: rank u32 [rows, length], kept u32 [rows, kept], restore u32 [rows, 1 + length], mask f32 [rows, length]. */
+/**
+ * Bindings: rank u32 [rows, length], kept u32 [rows, kept], restore u32 [rows, 1 + length], mask f32 [rows,
+ * length].
+ */
 export function maskingKernel(_caps: KernelCaps, rows: number, length: number, kept: number): Kernel {
   return {
     name: 'masking',

@@ -1,16 +1,19 @@
 /**
  * Matrix products, the bulk of all arithmetic here: which variants there are and which of them run a product.
  *
- * Maths    C[z] = op(A[z]) · op(B[z]) for every z of the batch, then an epilogue (bias, GELU, …: `MatmulEpilogue`):
+ * Maths    C[z] = op(A[z]) · op(B[z]) for every z of the batch, then an epilogue (bias, GELU, …:
+ *          `MatmulEpilogue`):
  *            NN  C = A·B     A [m,k]  B [k,n]     gradient of a linear's input,  dX = dY·W
  *            NT  C = A·Bᵀ    A [m,k]  B [n,k]     a linear forward,              Y = X·Wᵀ
  *            TN  C = Aᵀ·B    A [k,m]  B [k,n]     gradient of a linear's weight, dW = dYᵀ·X
  * Shapes   row-major, f32 or f16, C [batch,m,n]; any m, n, k ≥ 1. Sizes are uniforms.
- * Variants for GPUs those of matmulGpu.ts; for software adapters `broadcast` (matmulBroadcast.ts), and `register` for what it
- *          cannot run (matmulRegister.ts).
- * Split-K  where m·n gives too few workgroups to fill the device and k is long (weight gradients: k = batch × tokens), k is cut
- *          into `splits` parts, C becomes a workspace [splits,m,n], and a column sum adds the parts in a fixed order.
- * Numerics f32 accumulators, k in ascending order in each part; the same shape on the same adapter gives the same bits.
+ * Variants for GPUs those of matmulGpu.ts; for software adapters `broadcast` (matmulBroadcast.ts), and
+ *          `register` for what it cannot run (matmulRegister.ts).
+ * Split-K  where m·n gives too few workgroups to fill the device and k is long (weight gradients: k = batch ×
+ *          tokens), k is cut into `splits` parts, C becomes a workspace [splits,m,n], and a column sum adds
+ *          the parts in a fixed order.
+ * Numerics f32 accumulators, k in ascending order in each part; the same shape on the same adapter gives the
+ *          same bits.
  */
 import type { Kernel, KernelCaps } from './kernel.js'
 import { broadcastFits, broadcastText } from './matmulBroadcast.js'
@@ -41,7 +44,10 @@ const SHORTEST_PART = 64
 /** Cutting k for more would cost a second pass, and the row sums a pass of their own. */
 const CPU_WORKGROUPS = 2
 
-/** The fixed table: on a CPU driver the first that fits is used where nothing was measured; for GPUs see `gpuChoice`. */
+/**
+ * The fixed table: on a CPU driver the first that fits is used where nothing was measured; for GPUs see
+ * `gpuChoice`.
+ */
 const variants: readonly MatmulVariant[] = [
   {
     name: 'broadcast',
@@ -61,8 +67,8 @@ const variants: readonly MatmulVariant[] = [
 ]
 
 /**
- * Names of the variants that can run a product here, the fixed table's choice first. Empty only for the epilogue
- * `rowSums`, which not every variant has.
+ * Names of the variants that can run a product here, the fixed table's choice first. Empty only for the
+ * epilogue `rowSums`, which not every variant has.
  */
 export function matmulVariants(caps: KernelCaps, spec: MatmulSpec): readonly string[] {
   const fitting = variants.filter(({ fits, takes }) => fits(caps, { ...spec, layout: takes(spec.layout) }))

@@ -1,21 +1,25 @@
 /**
- * Matmul for software adapters with subgroups: there a subgroup is one SIMD vector of a CPU, and a workgroup here is one subgroup.
+ * Matmul for software adapters with subgroups: there a subgroup is one SIMD vector of a CPU, and a workgroup
+ * here is one subgroup.
  *
- * A CPU driver loads lane by lane: one f32 per lane costs as much as five multiply-adds of the whole vector, and no less where
- * all lanes want the same address. So every lane loads other values of A, and subgroupBroadcast, one instruction, hands them round.
+ * A CPU driver loads lane by lane: one f32 per lane costs as much as five multiply-adds of the whole vector,
+ * and no less where all lanes want the same address. So every lane loads other values of A, and
+ * subgroupBroadcast, one instruction, hands them round.
  *
  * Maths    NN  C = A·B     A [m,k]  B [k,n]
  *          TN  C = Aᵀ·B    A [k,m]  B [k,n]
- * Tiling   a workgroup computes 32 rows × 64 columns of C; a lane has `groups` groups of 4 consecutive columns,
- *          4·lanes columns apart. With 8 lanes: 256 accumulators, and for two steps of k 8 values of A and
- *          16 of B are loaded per lane for 512 multiply-adds.
- * Memory   registers only (those beyond the CPU's own are spilled to its stack, in the first-level cache). A is read as vec4 along
- *          its contiguous dimension, B and C along n.
- *          A weight given as [n,k] is transposed before: that is cheaper than loading one column of it per lane.
+ * Tiling   a workgroup computes 32 rows × 64 columns of C; a lane has `groups` groups of 4 consecutive
+ *          columns, 4·lanes columns apart. With 8 lanes: 256 accumulators, and for two steps of k 8 values of
+ *          A and 16 of B are loaded per lane for 512 multiply-adds.
+ * Memory   registers only (those beyond the CPU's own are spilled to its stack, in the first-level cache). A
+ *          is read as vec4 along its contiguous dimension, B and C along n.
+ *          A weight given as [n,k] is transposed before: that is cheaper than loading one column of it per
+ *          lane.
  * Needs    `subgroups` of one fixed size up to 16, n divisible by 4, and k (NN) or m (TN) divisible by 4.
  * Edges    rows and columns past the end repeat the last for the loads and are not stored.
- * Compile  a CPU driver compiles in proportion to the text, most for loads and stores: k goes in steps of two (one is 15 %
- *          slower, four exceed the registers), and there is one store per group in a loop over the rows.
+ * Compile  a CPU driver compiles in proportion to the text, most for loads and stores: k goes in steps of two
+ *          (one is 15 % slower, four exceed the registers), and there is one store per group in a loop over
+ *          the rows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import type { KernelCaps } from './kernel.js'
@@ -57,8 +61,8 @@ export function broadcastText(caps: KernelCaps, product: MatmulProduct): MatmulT
 }
 
 /**
- * Forward products and gradients of inputs share a text. With 4 lanes (SwiftShader) the GELU has its own: in the common text it would cost
- * all of them a tenth to a quarter of their speed.
+ * Forward products and gradients of inputs share a text. With 4 lanes (SwiftShader) the GELU has its own: in
+ * the common text it would cost all of them a tenth to a quarter of their speed.
  */
 function textEpilogue({ layout, epilogue }: MatmulProduct, lanes: number): TextEpilogue {
   const common = lanes < 8 ? 'linear' : 'linearOrGelu'
@@ -66,7 +70,8 @@ function textEpilogue({ layout, epilogue }: MatmulProduct, lanes: number): TextE
 }
 
 function broadcastCode(product: MatmulProduct, lanes: number, groups: number): string {
-  // With the short k of a forward product (NN), moving up 31 rows for each one stored would cost 10 % of the time.
+  // With the short k of a forward product (NN), moving up 31 rows for each one stored would cost 10 % of the
+  // time.
   const band = product.layout === 'TN' ? ROWS : 8
   const mainLoop = product.layout === 'TN' ? loopTN(product, lanes, groups) : loopNN(lanes, groups)
   return wgsl`
@@ -89,8 +94,9 @@ fn main(
   ${unroll(ROWS, (r) => unroll(groups, (g) => `var sum${r}_${g} = vec4f();`))}
   ${mainLoop}
 
-  // The row to be stored is always in sum0: registers cannot be indexed, and a store is the costliest thing to compile, so it
-  // is written once. Within a band the other rows move up by one, after it the other bands by a band.
+  // The row to be stored is always in sum0: registers cannot be indexed, and a store is the costliest thing
+  // to compile, so it is written once. Within a band the other rows move up by one, after it the other bands
+  // by a band.
   let endRow = min(firstRow + ${ROWS}u, params.m);
   for (var bandStart = firstRow; bandStart < endRow; bandStart += ${band}u) {
     for (var row = bandStart; row < min(bandStart + ${band}u, endRow); row++) {

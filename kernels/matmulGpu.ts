@@ -1,6 +1,6 @@
 /**
- * The matmul variants for GPUs as entries of the list in matmul.ts, and the fixed table among them. docs/kernels-matmul.md tells what each
- * is good for.
+ * The matmul variants for GPUs as entries of the list in matmul.ts, and the fixed table among them.
+ * docs/kernels-matmul.md tells what each is good for.
  */
 import type { MatmulSpec, MatmulVariant } from './matmulShared.js'
 import { subgroupFits, subgroupText } from './matmulSubgroup.js'
@@ -13,8 +13,8 @@ const THREADS_WANTED = 32768
 const tiles = Object.keys(tiledTiles) as TiledVariant[]
 
 /**
- * Sums of rows are left to a kernel of their own: with k in parts they would need a second pass too. Matrix units come last, so that they run
- * only where they were measured.
+ * Sums of rows are left to a kernel of their own: with k in parts they would need a second pass too. Matrix
+ * units come last, so that they run only where they were measured.
  */
 export const gpuVariants: readonly MatmulVariant[] = [
   ...tiles.map((name): MatmulVariant => {
@@ -44,8 +44,8 @@ export const gpuVariants: readonly MatmulVariant[] = [
 ]
 
 /**
- * The fixed table: 64×64 where that gives a GPU enough workgroups, if need be by cutting k; else 32×32. A 64×128 tile reads less
- * of B, but with an epilogue its registers spill.
+ * The fixed table: 64×64 where that gives a GPU enough workgroups, if need be by cutting k; else 32×32. A
+ * 64×128 tile reads less of B, but with an epilogue its registers spill.
  */
 export function gpuChoice({ batch, m, n, k, epilogue }: MatmulSpec): TiledVariant {
   const workgroups = batch * Math.ceil(m / 64) * Math.ceil(n / 64)

@@ -2,14 +2,14 @@
  * Matmul for software adapters, for any sizes and without extensions.
  *
  * Maths    C = Aᵀ·B with both operands k-major: A [k,m], B [k,n].
- * Tiling   a workgroup is 8 lanes and computes 16 rows × 64 columns of C: a lane has two groups of 4 consecutive columns, 32
- *          columns apart, so 128 accumulators. Per step of k: 16 values of A, the same for all lanes, 8 values of B per lane, 128
- *          multiply-adds.
- * Memory   registers only: workgroup memory and barriers are slow on a CPU driver. A is read as vec4 along m where m divides by 4,
- *          B along n where n divides by 4.
+ * Tiling   a workgroup is 8 lanes and computes 16 rows × 64 columns of C: a lane has two groups of 4
+ *          consecutive columns, 32 columns apart, so 128 accumulators. Per step of k: 16 values of A, the
+ *          same for all lanes, 8 values of B per lane, 128 multiply-adds.
+ * Memory   registers only: workgroup memory and barriers are slow on a CPU driver. A is read as vec4 along m
+ *          where m divides by 4, B along n where n divides by 4.
  * Edges    rows and columns past the end repeat the last for the loads and are not stored.
- * Compile  a CPU driver compiles in proportion to the text, most for stores, so k is not unrolled and there is one store (and
- *          one GELU) per group in a loop over the rows.
+ * Compile  a CPU driver compiles in proportion to the text, most for stores, so k is not unrolled and there
+ *          is one store (and one GELU) per group in a loop over the rows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments } from './kernel.js'
@@ -44,7 +44,8 @@ fn main(${entryArguments}) {
   let firstGroup = part.tileColumn * ${GROUPS * LANES}u + lane;
   let groupCount = (params.n + 3u) / 4u;
 
-  // Where each row of A and each column group of B starts, in values or vectors; one step of k is a row of A and of B.
+  // Where each row of A and each column group of B starts, in values or vectors; one step of k is a row of A
+  // and of B.
   ${unroll(ROWS, (r) => `let row${r} = min(firstRow + ${r}u, params.m - 1u);`)}
   ${unroll(GROUPS, (g) => `let group${g} = min(firstGroup + ${g * LANES}u, groupCount - 1u);`)}
   let strideA = params.m${vectorM ? ' / 4u' : ''};
@@ -61,8 +62,8 @@ fn main(${entryArguments}) {
     startB += strideB;
   }
 
-  // The finished row is always in sum0: the others move up by one. Registers cannot be indexed, and a store is the
-  // costliest thing to compile, so it is written once.
+  // The finished row is always in sum0: the others move up by one. Registers cannot be indexed, and a store
+  // is the costliest thing to compile, so it is written once.
   for (var row = firstRow; row <= row${ROWS - 1}; row++) {
     let outputRow = part.slice * params.m + row;
     ${unroll(GROUPS, (g) => (vectorN ? storeVector(g) : storeScalars(g)))}

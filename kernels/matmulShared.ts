@@ -1,11 +1,12 @@
 /**
- * What all matmul variants share: what a product is, how it is cut into workgroups, and how a finished value of C leaves the
- * kernel.
+ * What all matmul variants share: what a product is, how it is cut into workgroups, and how a finished value
+ * of C leaves the kernel.
  *
- * Order    workgroups that run at the same time should want the same rows of A and columns of B, so that these are found in the
- *          cache. Tiles are numbered in bands of 8 tile rows, down the band's columns: 64 neighbours touch 8 + 8 blocks and
- *          not 1 + 64.
- * Split-K  a part of k starts at a multiple of 16, so that whole K-tiles and vec4s never straddle two parts. The last parts may be empty;
+ * Order    workgroups that run at the same time should want the same rows of A and columns of B, so that
+ *          these are found in the cache. Tiles are numbered in bands of 8 tile rows, down the band's columns:
+ *          64 neighbours touch 8 + 8 blocks and not 1 + 64.
+ * Split-K  a part of k starts at a multiple of 16, so that whole K-tiles and vec4s never straddle two parts.
+ *          The last parts may be empty;
  *          they write zeros.
  * Numerics f32 accumulators whatever the stored types; k in ascending order within a part.
  */
@@ -23,19 +24,22 @@ export type MatmulLayout = 'NN' | 'NT' | 'TN'
  *   biasGelu    Z = P + bias[n], C = gelu(Z); both are written, backward needs Z
  *   residual    C = P + bias[n] + R, R [m,n]
  *   accumulate  C += P
- *   rowSums     C = P, and the sums of op(A)'s rows, [m]: with dW = dYᵀ·X these are the bias gradient. Layout TN only.
+ *   rowSums     C = P, and the sums of op(A)'s rows, [m]: with dW = dYᵀ·X these are the bias gradient. Layout
+ *               TN only.
  */
 export type MatmulEpilogue = 'none' | 'bias' | 'biasGelu' | 'residual' | 'accumulate' | 'rowSums'
 
 /**
- * An epilogue as a text has it. `linear` and `linearOrGelu` do several, the uniform `epilogue` says which: a CPU driver takes as long to compile a
- * product's text as to run hundreds of products.
+ * An epilogue as a text has it. `linear` and `linearOrGelu` do several, the uniform `epilogue` says which: a
+ * CPU driver takes as long to compile a product's text as to run hundreds of products.
  */
 export type TextEpilogue = MatmulEpilogue | CommonText
 
 type CommonText = 'linear' | 'linearOrGelu'
 
-/** How A, B and C lie in memory. A bias and row sums are f32 always, a residual and a pre-activation are as C. */
+/**
+ * How A, B and C lie in memory. A bias and row sums are f32 always, a residual and a pre-activation are as C.
+ */
 export interface StoredTypes {
   readonly a: StoredType
   readonly b: StoredType
@@ -57,7 +61,10 @@ export interface MatmulProduct extends MatmulSpec {
   readonly splits: number
 }
 
-/** A variant's text for a product: what it depends on besides layout, epilogue and types, and the block of C a workgroup makes. */
+/**
+ * A variant's text for a product: what it depends on besides layout, epilogue and types, and the block of C a
+ * workgroup makes.
+ */
 export interface MatmulText {
   readonly variant: string
   readonly key: string
@@ -87,8 +94,9 @@ const PART_ALIGNMENT = 16
 const BAND_ROWS = 8
 
 /**
- * The kernel of a product. Bindings: a, b, what the epilogue reads and writes besides (`bindingsOf`), what the text binds and this epilogue
- * leaves alone (any tensor of at least four f32 serves; where it is written, one that is bound nowhere else), c.
+ * The kernel of a product. Bindings: a, b, what the epilogue reads and writes besides (`bindingsOf`), what
+ * the text binds and this epilogue leaves alone (any tensor of at least four f32 serves; where it is written,
+ * one that is bound nowhere else), c.
  */
 export function productKernel(product: MatmulProduct, text: MatmulText): Kernel {
   const { batch, m, n, k, layout, epilogue, splits, stored } = product
@@ -161,9 +169,10 @@ export interface Widths {
 }
 
 /**
- * WGSL: directives, bindings, `valueA(a[i])` and `valueB(b[i])` (f32 or vec4f), `partOf(flat)`, and `storeResult(index, column, value)`, which
- * takes one element (or four in a row) of the product through the epilogue to C. Index and column count elements, or vec4s with
- * `widths.c` 4. `halves`: a CPU driver, which loads and stores scalar by scalar, takes four f16 as two words, by a bitcast that naga (Firefox) lacks.
+ * WGSL: directives, bindings, `valueA(a[i])` and `valueB(b[i])` (f32 or vec4f), `partOf(flat)`, and
+ * `storeResult(index, column, value)`, which takes one element (or four in a row) of the product through the
+ * epilogue to C. Index and column count elements, or vec4s with `widths.c` 4. `halves`: a CPU driver, which
+ * loads and stores scalar by scalar, takes four f16 as two words, by a bitcast that naga (Firefox) lacks.
  */
 export function productPrelude(
   { epilogue, stored }: { readonly epilogue: TextEpilogue; readonly stored: StoredTypes },
@@ -303,7 +312,10 @@ fn partOf(flat: u32) -> Part {
 }
 `
 
-/** Repeats text for 0…count-1: register blocks are written out, because registers cannot be indexed at run time. */
+/**
+ * Repeats text for 0…count-1: register blocks are written out, because registers cannot be indexed at run
+ * time.
+ */
 export function unroll(count: number, text: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => text(index)).join('\n')
 }

@@ -1,14 +1,19 @@
 /**
- * Matmul by subgroups: registers only, no workgroup memory and no barrier. A value of A is fetched by one lane and handed to the others.
+ * Matmul by subgroups: registers only, no workgroup memory and no barrier. A value of A is fetched by one
+ * lane and handed to the others.
  *
- * Tiling   a workgroup has as many invocations as the largest subgroup here; each owns 4 consecutive columns of C, so a vec4 of B per
- *          step of k, and all own the same R rows, so R vec4 sums. R is 4, 8 or 16: at most the smallest subgroup.
- * Exchange 4 steps of k make a group: its 4·R values of A lie as one vec4 in each of R neighbouring lanes. The lanes of a
- *          subgroup fetch as many groups at once as it holds (subgroup_size / R). Each group is broadcast from lanes 0…R-1, whose numbers are
- *          constants (on some GPUs that is far cheaper than a shuffle by a variable), then subgroupShuffleDown brings the next.
- * Sizes    right for every subgroup size that is a power of two, and for a size that changes from pipeline to pipeline: a lane's
- *          columns follow from its place in the workgroup, and what it fetches from its place in the subgroup.
- * Edges    n and k divide by 4, m too for TN; rows and columns past the end repeat the last and are not stored.
+ * Tiling   a workgroup has as many invocations as the largest subgroup here; each owns 4 consecutive columns
+ *          of C, so a vec4 of B per step of k, and all own the same R rows, so R vec4 sums. R is 4, 8 or 16:
+ *          at most the smallest subgroup.
+ * Exchange 4 steps of k make a group: its 4·R values of A lie as one vec4 in each of R neighbouring lanes.
+ *          The lanes of a subgroup fetch as many groups at once as it holds (subgroup_size / R). Each group
+ *          is broadcast from lanes 0…R-1, whose numbers are constants (on some GPUs that is far cheaper than
+ *          a shuffle by a variable), then subgroupShuffleDown brings the next.
+ * Sizes    right for every subgroup size that is a power of two, and for a size that changes from pipeline to
+ *          pipeline: a lane's columns follow from its place in the workgroup, and what it fetches from its
+ *          place in the subgroup.
+ * Edges    n and k divide by 4, m too for TN; rows and columns past the end repeat the last and are not
+ *          stored.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import type { KernelCaps } from './kernel.js'
@@ -73,7 +78,8 @@ fn main(
   #endif
 
   ${sums.map((r) => `var sum${r} = vec4f();`).join('\n  ')}
-  // Not 0 on a driver that runs below its least size: the loop would not end, and no check could refuse the result.
+  // Not 0 on a driver that runs below its least size: the loop would not end, and no check could refuse the
+  // result.
   let chunk = max(4u, 4u * (subgroupSize / ${rows}u));
   for (var kChunk = part.kStart; kChunk < part.kEnd; kChunk += chunk) {
     #if ${layout === 'TN'}

@@ -1,16 +1,19 @@
 /**
  * Matmul on the matrix units of a GPU, through WGSL's experimental subgroup matrices.
  *
- * State    no adapter at hand offers them: what is checked is that Dawn accepts the text, and everything but the four
- *          things named in `MatrixUnit`, which the tests replace by plain loops. Off unless asked for when the runtime is opened.
- * Tiling   64 × 64 of C by four subgroups, 32 × 32 each, as (32/M) × (32/N) matrices of the adapter's own M × N × K. Blocks of A and B of
- *          16 k (f32) or 32 k (f16) are staged in workgroup memory, 8 KiB, in the order they have in memory; a transposed
- *          operand is loaded column-major.
- * Epilogue matrices know no single elements, so results go through 8 KiB of workgroup memory, one row of matrices at a time.
- * Needs    workgroup_size.x a multiple of the largest subgroup, and the same subgroup size in every run: it is pinned
- *          where the adapter knows more than one.
- * Numerics sums are f32 (matrix units with f16 sums are not used), operands are never rounded to less than they are stored in. The
- *          units may add in any order inside one M × N × K product, so bits differ from the other variants.
+ * State    no adapter at hand offers them: what is checked is that Dawn accepts the text, and everything but
+ *          the four things named in `MatrixUnit`, which the tests replace by plain loops. Off unless asked
+ *          for when the runtime is opened.
+ * Tiling   64 × 64 of C by four subgroups, 32 × 32 each, as (32/M) × (32/N) matrices of the adapter's own M ×
+ *          N × K. Blocks of A and B of 16 k (f32) or 32 k (f16) are staged in workgroup memory, 8 KiB, in the
+ *          order they have in memory; a transposed operand is loaded column-major.
+ * Epilogue matrices know no single elements, so results go through 8 KiB of workgroup memory, one row of
+ * matrices at a time.
+ * Needs    workgroup_size.x a multiple of the largest subgroup, and the same subgroup size in every run: it
+ *          is pinned where the adapter knows more than one.
+ * Numerics sums are f32 (matrix units with f16 sums are not used), operands are never rounded to less than
+ *          they are stored in. The units may add in any order inside one M × N × K product, so bits differ
+ *          from the other variants.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import type { KernelCaps, SubgroupMatrixConfig } from './kernel.js'
@@ -39,7 +42,10 @@ export interface MatrixPlan {
   readonly pinned: boolean
 }
 
-/** How the text speaks of matrices: directives and declarations, and expressions for the four things done with them. */
+/**
+ * How the text speaks of matrices: directives and declarations, and expressions for the four things done with
+ * them.
+ */
 export interface MatrixUnit {
   readonly directives: readonly string[]
   /** Declares the type `Sum`, an M×N matrix of f32; `Sum()` is zero. */
@@ -90,8 +96,8 @@ export function subgroupMatrixText(
 }
 
 /**
- * The first matrix shape that divides a subgroup's share and sums in f32: of f16 components where both operands are stored so, else
- * of f32.
+ * The first matrix shape that divides a subgroup's share and sums in f32: of f16 components where both
+ * operands are stored so, else of f32.
  */
 function matrixConfig(caps: KernelCaps, { a, b }: StoredTypes): SubgroupMatrixConfig | undefined {
   const usable = (type: string) => (config: SubgroupMatrixConfig) =>
@@ -116,8 +122,8 @@ var<workgroup> results: array<f32, ${SUBGROUPS * config.M * SHARE}>;
 }
 
 /**
- * The adapter's own unit. Offsets are the same for a whole subgroup but differ between subgroups, which the uniformity analysis, made for
- * workgroups, cannot accept.
+ * The adapter's own unit. Offsets are the same for a whole subgroup but differ between subgroups, which the
+ * uniformity analysis, made for workgroups, cannot accept.
  */
 function matrixUnit({ config, layout, depth }: MatrixPlan): MatrixUnit {
   const { M, N, K, componentType } = config
@@ -193,7 +199,10 @@ fn main(
 `
 }
 
-/** One row of matrices leaves through `results`. The barriers order stores and loads of the lanes of one subgroup. */
+/**
+ * One row of matrices leaves through `results`. The barriers order stores and loads of the lanes of one
+ * subgroup.
+ */
 function storeRow(
   i: number,
   columns: readonly number[],
@@ -215,8 +224,8 @@ function storeRow(
 }
 
 /**
- * Copies `depth` steps of k of one operand into its block, in the order of memory: [side][depth] where k is contiguous, else
- * [depth][side]. Rows and columns past the end repeat the last, k past the end gives 0.
+ * Copies `depth` steps of k of one operand into its block, in the order of memory: [side][depth] where k is
+ * contiguous, else [depth][side]. Rows and columns past the end repeat the last, k past the end gives 0.
  */
 function stage(
   operand: 'a' | 'b',

@@ -1,15 +1,18 @@
 /**
- * Matmul for GPUs: blocks of A and B are staged in workgroup memory, each thread keeps a block of C in registers.
+ * Matmul for GPUs: blocks of A and B are staged in workgroup memory, each thread keeps a block of C in
+ * registers.
  *
- * Tiling   64 × 64 of C by 16 × 16 threads, 4 × 4 each, walking k in steps of 16. 32 × 32 by 8 × 8 threads where 64 would leave a GPU idle;
- *          64 × 128 by 8 × 32 threads with 8 × 4 each for large products without an epilogue, which would cost it registers.
- *          A thread's rows and columns are a thread grid apart: neighbours read neighbouring words of workgroup memory and
- *          write neighbouring words of C.
- * Memory   both blocks lie as [16 k][tile + 2] f32 in workgroup memory, at most 12.5 KiB. Four k apart are 8 banks apart (4·66 mod 32),
- *          so the transposing stores of a vec4 along k spread over all banks. Global loads are vec4s where the contiguous
- *          dimension of both operands divides by 4; workgroup memory is read by words, which GPUs do better.
- * Edges    `fits`: all sizes divide by the tile, nothing is checked. Else: rows and columns past the end repeat the last (they
- *          are not stored), k past the end gives 0.
+ * Tiling   64 × 64 of C by 16 × 16 threads, 4 × 4 each, walking k in steps of 16. 32 × 32 by 8 × 8 threads
+ *          where 64 would leave a GPU idle;
+ *          64 × 128 by 8 × 32 threads with 8 × 4 each for large products without an epilogue, which would
+ *          cost it registers. A thread's rows and columns are a thread grid apart: neighbours read
+ *          neighbouring words of workgroup memory and write neighbouring words of C.
+ * Memory   both blocks lie as [16 k][tile + 2] f32 in workgroup memory, at most 12.5 KiB. Four k apart are 8
+ *          banks apart (4·66 mod 32), so the transposing stores of a vec4 along k spread over all banks.
+ *          Global loads are vec4s where the contiguous dimension of both operands divides by 4; workgroup
+ *          memory is read by words, which GPUs do better.
+ * Edges    `fits`: all sizes divide by the tile, nothing is checked. Else: rows and columns past the end
+ *          repeat the last (they are not stored), k past the end gives 0.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments } from './kernel.js'
@@ -52,7 +55,8 @@ export function tiledText(variant: TiledVariant, product: MatmulProduct): Matmul
 }
 
 /**
- * Every dimension that a vec4 load of A or B runs along divides by 4: k of A [m,k] and B [n,k], m of A [k,m], n of B [k,n].
+ * Every dimension that a vec4 load of A or B runs along divides by 4: k of A [m,k] and B [n,k], m of A [k,m],
+ * n of B [k,n].
  */
 export function vectorLoads({ layout, m, n, k }: MatmulProduct): boolean {
   const alongA = layout === 'TN' ? m : k
@@ -105,8 +109,8 @@ fn main(${entryArguments}) {
     workgroupBarrier();
   }
 
-  // The row to be stored is always in sum0, the others move up by one: registers cannot be indexed, and the epilogue is
-  // written once.
+  // The row to be stored is always in sum0, the others move up by one: registers cannot be indexed, and the
+  // epilogue is written once.
   for (var i = 0u; i < ${perThread}u; i++) {
     let row = firstRow + threadRow + i * ${threadRows}u;
     for (var j = 0u; j < 4u; j++) {
@@ -126,8 +130,8 @@ fn main(${entryArguments}) {
 }
 
 /**
- * Copies 16 k of one operand into its block. `outer` runs along the tile's side (rows of A, columns of B), `inner` along k; neighbouring
- * threads follow the dimension that is contiguous in memory.
+ * Copies 16 k of one operand into its block. `outer` runs along the tile's side (rows of A, columns of B),
+ * `inner` along k; neighbouring threads follow the dimension that is contiguous in memory.
  */
 function stage(operand: 'a' | 'b', side: number, alongK: boolean, options: TiledOptions): string {
   const { threadRows, threadColumns, vector, fits } = options

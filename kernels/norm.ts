@@ -4,10 +4,11 @@
  *   norm   = gradientMultiplier · sqrt(Σ g²) over the whole arena
  *   factor = min(1, maxNorm / (norm + 1e-6)), 1 where maxNorm is 0 (no clipping)     (Pascanu et al. 2013)
  *
- * Stage 1, once per chunk of the arena: each invocation strides over the chunk by vec4 and writes one partial sum; no
- * workgroup memory. Stage 2: one workgroup adds the partials of all chunks in fixed order. Padding between parameters
- * must be zero. Numerics: f32, in four independent sums per invocation. A non-finite norm sets a flag (bit test, since
- * compilers may drop x != x): `adamw` then leaves everything as it is for this step.
+ * Stage 1, once per chunk of the arena: each invocation strides over the chunk by vec4 and writes one partial
+ * sum; no workgroup memory. Stage 2: one workgroup adds the partials of all chunks in fixed order. Padding
+ * between parameters must be zero. Numerics: f32, in four independent sums per invocation. A non-finite norm
+ * sets a flag (bit test, since compilers may drop x != x): `adamw` then leaves everything as it is for this
+ * step.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { adamwScalarsWgsl, clipWgsl } from './adamw.js'
@@ -16,7 +17,10 @@ import { finishLanes, lanesWgsl } from './lanes.js'
 
 const WORKGROUP_SIZE = 64
 
-/** How many partial sums stage 1 writes for a chunk of `count` elements: enough invocations to fill the adapter. */
+/**
+ * How many partial sums stage 1 writes for a chunk of `count` elements: enough invocations to fill the
+ * adapter.
+ */
 export function squaredNormPartials(caps: KernelCaps, count: number): number {
   return Math.min(caps.software ? 1024 : 65536, Math.ceil(count / 64))
 }
@@ -62,8 +66,8 @@ fn main(${entryArguments}) {
 `
 
 /**
- * Stage 2. Bindings: partials f32 [count], scalars (see `adamwScalars` in adamw.ts: gradientMultiplier and maxNorm are
- * read), clip f32 [3] = (norm before clipping, factor, 1 if the norm is not finite else 0).
+ * Stage 2. Bindings: partials f32 [count], scalars (see `adamwScalars` in adamw.ts: gradientMultiplier and
+ * maxNorm are read), clip f32 [3] = (norm before clipping, factor, 1 if the norm is not finite else 0).
  */
 export function clipFactorKernel(caps: KernelCaps, count: number): Kernel {
   const lanes = finishLanes(caps)

@@ -41,8 +41,8 @@ export interface PerValueKernel {
   /** WGSL functions that the statement calls. */
   readonly prelude?: string
   /**
-   * WGSL that makes the value at `index`. `Value` is the type of arithmetic (`vec4f` or `f32`), `Held` that of the arrays: loads read
-   * `Value(x[index])`, stores `y[index] = Held(v)`. Plain copies need neither.
+   * WGSL that makes the value at `index`. `Value` is the type of arithmetic (`vec4f` or `f32`), `Held` that
+   * of the arrays: loads read `Value(x[index])`, stores `y[index] = Held(v)`. Plain copies need neither.
    */
   readonly statement: string
   readonly cost: Cost

@@ -1,13 +1,15 @@
 /**
  * Philox4x32-10 on the device (Salmon et al., SC 2011): the same bits as `src/engine/random.ts`.
  *
- * State is data, one buffer of four u32: [seed, stream, step low word, step high word]. Draw i of a dispatch has
+ * State is data, one buffer of four u32: [seed, stream, step low word, step high word]. Draw i of a
+ * dispatch has
  *   key     = (seed, stream)
  *   counter = (floor(i / 4), 0, step low, step high),   word i mod 4 of the result
- * so the host twin of element i is `uniformAt(seed, stream, step, i)`; write a new step (or stream) for new numbers.
+ * so its host twin is draw i of `new PhiloxStream(seed, stream, step)`; write a new step (or stream) for new
+ * numbers.
  *
- * One invocation makes one block of four draws in registers; no workgroup memory. A uniform is the upper 24 bits
- * of a word times 2^-24: exact in f32, in [0, 1).
+ * One invocation makes one block of four draws in registers; no workgroup memory. A uniform is the upper 24
+ * bits of a word times 2^-24: exact in f32, in [0, 1).
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
@@ -95,9 +97,9 @@ fn main(${entryArguments}) {
 `
 
 /**
- * Stochastic depth (Huang et al. 2016): keep[branch][b] = 0 with probability rate[branch], else 1 / (1 - rate[branch]).
- * Draw branch·batch + b decides; it drops when the uniform is below the rate, so rate 0 always keeps.
- * Bindings: state u32 [4], rates f32 [branches], keep f32 [branches, batch].
+ * Stochastic depth (Huang et al. 2016): keep[branch][b] = 0 with probability rate[branch], else 1 / (1 -
+ * rate[branch]). Draw branch·batch + b decides; it drops when the uniform is below the rate, so rate 0 always
+ * keeps. Bindings: state u32 [4], rates f32 [branches], keep f32 [branches, batch].
  */
 export function dropPathKernel(_caps: KernelCaps, batch: number, branches: number): Kernel {
   const count = batch * branches

@@ -42,8 +42,8 @@ export interface ColumnSumOptions {
 }
 
 /**
- * Sums chunks of rows: [rows, columns] → [ceil(rows / rowsPerChunk), columns], by default the sum over all rows, [columns].
- * Bindings: input, output.
+ * Sums chunks of rows: [rows, columns] → [ceil(rows / rowsPerChunk), columns], by default the sum over all
+ * rows, [columns]. Bindings: input, output.
  */
 export function columnSum(
   _caps: KernelCaps,

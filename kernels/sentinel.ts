@@ -1,10 +1,11 @@
 /**
- * NaN / Inf sentinel: scans a tensor and, if any element is not finite, writes the number of the op that made it
- * into a flag, unless an earlier op is already there. Dispatches run in order, so after a step the flag names the
- * first op that went bad; 0 means none did.
+ * NaN / Inf sentinel: scans a tensor and, if any element is not finite, writes the number of the op that made
+ * it into a flag, unless an earlier op is already there. Dispatches run in order, so after a step the flag
+ * names the first op that went bad; 0 means none did.
  *
- * The test is on the bits (exponent all ones): shader compilers may assume that NaN does not occur and drop x != x.
- * All invocations of a dispatch store the same number, so their race is harmless; the flag is atomic to make it legal.
+ * The test is on the bits (exponent all ones): shader compilers may assume that NaN does not occur and drop x
+ * != x. All invocations of a dispatch store the same number, so their race is harmless; the flag is atomic to
+ * make it legal.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'
@@ -14,8 +15,8 @@ const WORKGROUP_SIZE = 64
 const ELEMENTS_PER_INVOCATION = 32
 
 /**
- * Bindings: x f32 or f16 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step keep the
- * parameter blocks few.
+ * Bindings: x f32 or f16 [count], flag u32 [1] (0 arms it). `opNumber` ≥ 1; numbers that start anew each step
+ * keep the parameter blocks few.
  */
 export function sentinelScan(_caps: KernelCaps, count: number, opNumber: number, stored: StoredType): Kernel {
   if (opNumber < 1) throw new RangeError(`sentinel: op numbers start at 1, got ${opNumber}`)

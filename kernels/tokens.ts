@@ -4,8 +4,8 @@
  * Shapes   [B, T, D]: `sampleSize` = T·D consecutive elements a sample, rows of D. All offsets and strides in
  *          the uniform block count values (four elements where D divides by 4), as the arrays do.
  * Mapping  see perValue.ts: one output value an invocation, neighbours side by side. Registers only.
- * Types    activations f32 or f16. Positions, pooled features and their gradients are f32; an operand of `concatRows` may be
- *          (a class or mask token among f16 activations).
+ * Types    activations f32 or f16. Positions, pooled features and their gradients are f32; an operand of
+ *          `concatRows` may be (a class or mask token among f16 activations).
  * Numerics copies are exact; sums are f32 in a fixed order (batch or token index ascending). No atomics:
  *          where rows are scattered, the caller promises that no two of a sample go to the same place.
  */
@@ -76,7 +76,10 @@ function moveRows(
   })
 }
 
-/** y = tokens start…start+count-1 of every sample of x [B,T,D]. Bindings: x, y [B,count,D], which may be f32 where x is f16. */
+/**
+ * y = tokens start…start+count-1 of every sample of x [B,T,D]. Bindings: x, y [B,count,D], which may be f32
+ * where x is f16.
+ */
 export function sliceRows(
   caps: KernelCaps,
   [B, T, D]: Shape3,
@@ -102,7 +105,10 @@ export function sliceRows(
   })
 }
 
-/** dx [B,T,D] = dy [B,count,D] at tokens start…start+count-1, zero elsewhere: the gradient of `sliceRows`. Bindings: dy, dx. */
+/**
+ * dx [B,T,D] = dy [B,count,D] at tokens start…start+count-1, zero elsewhere: the gradient of `sliceRows`.
+ * Bindings: dy, dx.
+ */
 export function placeRows(
   caps: KernelCaps,
   [B, T, D]: Shape3,
@@ -142,7 +148,8 @@ function sliceParameters(T: number, D: number, start: number, count: number, wid
 
 /**
  * y[b] = tokens of a[b], then those of b[b] `repeat` times over. An operand of batch 1 serves every sample.
- * a [B or 1, T1, D], b [B or 1, T2, D], y [B, T1 + repeat·T2, D], which is f16 if an operand is. Bindings: a, b, y.
+ * a [B or 1, T1, D], b [B or 1, T2, D], y [B, T1 + repeat·T2, D], which is f16 if an operand is. Bindings: a,
+ * b, y.
  */
 export function concatRows(
   caps: KernelCaps,

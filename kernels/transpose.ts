@@ -3,8 +3,9 @@
  *
  * Maths    out[z, j, i] = in[z, i, j]
  * Shapes   in [batch, rows, columns], out [batch, columns, rows], f32 or f16.
- * Mapping  one invocation per 4 × 4 block, read and written as vec4, where both sizes divide by 4; else one per value of the output.
- *          Registers only. For a software adapter: there a product with B already k-major is faster than one that gathers B.
+ * Mapping  one invocation per 4 × 4 block, read and written as vec4, where both sizes divide by 4; else one
+ *          per value of the output. Registers only. For a software adapter: there a product with B already
+ *          k-major is faster than one that gathers B.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js'
 import { entryArguments, flatGrid, flatWorkgroupWgsl, type Kernel, type KernelCaps } from './kernel.js'

@@ -11,10 +11,11 @@ export interface FacePoints {
 }
 
 /**
- * Where those points lie in the bundled faces, as shares of the image's side: the only framing that the models know. Means over 200 of
- * the rendered images as the detector of this folder sees them, made symmetrical. With these three points the frame it finds again in
- * those images is off by 6 % in size, 2 % of the side in place and 2.5 degrees (standard deviations; the rendered framing itself was
- * varied by ±5 %); the corners of the mouth do no better and move with a smile.
+ * Where those points lie in the bundled faces, as shares of the image's side: the only framing that the
+ * models know. Means over 200 of the rendered images as the detector of this folder sees them, made
+ * symmetrical. With these three points the frame it finds again in those images is off by 6 % in size, 2 % of
+ * the side in place and 2.5 degrees (standard deviations; the rendered framing itself was varied by ±5 %);
+ * the corners of the mouth do no better and move with a smile.
  */
 export const bundledFraming: FacePoints = {
   leftEye: [0.268, 0.312],
@@ -41,8 +42,8 @@ export function inverse({ a, b, e, f }: Similarity): Similarity {
 }
 
 /**
- * The similarity that takes `from` to `to` with the least sum of squared distances (Umeyama 1991, in the plane, without mirroring).
- * Points as complex numbers about their means: a + ib = Σ conj(z)·w / Σ |z|².
+ * The similarity that takes `from` to `to` with the least sum of squared distances (Umeyama 1991, in the
+ * plane, without mirroring). Points as complex numbers about their means: a + ib = Σ conj(z)·w / Σ |z|².
  *
  * @throws RangeError where all points of `from` are one, or the lists differ in length
  */

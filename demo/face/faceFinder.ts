@@ -12,8 +12,8 @@ interface RunningFinder {
 }
 
 /**
- * Finds faces in a worker of its own, which is started (and its program and models fetched from the page's folder) at the first
- * photo: visitors who do not come this far pay nothing, and the page never stands still.
+ * Finds faces in a worker of its own, which is started (and its program and models fetched from the page's
+ * folder) at the first photo: visitors who do not come this far pay nothing, and the page never stands still.
  */
 export class FaceFinder {
   #running: RunningFinder | null = null

@@ -27,7 +27,9 @@ const MESH = { leftEye: [33, 133], rightEye: [362, 263], noseBase: [2] } as cons
 let human: Promise<Human> | null = null
 
 const finder = {
-  /** The largest face of an image, which is used up; null if there is none. `side`: of the crop, in pixels. */
+  /**
+   * The largest face of an image, which is used up; null if there is none. `side`: of the crop, in pixels.
+   */
   async find(image: ImageBitmap, side: number): Promise<FoundFace | null> {
     try {
       human ??= load()
@@ -43,7 +45,10 @@ const finder = {
 
 export type Finder = typeof finder
 
-/** Models lie beside the page; nothing comes from anywhere else. WebGL where there is one, else plain JavaScript. */
+/**
+ * Models lie beside the page; nothing comes from anywhere else. WebGL where there is one, else plain
+ * JavaScript.
+ */
 async function load(): Promise<Human> {
   const off = { enabled: false }
   const config: Partial<Config> = {

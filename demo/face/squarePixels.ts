@@ -13,7 +13,10 @@ export function facePixels(image: ImageBitmap, frame: Similarity, side: number):
   return squarePixels(image, { a, b, c: -b, d: a, e, f }, Math.hypot(frame.a, frame.b), side)
 }
 
-/** The whole image squeezed into a square, as the command line does with images of any shape. → RGB bytes, side·side·3. */
+/**
+ * The whole image squeezed into a square, as the command line does with images of any shape. → RGB bytes,
+ * side·side·3.
+ */
 export function wholePixels(image: ImageBitmap, side: number): Uint8Array {
   const { width, height } = image
   return squarePixels(
@@ -26,7 +29,8 @@ export function wholePixels(image: ImageBitmap, side: number): Uint8Array {
 
 /** `sourceSide`: how many pixels of the image go into the side of the square. */
 function squarePixels(image: ImageBitmap, toSquare: Affine, sourceSide: number, side: number): Uint8Array {
-  // Canvases look at few pixels when they shrink a lot at once, so the last steps are halvings, which look at all.
+  // Canvases look at few pixels when they shrink a lot at once, so the last steps are halvings, which look at
+  // all.
   let size = side
   while (size * 2 <= Math.min(sourceSide, LARGEST)) size *= 2
   let context = greyCanvas(size)

@@ -3,6 +3,8 @@ import type { RunStatus } from '../protocol.js'
 
 interface SliderProps {
   readonly label: string
+  /** A sentence shown while the pointer rests on the control. */
+  readonly help: string
   readonly value: number
   readonly min: number
   readonly max: number
@@ -14,6 +16,7 @@ interface SliderProps {
 
 export function Slider({
   label,
+  help,
   value,
   min,
   max,
@@ -23,7 +26,7 @@ export function Slider({
   change,
 }: SliderProps) {
   return (
-    <label class="setting">
+    <label class="setting" title={help}>
       <span>{label}</span>
       {/* Before the output, which the label would name instead. */}
       <input
@@ -43,15 +46,16 @@ export function Slider({
 
 interface ChoiceProps {
   readonly label: string
+  readonly help: string
   readonly value: number
   readonly among: readonly number[]
   readonly disabled?: boolean
   readonly change: (value: number) => void
 }
 
-export function Choice({ label, value, among, disabled = false, change }: ChoiceProps) {
+export function Choice({ label, help, value, among, disabled = false, change }: ChoiceProps) {
   return (
-    <label class="setting">
+    <label class="setting" title={help}>
       <span>{label}</span>
       <select
         value={value}
@@ -84,6 +88,7 @@ export function Settings({ fixed, children }: SettingsProps) {
 }
 
 interface LearningRateProps {
+  readonly help: string
   readonly value: number
   /** Powers of ten at the ends. */
   readonly min: number
@@ -92,10 +97,11 @@ interface LearningRateProps {
 }
 
 /** A slider whose steps are factors. */
-export function LearningRate({ value, min, max, change }: LearningRateProps) {
+export function LearningRate({ help, value, min, max, change }: LearningRateProps) {
   return (
     <Slider
       label="Base learning rate"
+      help={help}
       value={Math.log10(value)}
       min={min}
       max={max}

@@ -16,8 +16,8 @@ export function stayOnDrop(): void {
 }
 
 /**
- * What is dropped anywhere on the page while the tab of `root` is in sight; `take` is null while nothing can be taken. Returns whether
- * something that would be taken hovers over the page.
+ * What is dropped anywhere on the page while the tab of `root` is in sight; `take` is null while nothing can
+ * be taken. Returns whether something that would be taken hovers over the page.
  */
 export function useDrop(root: Place, take: ((data: DataTransfer) => void) | null): boolean {
   const [over, setOver] = useState(false)

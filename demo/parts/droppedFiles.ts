@@ -5,7 +5,10 @@ export function pickedFiles(files: FileList): PickedFile[] {
   return Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file }))
 }
 
-/** All files that were dropped, those of folders with their paths. Must be called while the drop is being dealt with. */
+/**
+ * All files that were dropped, those of folders with their paths. Must be called while the drop is being
+ * dealt with.
+ */
 export async function droppedFiles({ items }: DataTransfer): Promise<PickedFile[]> {
   // Entries can be asked for now only, not after the first await.
   const entries = Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)

@@ -2,20 +2,20 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import { auName } from '../../src/data/actionUnits.js'
 import {
   type Evaluation,
+  type FineTuneSettings,
   type FolderSummary,
   fineTuneDefaultSettings,
+  fineTuneSettingsSchema,
   type OwnFineTunePlan,
-  type OwnFineTuneSettings,
   ownFineTunePlanSchema,
-  ownFineTuneSettingsSchema,
 } from '../protocol.js'
 import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
-import { Choice, LearningRate, Settings, Slider } from './controls.js'
 import { LineChart } from './lineChart.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
 import { Readings } from './pretraining.js'
 import type { RunView } from './runState.js'
+import { FineTuneForm } from './settingForms.js'
 import { TrainingPanel } from './trainingPanel.js'
 
 interface Props {
@@ -51,9 +51,9 @@ export function OwnFineTune(props: Props) {
 function Training(props: Props & { readonly train: number }) {
   const { run, pretrain, bundled, folder, commands, locked, train } = props
   const { ownData } = useWorker().worker
-  const [settings, setSettings] = useState<OwnFineTuneSettings>(() => fitting(train))
+  const [settings, setSettings] = useState<FineTuneSettings>(() => fitting(train))
   useEffect(() => {
-    const read = ownFineTuneSettingsSchema.safeParse(run.settings)
+    const read = fineTuneSettingsSchema.safeParse(run.settings)
     setSettings(read.success ? read.data : fitting(train))
   }, [run.settings, train])
   return (
@@ -68,7 +68,14 @@ function Training(props: Props & { readonly train: number }) {
         reset={() => ownData.fineTune.reset()}
       >
         <Start plan={run.settings} pretrain={pretrain} bundled={bundled} />
-        <Form settings={settings} fixed={run.status.state !== 'empty'} change={setSettings} />
+        <FineTuneForm
+          settings={settings}
+          fixed={run.status.state !== 'empty'}
+          leastLambda={0}
+          batches={BATCHES}
+          epochs={EPOCHS}
+          change={setSettings}
+        />
       </TrainingPanel>
       <div class="views">
         <div class="columns">
@@ -108,44 +115,7 @@ function origin(from: OwnFineTunePlan['from'], step: number | null): string {
   return from === 'scratch' ? origins.scratch : `${origins[from]} (step ${step})`
 }
 
-interface FormProps {
-  readonly settings: OwnFineTuneSettings
-  /** What has begun keeps its settings. */
-  readonly fixed: boolean
-  readonly change: (settings: OwnFineTuneSettings) => void
-}
-
-function Form({ settings, fixed, change }: FormProps) {
-  const set = (part: Partial<OwnFineTuneSettings>) => change({ ...settings, ...part })
-  return (
-    <Settings fixed={fixed}>
-      <Slider
-        label="Gradient reversal λ"
-        value={settings.lambda}
-        min={0}
-        max={4}
-        step={0.1}
-        text={(value) => (value === 0 ? '0 (off)' : value.toFixed(1))}
-        change={(lambda) => set({ lambda })}
-      />
-      <Choice
-        label="Batch size"
-        value={settings.batchSize}
-        among={BATCHES}
-        change={(batchSize) => set({ batchSize })}
-      />
-      <LearningRate
-        value={settings.baseLearningRate}
-        min={-3}
-        max={-1}
-        change={(baseLearningRate) => set({ baseLearningRate })}
-      />
-      <Choice label="Epochs" value={settings.epochs} among={EPOCHS} change={(epochs) => set({ epochs })} />
-    </Settings>
-  )
-}
-
-function fitting(train: number): OwnFineTuneSettings {
+function fitting(train: number): FineTuneSettings {
   const batchSize = fittingBatch(train, fineTuneDefaultSettings.batchSize)
   return { ...fineTuneDefaultSettings, lambda: 0, batchSize, epochs: fittingEpochs(train, batchSize) }
 }

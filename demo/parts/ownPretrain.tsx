@@ -8,8 +8,9 @@ import {
 import { useWorker } from '../workerLink.js'
 import type { Commands } from './commands.js'
 import { BATCHES, EPOCHS, fittingBatch, fittingEpochs } from './ownSizes.js'
-import { PretrainCurve, PretrainForm, Readings, Reconstructions } from './pretraining.js'
+import { PretrainCurve, Readings, Reconstructions } from './pretraining.js'
 import type { RunView } from './runState.js'
+import { PretrainForm } from './settingForms.js'
 import { TrainingPanel } from './trainingPanel.js'
 
 interface Props {

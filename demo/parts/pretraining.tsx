@@ -1,68 +1,8 @@
 import { useMemo } from 'preact/hooks'
-import type { PretrainSettings } from '../protocol.js'
-import { Choice, Figure, LearningRate, Settings, Slider } from './controls.js'
+import { Figure } from './controls.js'
 import { LineChart } from './lineChart.js'
 import { Pixels } from './pixels.js'
 import type { RunView } from './runState.js'
-
-interface FormProps {
-  readonly settings: PretrainSettings
-  /** A run that has begun keeps its sizes. */
-  readonly fixed: boolean
-  readonly batches: readonly number[]
-  readonly epochs: readonly number[]
-  readonly change: (settings: PretrainSettings) => void
-}
-
-/** All that can be set for pretraining. */
-export function PretrainForm({ settings, fixed, batches, epochs, change }: FormProps) {
-  const set = (part: Partial<PretrainSettings>) => change({ ...settings, ...part })
-  const patch = (value: number) => set({ patchSize: value as PretrainSettings['patchSize'] })
-  return (
-    <Settings fixed={fixed}>
-      <Slider
-        label="Mask ratio"
-        value={settings.maskRatio}
-        min={0.25}
-        max={0.9}
-        step={0.05}
-        text={(value) => `${Math.round(100 * value)}%`}
-        change={(maskRatio) => set({ maskRatio })}
-      />
-      <Choice label="Patch size (px)" value={settings.patchSize} among={[8, 16, 32]} change={patch} />
-      <Choice
-        label="Width"
-        value={settings.width}
-        among={[32, 64, 96, 128, 192]}
-        change={(width) => set({ width })}
-      />
-      <Choice
-        label="Depth (blocks)"
-        value={settings.depth}
-        among={[1, 2, 4, 6, 8]}
-        change={(depth) => set({ depth })}
-      />
-      <Choice
-        label="Batch size"
-        value={settings.batchSize}
-        among={batches}
-        change={(batchSize) => set({ batchSize })}
-      />
-      <LearningRate
-        value={settings.baseLearningRate}
-        min={-4}
-        max={-1.5}
-        change={(baseLearningRate) => set({ baseLearningRate })}
-      />
-      <Choice
-        label="Epochs"
-        value={settings.epochs}
-        among={epochs}
-        change={(number) => set({ epochs: number })}
-      />
-    </Settings>
-  )
-}
 
 const rows = [
   { key: 'original', title: 'Original' },

@@ -32,7 +32,10 @@ export interface Moment {
 
 /** What a model said, to be shown only while it is the chosen one. */
 interface Said<T> {
-  /** Tells models apart, but not the steps of one: while it trains, the last word stands until there is a new one. */
+  /**
+   * Tells models apart, but not the steps of one: while it trains, the last word stands until there is a new
+   * one.
+   */
   readonly by: string
   readonly what: T
 }
@@ -102,7 +105,10 @@ export function useViewing(model: ModelSummary | null, shown: () => boolean): Vi
   return { view, busy, problem, history, cameraOn: camera !== null, ...commands }
 }
 
-/** Looks at the camera while it is on, else at the image that is wished for, and again when the model is another one. */
+/**
+ * Looks at the camera while it is on, else at the image that is wished for, and again when the model is
+ * another one.
+ */
 function useLooking(
   model: ModelSummary | null,
   wish: Wish | null,
@@ -115,7 +121,8 @@ function useLooking(
   const [history, setHistory] = useState<Said<readonly Moment[]> | null>(null)
   const [busy, setBusy] = useState(false)
   const by = JSON.stringify(model && { ...model, step: 0 })
-  // A photo is looked at again when its model has learned; the camera looks all the time, and its curve goes on.
+  // A photo is looked at again when its model has learned; the camera looks all the time, and its curve goes
+  // on.
   const step = camera ? null : model?.step
 
   useEffect(() => {

@@ -1,21 +1,19 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
-import { Choice, Figure, LearningRate, RunButtons, Settings, Slider } from '../parts/controls.js'
+import { Figure, RunButtons } from '../parts/controls.js'
 import { EvaluationCharts, EvaluationTable } from '../parts/evaluations.js'
 import { FeatureMaps } from '../parts/featureMap.js'
 import { GradientReversalFigure } from '../parts/gradientReversalFigure.js'
 import { LineChart } from '../parts/lineChart.js'
 import { type PairView, usePair } from '../parts/pairState.js'
 import { useRun } from '../parts/runState.js'
-import {
-  type FineTuneSettings,
-  fineTuneDefaultSettings,
-  fineTuneSettingsSchema,
-  type StepPoint,
-} from '../protocol.js'
+import { FineTuneForm } from '../parts/settingForms.js'
+import { fineTuneDefaultSettings, fineTuneSettingsSchema, type StepPoint } from '../protocol.js'
 import { useWorker } from '../workerLink.js'
 
-/** Two classifiers learn action units from the same encoder, with and without identity adversarial training. */
+/**
+ * Two classifiers learn action units from the same encoder, with and without identity adversarial training.
+ */
 export function FineTune() {
   const { worker } = useWorker()
   const pair = usePair()
@@ -53,7 +51,14 @@ export function FineTune() {
           {doing(pair)}
         </p>
         <Start pair={pair} />
-        <SettingsForm settings={settings} fixed={pair.status.state !== 'empty'} change={setSettings} />
+        <FineTuneForm
+          settings={settings}
+          fixed={pair.status.state !== 'empty'}
+          leastLambda={0.1}
+          batches={[8, 16, 32, 64]}
+          epochs={[1, 2, 4, 8, 16]}
+          change={setSettings}
+        />
       </div>
       <div class="views">
         <Maps pair={pair} lambda={lambda} />
@@ -87,48 +92,6 @@ function Start({ pair: { plan } }: { readonly pair: PairView }) {
     <p class="hint">
       Both will start from {from}. {step === null && 'Pretrain first for better results.'}
     </p>
-  )
-}
-
-interface FormProps {
-  readonly settings: FineTuneSettings
-  /** What has begun keeps its settings. */
-  readonly fixed: boolean
-  readonly change: (settings: FineTuneSettings) => void
-}
-
-function SettingsForm({ settings, fixed, change }: FormProps) {
-  const set = (part: Partial<FineTuneSettings>) => change({ ...settings, ...part })
-  return (
-    <Settings fixed={fixed}>
-      <Slider
-        label="Gradient reversal λ"
-        value={settings.lambda}
-        min={0.1}
-        max={4}
-        step={0.1}
-        text={(value) => value.toFixed(1)}
-        change={(lambda) => set({ lambda })}
-      />
-      <Choice
-        label="Batch size"
-        value={settings.batchSize}
-        among={[8, 16, 32, 64]}
-        change={(batchSize) => set({ batchSize })}
-      />
-      <LearningRate
-        value={settings.baseLearningRate}
-        min={-3}
-        max={-1}
-        change={(baseLearningRate) => set({ baseLearningRate })}
-      />
-      <Choice
-        label="Epochs"
-        value={settings.epochs}
-        among={[1, 2, 4, 8, 16]}
-        change={(epochs) => set({ epochs })}
-      />
-    </Settings>
   )
 }
 

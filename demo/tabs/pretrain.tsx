@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useCommands } from '../parts/commands.js'
 import { RunButtons } from '../parts/controls.js'
-import { PretrainCurve, PretrainForm, Readings, Reconstructions } from '../parts/pretraining.js'
+import { PretrainCurve, Readings, Reconstructions } from '../parts/pretraining.js'
 import { useRun } from '../parts/runState.js'
+import { PretrainForm } from '../parts/settingForms.js'
 import { pretrainDefaultSettings, pretrainSettingsSchema } from '../protocol.js'
 import { useWorker, useWorkerEvents } from '../workerLink.js'
 

@@ -120,8 +120,8 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
         </p>
       )}
       <p class="hint">
-        Models are checkpoints in the format of the command line, <code>node dist/train.js</code>. Each can
-        open the files of the other.
+        Model files are checkpoints. The page and the command line (<code>node dist/train.js</code>) open each
+        other's files.
       </p>
     </fieldset>
   )
@@ -129,7 +129,7 @@ function ModelChoice({ models, open }: { readonly models: Models; readonly open:
 
 /** Without a classifier there are no AUs to show. */
 function NoClassifier({ models: { all, chosen } }: { readonly models: Models }) {
-  const shows = 'This model is an encoder: it has attention to show, but no action units.'
+  const shows = 'This model is only an encoder. It shows attention, but no action units.'
   if (all.some(({ aus }) => aus.length > 0))
     return <p class="notice">{shows} Choose a classifier under Model to see action units.</p>
   return (

@@ -1,4 +1,3 @@
-import { describeError } from '../../src/errors.js'
 import type { RunName, WorkerEvent } from '../protocol.js'
 
 /** What sentences call a run. */
@@ -12,7 +11,13 @@ export const runTitles: Readonly<Record<RunName, string>> = {
 
 /** What storage holds of a run is of no use: the page says so, and a new run can be begun. */
 export function damagedRun(title: string, error: unknown): WorkerEvent {
-  const reason = describeError(error).replace(/\.?$/, '.')
-  const text = `The saved ${title} cannot be restored: ${reason} Reload the page to try again, or start a new run to replace it.`
+  const text =
+    `The saved ${title} cannot be restored: ${reasonOf(error)} ` +
+    'Reload the page to try again, or start a new run to replace it.'
   return { type: 'failed', text }
+}
+
+/** The message of an error as a sentence. */
+export function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\.?$/, '.')
 }

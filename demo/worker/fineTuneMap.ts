@@ -5,8 +5,8 @@ export type Point = [x: number, y: number]
 const SEED = 0
 
 /**
- * A map of features in the plane by UMAP, within the unit circle. It grows out of `before`, the map of the same images a little
- * earlier, and is laid on it: UMAP knows neither place, size nor orientation.
+ * A map of features in the plane by UMAP, within the unit circle. It grows out of `before`, the map of the
+ * same images a little earlier, and is laid on it: UMAP knows neither place, size nor orientation.
  */
 export function mapFeatures(
   features: readonly ArrayLike<number>[],
@@ -45,9 +45,9 @@ export function withinUnitCircle(points: readonly Point[]): Point[] {
 }
 
 /**
- * `points`, turned and mirrored about the origin so that the sum of squared distances to `target` is least: the orthogonal Procrustes
- * problem (Schönemann 1966), Q = argmax Σ target·(Q point). In the plane the best turn and the best reflection are known in closed
- * form; the better of the two is taken.
+ * `points`, turned and mirrored about the origin so that the sum of squared distances to `target` is least:
+ * the orthogonal Procrustes problem (Schönemann 1966), Q = argmax Σ target·(Q point). In the plane the best
+ * turn and the best reflection are known in closed form; the better of the two is taken.
  */
 export function turnedTo(target: readonly Point[], points: readonly Point[]): Point[] {
   let [xx, xy, yx, yy] = [0, 0, 0, 0]

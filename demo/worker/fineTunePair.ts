@@ -35,14 +35,18 @@ interface Hooks {
 /** A turn of one classifier takes about so long, so that both curves grow together. */
 const TURN_MS = 3_000
 const STEPS_PER_TURN = { first: 5, least: 5, most: 50 }
-/** Training between two evaluations takes so many times as long as one did: they get a quarter of the time at most. */
+/**
+ * Training between two evaluations takes so many times as long as one did: they get a quarter of the time at
+ * most.
+ */
 const TRAINING_PER_EVALUATION = 3
 /** What an evaluation is taken to cost before there was one since the page was loaded. */
 const ASSUMED_EVALUATION_MS = 5_000
 
 /**
- * Two classifiers of the same faces, from the same weights, in the same order. One of them has an identity head behind
- * gradient reversal. They take turns on the device, are evaluated together, and have one life cycle.
+ * Two classifiers of the same faces, from the same weights, in the same order. One of them has an identity
+ * head behind gradient reversal. They take turns on the device, are evaluated together, and have one life
+ * cycle.
  */
 export class FineTunePair implements Trainable<FineTuneSettings> {
   readonly title = 'fine-tuning run'
@@ -67,7 +71,7 @@ export class FineTunePair implements Trainable<FineTuneSettings> {
     this.#evaluations = new PairEvaluations(runtime, { tell, faces })
     const each = {
       tell,
-      readSettings: (plan: unknown) => fineTunePlanSchema.parse(plan),
+      settings: fineTunePlanSchema,
       data: async () => {
         const { data, loader } = await faces()
         return { ...data, loader }

@@ -8,7 +8,7 @@ import { Training, type TrainingHooks } from './training.js'
 /** What a run is made by: settings, and the sizes of its encoder. */
 type Plan = Omit<FineTunePlan, 'pretrainStep'>
 
-interface Hooks<P> extends Pick<TrainingHooks<P>, 'tell' | 'readSettings' | 'evaluate'> {
+interface Hooks<P> extends Pick<TrainingHooks<P>, 'tell' | 'settings' | 'evaluate'> {
   readonly data: () => Promise<FineTuningData>
   /** A checkpoint of FMAE whose encoder a run starts from that is made now; null for a start at random. */
   readonly encoder: () => SafetensorsFile | null

@@ -1,8 +1,7 @@
 import { proxyMarker } from 'comlink'
-import { describeError } from '../../src/errors.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import type { RunState, RunStatus, WorkerEvent } from '../protocol.js'
-import { damagedRun } from './damagedRun.js'
+import { damagedRun, reasonOf } from './damagedRun.js'
 
 /** How far a training is. */
 export interface Progress extends Omit<RunStatus, 'state'> {
@@ -26,7 +25,10 @@ export interface Trainable<Settings> {
   tellStatus(status: RunStatus): void
   /** Makes it from the start. */
   make(settings: Settings): Promise<void>
-  /** Makes it from what storage holds. Returns whether that was running. @throws UserError where storage is damaged */
+  /**
+   * Makes it from what storage holds. Returns whether that was running.
+   * @throws UserError where storage is damaged
+   */
   load(): Promise<boolean>
   /** Trains for so many steps, or until `control` or the schedule ends it. */
   train(steps: number, control: Control): Promise<void>
@@ -52,13 +54,16 @@ export function statusOf(state: RunState, { step, totalSteps, epochs }: Progress
 }
 
 /**
- * How a training of the page begins, pauses, rests, goes on and ends, whatever it is that trains. The page calls it
- * through comlink; commands wait for one another.
+ * How a training of the page begins, pauses, rests, goes on and ends, whatever it is that trains. The page
+ * calls it through comlink; commands wait for one another.
  */
 export class LifeCycle<Settings, T extends Trainable<Settings> = Trainable<Settings>> implements Control {
   /** The page calls it where it is. */
   readonly [proxyMarker] = true
-  /** What makes, reads or replaces the training: between its awaits nothing else may. `pause` waits for the loop alone. */
+  /**
+   * What makes, reads or replaces the training: between its awaits nothing else may. `pause` waits for the
+   * loop alone.
+   */
   readonly #inTurn = oneAfterOther()
   #loop: Promise<void> | null = null
   #stopping = false
@@ -222,7 +227,7 @@ export class LifeCycle<Settings, T extends Trainable<Settings> = Trainable<Setti
       this.#goesOn = false
       // It would only fail again after a reload.
       await training.endStored()
-      const text = `The ${training.title} stopped: ${describeError(error)}`
+      const text = `The ${training.title} stopped: ${reasonOf(error)}`
       this.hooks.tell({ type: 'failed', text })
     }
   }

@@ -7,11 +7,15 @@ class OtherTabError extends Error {
   }
 }
 
-/** So long the lock is waited for: a page that is reloaded may meet its own earlier worker, which is about to end. */
+/**
+ * So long the lock is waited for: a page that is reloaded may meet its own earlier worker, which is about to
+ * end.
+ */
 const LEAVING_MS = 4_000
 
 /**
- * Two tabs would write the same files of the browser's storage: the first one alone trains, until its worker ends.
+ * Two tabs would write the same files of the browser's storage: the first one alone trains, until its worker
+ * ends.
  * @throws OtherTabError in the others
  */
 export function becomeOnlyTab(): Promise<void> {

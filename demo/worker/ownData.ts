@@ -12,10 +12,10 @@ import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
 import {
   type Evaluation,
+  type FineTuneSettings,
   type FolderMark,
   type FolderSummary,
   type OwnFineTunePlan,
-  type OwnFineTuneSettings,
   type OwnPretrainSettings,
   ownFineTunePlanSchema,
   ownPretrainSettingsSchema,
@@ -39,12 +39,11 @@ interface Hooks {
   readonly pretrained: () => ModelSource
 }
 
-const folderSchema = ownPretrainSettingsSchema.pick({ folder: true })
 const EVALUATION_BATCH = 64
 
 /**
- * Pretraining and fine-tuning on a folder of the visitor's. Runs are kept in the browser's storage, images are not: after a
- * reload a run waits until its folder is picked again.
+ * Pretraining and fine-tuning on a folder of the visitor's. Runs are kept in the browser's storage, images
+ * are not: after a reload a run waits until its folder is picked again.
  */
 export class OwnData {
   /** The page calls it where it is. */
@@ -66,7 +65,7 @@ export class OwnData {
       'ownPretrain',
       runtime,
       async () => (await this.#decodedFolder()).pretrainData(),
-      { tell, readSettings: (settings) => ownPretrainSettingsSchema.parse(settings) },
+      { tell, settings: ownPretrainSettingsSchema },
     )
     this.pretrain = new LifeCycle(pretraining, { tell, takeTurn: () => takeTurn('ownPretrain') })
     const fineTuning = fineTuneRun<OwnFineTunePlan>(
@@ -74,7 +73,7 @@ export class OwnData {
       runtime,
       {
         tell,
-        readSettings: (plan) => ownFineTunePlanSchema.parse(plan),
+        settings: ownFineTunePlanSchema,
         data: async () => (await this.#decodedFolder()).classifierData(),
         encoder: () => this.#encoder,
         evaluate: (run, epoch) => this.#evaluate(run as FineTuning, epoch),
@@ -102,7 +101,8 @@ export class OwnData {
   }
 
   /**
-   * Opens a folder. Runs that storage holds of it are taken up, and go on if they were running when the page was left.
+   * Opens a folder. Runs that storage holds of it are taken up, and go on if they were running when the page
+   * was left.
    * @throws UserError that says what is wrong with it, or that the runs were made with another folder
    */
   open(files: readonly PickedFile[]): Promise<FolderSummary> {
@@ -139,8 +139,11 @@ export class OwnData {
     return this.#inTurn(() => start(this.pretrain, { ...settings, folder: this.#opened().mark }, oneStep))
   }
 
-  /** Fine-tunes on the folder: from its own pretraining if there is one, else from that of the bundled faces, else from random weights. */
-  startFineTune(settings: OwnFineTuneSettings, oneStep: boolean): Promise<void> {
+  /**
+   * Fine-tunes on the folder: from its own pretraining if there is one, else from that of the bundled faces,
+   * else from random weights.
+   */
+  startFineTune(settings: FineTuneSettings, oneStep: boolean): Promise<void> {
     return this.#inTurn(async () => {
       try {
         await start(this.fineTune, this.fineTune.training.settings ?? (await this.#plan(settings)), oneStep)
@@ -151,7 +154,7 @@ export class OwnData {
   }
 
   /** Settings of a classifier that is made now, and the encoder that it starts from. */
-  async #plan(settings: OwnFineTuneSettings): Promise<OwnFineTunePlan> {
+  async #plan(settings: FineTuneSettings): Promise<OwnFineTunePlan> {
     const { mark } = this.#opened()
     const from = this.#bestStart()
     const { config, pretrained } = await startingEncoder(
@@ -203,8 +206,11 @@ export class OwnData {
       try {
         const stored = await training.stored()
         if (!stored) continue
-        const { folder } = folderSchema.parse(stored.settings)
-        runs.push({ run: training.hooks.name, step: stored.steps.at(-1)?.step ?? 0, folder })
+        runs.push({
+          run: training.hooks.name,
+          step: stored.steps.at(-1)?.step ?? 0,
+          folder: stored.settings.folder,
+        })
       } catch (error) {
         this.hooks.tell(damagedRun(training.title, error))
       }

@@ -97,7 +97,8 @@ export class OwnFolder {
   }
 
   /**
-   * Reads every image once, before the first step: one that cannot be read is told now, not in the middle of an epoch.
+   * Reads every image once, before the first step: one that cannot be read is told now, not in the middle of
+   * an epoch.
    * @throws UserError naming it
    */
   decoded(onRead: (share: number) => void): Promise<void> {

@@ -25,8 +25,8 @@ const SHOWN = 6
 type AnyLifeCycle = Pick<LifeCycle<never>, 'pause' | 'resume' | 'rest' | 'wake'>
 
 /**
- * Everything that computes for the page, in a worker: one device, the runs, the faces. The page calls its parts through comlink
- * (`worker.pretrain.begin(…)`), and hears of what happens by events.
+ * Everything that computes for the page, in a worker: one device, the runs, the faces. The page calls its
+ * parts through comlink (`worker.pretrain.begin(…)`), and hears of what happens by events.
  */
 export class PageWorker {
   readonly pretrain: Run<PretrainSettings>
@@ -48,8 +48,10 @@ export class PageWorker {
     this.#restored = new Promise((resolve) => {
       this.#nowRestored = resolve
     })
-    const readSettings = (settings: unknown) => pretrainSettingsSchema.parse(settings)
-    const pretraining = pretrainRun('pretrain', runtime, () => this.#pretrainData(), { tell, readSettings })
+    const pretraining = pretrainRun('pretrain', runtime, () => this.#pretrainData(), {
+      tell,
+      settings: pretrainSettingsSchema,
+    })
     this.pretrain = new LifeCycle(pretraining, hooks('pretrain'))
     const pretrained = () => pretraining.source(this.pretrain)
     const pair = new FineTunePair(runtime, {

@@ -8,12 +8,18 @@ import { type ProbeSubjects, probeFloors, probeSubjects } from '../../src/train/
 import type { ClassifierScores, EvaluationFacts } from '../protocol.js'
 import type { Faces } from './faces.js'
 
-/** Subjects in the identity probe: so many training subjects and held-out ones. All images of the latter score the AUs. */
+/**
+ * Subjects in the identity probe: so many training subjects and held-out ones. All images of the latter score
+ * the AUs.
+ */
 const KNOWN = 16
 const NEW = 16
 /** Of each kind on the map. */
 const MAPPED = 6
-/** The probe is the mean over so many splits into images to fit on and to score: it costs little and halves the noise. */
+/**
+ * The probe is the mean over so many splits into images to fit on and to score: it costs little and halves
+ * the noise.
+ */
 const SPLITS = [0, 1, 2]
 const BATCH = 64
 

@@ -22,7 +22,7 @@ export function pretrainRun<Settings extends PretrainSettings>(
   name: RunName,
   runtime: Runtime,
   data: () => Promise<PretrainData>,
-  hooks: Pick<TrainingHooks<Settings>, 'tell' | 'readSettings'>,
+  hooks: Pick<TrainingHooks<Settings>, 'tell' | 'settings'>,
 ): Training<Settings> {
   return new Training<Settings>({
     ...hooks,

@@ -14,9 +14,10 @@ interface Place<State> {
 }
 
 /**
- * The files of one run in the browser's own storage for this page (OPFS): its state (settings, curve, whether it runs)
- * and, for a single network, its checkpoint in the format of the command line. A file is replaced as a whole: what was
- * saved before survives a page that is closed in the middle. Where the browser refuses, a note says so.
+ * The files of one run in the browser's own storage for this page (OPFS): its state (settings, curve, whether
+ * it runs) and, for a single network, its checkpoint in the format of the command line. A file is replaced as
+ * a whole: what was saved before survives a page that is closed in the middle. Where the browser refuses, a
+ * note says so.
  */
 export class RunStore<State extends { readonly running: boolean }> {
   #folder: Promise<FileSystemDirectoryHandle | null> | null = null
@@ -66,7 +67,8 @@ export class RunStore<State extends { readonly running: boolean }> {
     const folder = await this.#open()
     if (!folder) return null
     const file = await orNotFound(async () => (await folder.getFileHandle(name)).getFile())
-    return file && new Uint8Array(await file.arrayBuffer())
+    // A file stands empty from its making to its first content, and for good if the page is closed between.
+    return file && file.size > 0 ? new Uint8Array(await file.arrayBuffer()) : null
   }
 
   /** Null, and a note, where the browser gives pages no storage, as in some private windows. */

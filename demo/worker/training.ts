@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import type { Choices } from '../../src/engine/variants.js'
 import { UserError } from '../../src/errors.js'
 import {
@@ -30,7 +31,10 @@ export interface ModelSource {
   readonly run: TrainingRun | null
   /** What its checkpoints say of it. */
   readonly info: CheckpointInfo | null
-  /** The network as a file of the command line's format. @throws UserError if it was thrown away before its turn came */
+  /**
+   * The network as a file of the command line's format.
+   * @throws UserError if it was thrown away before its turn came
+   */
   readonly download: () => Promise<Uint8Array[]>
 }
 
@@ -50,8 +54,8 @@ const VIEW_EVERY_MS = 2_000
 export interface TrainingHooks<Settings> {
   readonly name: RunName
   readonly tell: (event: WorkerEvent) => void
-  /** Settings as storage holds them. */
-  readonly readSettings: (stored: unknown) => Settings
+  /** Checks settings when they come back from storage. */
+  readonly settings: z.ZodType<Settings>
   /** Makes a run from the start. */
   readonly make: (settings: Settings) => Promise<MadeRun>
   /** Shows how far it is; training waits for it. */
@@ -61,13 +65,13 @@ export interface TrainingHooks<Settings> {
 }
 
 /** What a run did before it was saved. */
-type Past = Pick<StoredHistory, 'steps' | 'evaluations'>
+type Past = Pick<StoredHistory<unknown>, 'steps' | 'evaluations'>
 const NO_PAST: Past = { steps: [], evaluations: [] }
 
 /** One network that trains in the page by the loop of the command line, with its curve and its files. */
 export class Training<Settings> implements Trainable<Settings> {
   readonly title: string
-  readonly #store: RunStore<StoredHistory>
+  readonly #store: RunStore<StoredHistory<Settings>>
   #current: { made: MadeRun; settings: Settings } | null = null
   #steps: StepPoint[] = []
   #evaluations: Evaluation[] = []
@@ -77,10 +81,10 @@ export class Training<Settings> implements Trainable<Settings> {
   #lastView = 0
 
   constructor(readonly hooks: TrainingHooks<Settings>) {
-    const { name, tell } = hooks
+    const { name, settings, tell } = hooks
     this.title = runTitles[name]
-    const place = { folder: ['runs', name], file: 'history.json', schema: storedHistorySchema }
-    this.#store = new RunStore(place, tell)
+    const schema = storedHistorySchema.and(z.object({ settings }))
+    this.#store = new RunStore({ folder: ['runs', name], file: 'history.json', schema }, tell)
   }
 
   get run(): TrainingRun | null {
@@ -114,8 +118,11 @@ export class Training<Settings> implements Trainable<Settings> {
     this.hooks.tell({ type: 'status', run: this.hooks.name, status })
   }
 
-  /** What storage holds of it, which is not taken up by that; null if nothing. @throws UserError where it is damaged */
-  stored(): Promise<StoredHistory | null> {
+  /**
+   * What storage holds of it, which is not taken up by that; null if nothing.
+   * @throws UserError where it is damaged
+   */
+  stored(): Promise<StoredHistory<Settings> | null> {
     return this.#store.load()
   }
 
@@ -123,7 +130,7 @@ export class Training<Settings> implements Trainable<Settings> {
     const history = await this.#store.load()
     const checkpoint = history && (await this.#store.loadCheckpoint())
     if (!checkpoint) return false
-    await this.make(this.hooks.readSettings(history.settings), checkpoint, history)
+    await this.make(history.settings, checkpoint, history)
     await this.show()
     return history.running
   }
@@ -155,7 +162,8 @@ export class Training<Settings> implements Trainable<Settings> {
     // Another run may have settled on others in the meantime.
     run.runtime.variants.use(this.#choices)
     const stopAt = run.optimizer.stepCount + steps
-    // Saved after the first steps: from then on a reload finds a run that goes on. A few steps are saved at their end.
+    // Saved after the first steps: from then on a reload finds a run that goes on. A few steps are saved at
+    // their end.
     this.#lastSave = Number.isFinite(steps) ? performance.now() : Number.NEGATIVE_INFINITY
     await trainLoop({
       run,

@@ -110,8 +110,8 @@ export class TryIt {
   }
 
   /**
-   * Takes a checkpoint of the command line: an AU classifier to look through, a masked autoencoder as the run of the Pretrain tab. If that has a run
-   * already, it is only replaced with `replace`.
+   * Takes a checkpoint of the command line: an AU classifier to look through, a masked autoencoder as the run
+   * of the Pretrain tab. If that has a run already, it is only replaced with `replace`.
    * @throws UserError that says what is wrong with the file
    */
   async open(file: File, replace: boolean): Promise<Opened> {

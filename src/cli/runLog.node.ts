@@ -34,7 +34,9 @@ export class RunLog {
 
 function parseRecord(line: string): LogRecord[] {
   try {
-    return line === '' ? [] : [JSON.parse(line) as LogRecord]
+    const value: unknown = line === '' ? null : JSON.parse(line)
+    const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isRecord ? [value as LogRecord] : []
   } catch {
     return []
   }

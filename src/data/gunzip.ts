@@ -1,10 +1,13 @@
 import { UserError } from '../errors.js'
 import type { TreeFile } from './fileTree.js'
 
-/** What is unpacked is held in memory; above this it belongs on disk. */
+/** Decompressed data is held in memory, up to this size. */
 const MAX_UNPACKED = 2 ** 30
+/** Shards compress to a half or a tenth. A much larger ratio is refused, unless the result is SMALL. */
+const MAX_RATIO = 200
+const SMALL = 2 ** 26
 
-/** By its first bytes: some are misnamed, and some servers unpack .gz files on the way. */
+/** Checks the first bytes: files may be misnamed, and some servers decompress .gz files. */
 export async function isGzip(file: TreeFile): Promise<boolean> {
   return file.withSource((source) => {
     if (source.size < 2) return false
@@ -13,9 +16,12 @@ export async function isGzip(file: TreeFile): Promise<boolean> {
   })
 }
 
-/** The unpacked content of a gzip file. */
+/** The decompressed content of a gzip file. */
 export async function gunzip(file: TreeFile): Promise<Uint8Array> {
-  const packed = new Blob([await file.bytes()])
+  const bytes = await file.bytes()
+  const refuse = (what: string) =>
+    new UserError(`${file.name}: expands to more than ${what}; decompress it first: gunzip ${file.name}`)
+  const packed = new Blob([bytes])
   const chunks: Uint8Array<ArrayBuffer>[] = []
   let size = 0
   const reader = packed.stream().pipeThrough(new DecompressionStream('gzip')).getReader()
@@ -25,9 +31,10 @@ export async function gunzip(file: TreeFile): Promise<Uint8Array> {
     })
     if (done) break
     size += value.length
-    if (size > MAX_UNPACKED) {
+    const isTooLarge = size > MAX_UNPACKED
+    if (isTooLarge || (size > SMALL && size > MAX_RATIO * bytes.length)) {
       await reader.cancel()
-      throw new UserError(`${file.name}: unpacks to more than 1 GiB; unpack it first: gunzip ${file.name}`)
+      throw refuse(isTooLarge ? '1 GiB' : `${MAX_RATIO} times its size`)
     }
     chunks.push(value)
   }

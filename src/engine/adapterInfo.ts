@@ -1,7 +1,9 @@
 // Shared by adapter.node.ts and adapter.browser.ts: the type of a found adapter, its description, and the rule that
 // tells a software adapter from a GPU.
 
-/** Where an adapter came from: a GPU, a software driver of this machine, or the SwiftShader carried by npm. */
+/**
+ * Where an adapter came from: a GPU, a software driver of this machine, or the SwiftShader carried by npm.
+ */
 export type AdapterSource = 'hardware' | 'system' | 'swiftshader'
 
 /** Forces one kind of adapter (`FMAE_ADAPTER` in Node). */

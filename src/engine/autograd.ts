@@ -61,7 +61,8 @@ export function withTape<T>(runtime: TensorRuntime, forward: () => T): { result:
 /**
  * Gradients of a scalar `loss` [1] with respect to every parameter on the tape, added to their slots.
  * Activations are freed as soon as no earlier node can need them; `keep` names tensors that the caller reads
- * afterwards. Gradients of non-parameter leaves with `requiresGrad` are returned. All of them are multiplied by `scale` [1]:
+ * afterwards. Gradients of non-parameter leaves with `requiresGrad` are returned. All of them are multiplied
+ * by `scale` [1]:
  * loss scaling keeps those that are stored as f16 above its smallest number.
  */
 export function backward(
@@ -144,8 +145,8 @@ class Lifetime {
   }
 
   /**
-   * No earlier node can have saved the output of a later one, unless it lies in a storage of its own. A gradient that was written
-   * over the output (see maskedPatchLoss) and is still on its way keeps it.
+   * No earlier node can have saved the output of a later one, unless it lies in a storage of its own. A
+   * gradient that was written over the output (see maskedPatchLoss) and is still on its way keeps it.
    */
   nodeDone(node: TapeNode, pending: Map<Tensor, Tensor>): void {
     const { storage } = node.output

@@ -1,6 +1,6 @@
 /**
- * IEEE 754 half precision on the host: Node 20 has no Float16Array. Conversion to half rounds to nearest, ties to even, as
- * the device does.
+ * IEEE 754 half precision on the host: Node 20 has no Float16Array. Conversion to half rounds to nearest,
+ * ties to even, as the device does.
  */
 const bits = new DataView(new ArrayBuffer(4))
 

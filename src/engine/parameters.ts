@@ -20,7 +20,10 @@ export interface ParameterSpec {
   readonly frozen?: boolean
 }
 
-/** Elements to which every slot is rounded up: 256 bytes of f16, the strictest storage-offset alignment in use. */
+/**
+ * Elements to which every slot is rounded up: 256 bytes of f16, the strictest storage-offset alignment in
+ * use.
+ */
 export const SLOT_ALIGNMENT = 128
 
 /** One part of the arena, within the adapter's binding limit. */

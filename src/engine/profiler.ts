@@ -35,7 +35,10 @@ export class Profiler {
     this.#staging = device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ })
   }
 
-  /** Where the next dispatch or pass, which starts with `kernel`, writes its times; beyond the capacity they go untimed. */
+  /**
+   * Where the next dispatch or pass, which starts with `kernel`, writes its times; beyond the capacity they
+   * go untimed.
+   */
   timestamps(kernel: Kernel): GPUComputePassTimestampWrites | undefined {
     if (this.#kernels.length === CAPACITY) return undefined
     const index = 2 * this.#kernels.push(kernel) - 2

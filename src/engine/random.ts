@@ -30,8 +30,8 @@ function multiplyHigh(a: number, b: number): number {
 }
 
 /**
- * The bijection itself: counter c and key k (u32 words, lowest first) → four random u32 in `out`. The inner loop of everything here, free
- * of allocation.
+ * The bijection itself: counter c and key k (u32 words, lowest first) → four random u32 in `out`. The inner
+ * loop of everything here, free of allocation.
  */
 export function philox4x32(
   out: Uint32Array,
@@ -81,7 +81,9 @@ export class PhiloxStream {
   readonly #step: number
   #next = 0
 
-  /** Seed and stream are u32; step < 2^53 opens an independent row of the same stream (per sample, per epoch). */
+  /**
+   * Seed and stream are u32; step < 2^53 opens an independent row of the same stream (per sample, per epoch).
+   */
   constructor(seed: number, stream: number, step = 0) {
     checkWord('seed', seed, TWO_TO_32)
     checkWord('stream', stream, TWO_TO_32)
@@ -127,7 +129,9 @@ export class PhiloxStream {
     return toUniform(this.uint32())
   }
 
-  /** Standard normal (Box–Muller 1958, the cosine half: always two words a draw, so `position` is the state). */
+  /**
+   * Standard normal (Box–Muller 1958, the cosine half: always two words a draw, so `position` is the state).
+   */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()))
     return radius * Math.cos(2 * Math.PI * this.uniform())

@@ -45,7 +45,10 @@ export class ReadbackWait {
     this.#busySince ??= this.#clock.now()
   }
 
-  /** Sleeps while `dispatches`, counted from the start, are mostly still under way. `read` is what will be mapped. */
+  /**
+   * Sleeps while `dispatches`, counted from the start, are mostly still under way. `read` is what will be
+   * mapped.
+   */
   async wait(dispatches: number, read: Storage): Promise<void> {
     const rate = this.#millisecondsPerDispatch.get(this.#kind(read)) ?? 0
     const expected = (dispatches - this.#dispatchesDone) * rate
@@ -58,8 +61,8 @@ export class ReadbackWait {
   }
 
   /**
-   * All `dispatches` are finished: learns from how long they took, unless pipelines were compiled meanwhile. `idle`: no others follow
-   * them yet.
+   * All `dispatches` are finished: learns from how long they took, unless pipelines were compiled meanwhile.
+   * `idle`: no others follow them yet.
    */
   done(dispatches: number, pipelines: number, read: Storage, idle: boolean): void {
     const now = this.#clock.now()

@@ -13,7 +13,9 @@ import { VariantTable } from './variants.js'
 
 /** How long to wait for the device's own error after a failed read. */
 const TELLING_MS = 100
-/** After this many queued dispatches the encoder is submitted, so that the device does not wait for the host. */
+/**
+ * After this many queued dispatches the encoder is submitted, so that the device does not wait for the host.
+ */
 const DISPATCHES_PER_SUBMIT = 256
 /** Submits after this much work too: systems reset a GPU when a submit takes seconds (Windows after two). */
 const FLOPS_PER_SUBMIT = 5e11

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 // for drivers, they are captured: the reason for refusing a driver goes into our own message, the rest is passed on.
 
 /**
- * Runs `action` and returns its result with what native code wrote to stderr during the call. `action` must do its
- * work synchronously (a promise it returns is handed on as it is). Where stderr cannot be caught, `text` is empty and
- * the output goes where it always went.
+ * Runs `action` and returns its result with what native code wrote to stderr during the call. `action` must
+ * do its work synchronously (a promise it returns is handed on as it is). Where stderr cannot be caught,
+ * `text` is empty and the output goes where it always went.
  */
 export async function captureStderr<T>(action: () => T): Promise<{ result: T; text: string }> {
   const descriptors = await descriptorCalls()

@@ -21,8 +21,8 @@ export class SwiftShaderError extends Error {
 }
 
 /**
- * Makes SwiftShader the process's only Vulkan driver. Call it before Dawn opens Vulkan, or after Dawn found none.
- * Child processes inherit the choice through the environment.
+ * Makes SwiftShader the process's only Vulkan driver. Call it before Dawn opens Vulkan, or after Dawn found
+ * none. Child processes inherit the choice through the environment.
  * @throws SwiftShaderError on another platform, without the package, or when it cannot be unpacked or loaded.
  */
 export async function useSwiftShader(): Promise<void> {
@@ -40,9 +40,9 @@ export async function useSwiftShader(): Promise<void> {
 }
 
 /**
- * Unpacks the driver to the user's cache folder once and returns that folder. Every file is checked against its
- * SHA-256 at each start, and a damaged copy is replaced. The folder is named after the archive's hash and each file is
- * renamed into place whole, so processes that do this at the same time cannot harm one another.
+ * Unpacks the driver to the user's cache folder once and returns that folder. Every file is checked against
+ * its SHA-256 at each start, and a damaged copy is replaced. The folder is named after the archive's hash and
+ * each file is renamed into place whole, so processes that do this at the same time cannot harm one another.
  */
 export async function unpackSwiftShader(cacheRoot = cacheFolder()): Promise<string> {
   const archive = await readFile(archivePath())

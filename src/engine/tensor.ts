@@ -12,7 +12,10 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
-/** A dense row-major array on the device. Shapes are fixed; storage may be shared (ops/reshape.ts, gradient reversal). */
+/**
+ * A dense row-major array on the device. Shapes are fixed; storage may be shared (ops/reshape.ts, gradient
+ * reversal).
+ */
 export class Tensor {
   readonly size: number
   requiresGrad = false
@@ -51,7 +54,9 @@ export class Tensor {
 
 /** A trainable tensor: a named slot in the parameter arena with its gradient beside it. */
 export class Parameter extends Tensor {
-  /** Whether `gradient` holds something since the last `zeroGrad`; if not, the next gradient overwrites it. */
+  /**
+   * Whether `gradient` holds something since the last `zeroGrad`; if not, the next gradient overwrites it.
+   */
   gradientWritten = false
   /** Whether an op received the slot to write to since the last `zeroGrad`. */
   gradientLent = false

@@ -20,7 +20,10 @@ export interface StoredChoice {
 
 export type StoredChoices = Readonly<Record<string, StoredChoice>>
 
-/** Where choices outlive the process; see variantStore.node.ts and variantStore.browser.ts. Its methods throw VariantStoreError. */
+/**
+ * Where choices outlive the process; see variantStore.node.ts and variantStore.browser.ts. Its methods throw
+ * VariantStoreError.
+ */
 export interface VariantStore {
   /** Its location, for messages. */
   readonly place: string

@@ -110,7 +110,10 @@ export class VariantRace {
     }
   }
 
-  /** Times the trials in turns. Returns the first one and those that beat it in every round; null if time ran out. */
+  /**
+   * Times the trials in turns. Returns the first one and those that beat it in every round; null if time ran
+   * out.
+   */
   async #race(trials: readonly Trial[]): Promise<readonly Trial[] | null> {
     const fixed = trials[0]
     const repeats = await this.#repeatsInRound(fixed.step)
@@ -139,7 +142,10 @@ export class VariantRace {
   }
 }
 
-/** Results of a step on memory that held zeros. The first run compiles and gives them their memory; what the second forgets to write stays zero. */
+/**
+ * Results of a step on memory that held zeros. The first run compiles and gives them their memory; what the
+ * second forgets to write stays zero.
+ */
 function resultsOnZeros(step: CapturedStep): readonly Tensor[] {
   for (const result of step.run()) step.runtime.clear(result)
   return step.run()

@@ -14,7 +14,10 @@ type Contents = Record<string, StoredChoices>
 const LOCK_TRIES = 200
 const LOCK_WAIT_MS = 25
 
-/** Choices as JSON in `variants.json` of `FMAE_CACHE`, else of the user's cache folder. The twin of variantStore.browser.ts. */
+/**
+ * Choices as JSON in `variants.json` of `FMAE_CACHE`, else of the user's cache folder. The twin of
+ * variantStore.browser.ts.
+ */
 export function openVariantStore(folder = process.env.FMAE_CACHE || cacheFolder()): VariantStore {
   const place = join(folder, 'variants.json')
   const load = async (): Promise<Contents> => {

@@ -23,7 +23,10 @@ export interface Tunable<Spec, T> {
   /** Operations in `spec`: classes with the most work are measured first. */
   flops(spec: Spec): number
   operands(spec: Spec): readonly Operand[]
-  /** Queues the work once and returns its results, which it makes itself; it does not change the operands. Not a tape op. */
+  /**
+   * Queues the work once and returns its results, which it makes itself; it does not change the operands. Not
+   * a tape op.
+   */
   run(spec: Spec, variant: string, operands: readonly T[]): readonly T[]
 }
 

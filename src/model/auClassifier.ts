@@ -39,7 +39,10 @@ export function classifierParameters(config: ClassifierConfig): ParameterSpec[] 
   ]
 }
 
-/** Drop-path rate of every branch: two per block, linear from 0 in the first block to the full rate in the last. */
+/**
+ * Drop-path rate of every branch: two per block, linear from 0 in the first block to the full rate in the
+ * last.
+ */
 export function dropPathRates({ depth, dropPath }: ClassifierConfig): number[] {
   return Array.from({ length: depth }, (_, i) => (depth === 1 ? 0 : (dropPath * i) / (depth - 1))).flatMap(
     (rate) => [rate, rate],

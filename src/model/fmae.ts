@@ -25,7 +25,10 @@ import {
 export interface FmaeOutput {
   /** Mean squared error over removed patches, [1]. */
   readonly loss: Tensor
-  /** Predicted patches, [B, L, p·p·3], in (row, column, channel) order; f16 in mixed precision. Overwritten by backward. */
+  /**
+   * Predicted patches, [B, L, p·p·3], in (row, column, channel) order; f16 in mixed precision. Overwritten by
+   * backward.
+   */
   readonly pred: Tensor
   /** 1 where removed, [B, L]. */
   readonly mask: Tensor

@@ -2,38 +2,27 @@ import { add } from '../engine/ops/add.js'
 import { bceWithLogits } from '../engine/ops/bceWithLogits.js'
 import { softmaxCrossEntropy } from '../engine/ops/softmaxCrossEntropy.js'
 import type { DType, Tensor } from '../engine/tensor.js'
-import type { ClassifierOutput } from './auClassifier.js'
 import type { ClassifierConfig } from './config.js'
 
-/** Targets of a classifier: AUs f32 [B, aus]; subjects as returned by `identityTargets`, null if λ = 0. */
-export interface ClassifierTargets {
-  readonly aus: Tensor
-  readonly subjects: Tensor | null
-}
-
-/** Losses [1]; `loss` is the one to differentiate. */
-export interface ClassifierLosses {
-  readonly loss: Tensor
-  readonly au: Tensor
-  readonly id: Tensor | null
+/**
+ * Identity adversarial training: the identity loss, added to the AU loss `au` [1]. Where λ = 0 there is no
+ * identity head: the AU loss stays alone and `id` is null. The head learns from the sum as it stands; that
+ * the features unlearn identity is the gradient reversal's doing. Ning et al. 2024.
+ */
+export function iatLoss(
+  au: Tensor,
+  idLogits: Tensor | null,
+  subjects: Tensor | null,
+  { idLoss }: ClassifierConfig,
+): { loss: Tensor; id: Tensor | null } {
+  if (!idLogits || !subjects) return { loss: au, id: null }
+  const id = idLoss === 'bce' ? bceWithLogits(idLogits, subjects) : softmaxCrossEntropy(idLogits, subjects)
+  return { loss: add(au, id), id }
 }
 
 /**
- * Identity adversarial training: AU loss plus identity loss. The head minimizes this sum; the gradient reversal below it
- * makes the encoder maximize the identity loss. Ning et al. 2024.
+ * Shape and type of the identity targets of a batch: one-hot f32 [B, S] for BCE, classes u32 [B] for softmax.
  */
-export function iatLoss(
-  { auLogits, idLogits }: Pick<ClassifierOutput, 'auLogits' | 'idLogits'>,
-  { aus, subjects }: ClassifierTargets,
-  { idLoss }: ClassifierConfig,
-): ClassifierLosses {
-  const au = bceWithLogits(auLogits, aus)
-  if (!idLogits || !subjects) return { loss: au, au, id: null }
-  const id = idLoss === 'bce' ? bceWithLogits(idLogits, subjects) : softmaxCrossEntropy(idLogits, subjects)
-  return { loss: add(au, id), au, id }
-}
-
-/** Shape and type of the identity targets of a batch: one-hot f32 [B, S] for BCE, classes u32 [B] for softmax. */
 export function identityTargetType(
   { idLoss, subjects }: ClassifierConfig,
   batch: number,

@@ -85,7 +85,10 @@ export interface EncodeOptions {
   readonly blocks?: number
 }
 
-/** Images [B, 3, S, S] through the encoder, up to its last block: cls token and patches [B, 1 + L, D], or [B, 1 + M, D] if M are kept. */
+/**
+ * Images [B, 3, S, S] through the encoder, up to its last block: cls token and patches [B, 1 + L, D], or [B,
+ * 1 + M, D] if M are kept.
+ */
 export function encode(
   images: Tensor,
   { parameters, config, execution }: Encoder,

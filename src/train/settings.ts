@@ -176,7 +176,12 @@ export function fineTuneDefaults(changes: Partial<FineTuneSettings> = {}): FineT
   return fineTuneSettings.parse(changes)
 }
 
-/** Names of the fields that must not change when a run resumes. */
+/** The help text of a field. */
+export function helpOf<S extends z.ZodObject>(schema: S, name: keyof S['shape'] & string): string {
+  return (schema.shape[name].meta() as FieldNotes | undefined)?.description ?? ''
+}
+
+/** Names of the fields in which two halves of a resumed run must agree. */
 export function comparedFields(schema: z.ZodObject): string[] {
   const notes = (name: string) => schema.shape[name].meta() as Partial<FieldNotes> | undefined
   return Object.keys(schema.shape).filter((name) => notes(name)?.compared !== false)

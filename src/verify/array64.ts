@@ -1,6 +1,9 @@
 import ndarray, { type NdArray } from 'ndarray'
 
-/** The host's numbers: float64, row-major where this file makes them; views (transposed, picked) may be strided. */
+/**
+ * The host's numbers: float64, row-major where this file makes them; views (transposed, picked) may be
+ * strided.
+ */
 export type Array64 = NdArray<Float64Array>
 
 export function elements(shape: readonly number[]): number {

@@ -55,8 +55,8 @@ function fixtureNoise(): Float32Array {
 }
 
 /**
- * Values of tensor k of the state dict, element i: with v = sin(0.7k + 0.31i + 0.5), norm weights are 1 + 0.1v, all
- * others 0.2v. Frozen tables stay as they are but count.
+ * Values of tensor k of the state dict, element i: with v = sin(0.7k + 0.31i + 0.5), norm weights are 1 +
+ * 0.1v, all others 0.2v. Frozen tables stay as they are but count.
  */
 export function fillParameters(runtime: Runtime, parameters: ParameterArena): void {
   parameters.parameters.forEach(({ name, size, gradient }, k) => {
@@ -180,7 +180,9 @@ async function zeroLogitsFixture(runtime: Runtime): Promise<Check[]> {
   return [a6('loss at zero logits', [loss], [Math.LN2]), a6('gradient at zero logits', values, wanted)]
 }
 
-/** A6: ViT-S with fresh weights on normal noise; the one fixture at a published size. Takes seconds on a CPU. */
+/**
+ * A6: ViT-S with fresh weights on normal noise; the one fixture at a published size. Takes seconds on a CPU.
+ */
 export async function vitSmallFixture(runtime: Runtime, batch: number): Promise<Check[]> {
   const a6 = comparisons('A6 ViT-S at the start', 0.06)
   const random = new PhiloxStream(0, 6)

@@ -38,7 +38,9 @@ export type GoldenFile = {
   | { readonly kind: 'classifier'; readonly config: ClassifierConfig }
 )
 
-/** Reads metadata and checks values. @throws UserError naming the file and the field or tensor that is wrong. */
+/**
+ * Reads metadata and checks values. @throws UserError naming the file and the field or tensor that is wrong.
+ */
 export function parseGoldenFile(file: string, { tensors, metadata }: SafetensorsFile): GoldenFile {
   for (const [name, { data }] of tensors) assertFinite(`${file}: tensor ${name}`, data)
   // Files of 0.2.0 say iat.

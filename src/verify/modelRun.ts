@@ -1,4 +1,5 @@
 import { backward, withTape } from '../engine/autograd.js'
+import { bceWithLogits } from '../engine/ops/bceWithLogits.js'
 import type { ParameterArena } from '../engine/parameters.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
@@ -7,10 +8,15 @@ import type { ClassifierConfig, FmaeConfig } from '../model/config.js'
 import { Fmae } from '../model/fmae.js'
 import { iatLoss, identityTargets, identityTargetType } from '../model/iatLoss.js'
 
-/** A model and one batch, set up so that each call of `step` is one forward and backward over the same numbers. */
+/**
+ * A model and one batch, set up so that each call of `step` is one forward and backward over the same
+ * numbers.
+ */
 export interface ModelRun {
   readonly parameters: ParameterArena
-  /** Leaves gradients in the arena; returns the total loss and all outputs, by their names in golden files. */
+  /**
+   * Leaves gradients in the arena; returns the total loss and all outputs, by their names in golden files.
+   */
   step(): { loss: Tensor; outputs: Map<string, Tensor> }
   /** The total loss alone, without a tape. */
   forward(): Tensor
@@ -56,15 +62,14 @@ export function classifierRun(runtime: Runtime, config: ClassifierConfig, data: 
   const model = new AuClassifier(runtime, config, 0)
   const images = runtime.tensor(data.imgs, imageShape(data.imgs, config))
   const batch = images.shape[0]
-  const targets = {
-    aus: runtime.tensor(data.au, [batch, config.aus]),
-    subjects: config.lambda > 0 ? identityTensor(runtime, config, data.ids) : null,
-  }
+  const targets = runtime.tensor(data.au, [batch, config.aus])
+  const subjects = config.lambda > 0 ? identityTensor(runtime, config, data.ids) : null
   const forward = () => {
-    const output = model.forward(images)
-    const { loss, au, id } = iatLoss(output, targets, config)
-    const identity = id ? { id_logits: output.idLogits!, id_loss: id } : {}
-    return { loss, outputs: { au_logits: output.auLogits, au_loss: au, ...identity } }
+    const { auLogits, idLogits } = model.forward(images)
+    const au = bceWithLogits(auLogits, targets)
+    const { loss, id } = iatLoss(au, idLogits, subjects, config)
+    const identity = idLogits && id ? { id_logits: idLogits, id_loss: id } : {}
+    return { loss, outputs: { au_logits: auLogits, au_loss: au, ...identity } }
   }
   return {
     parameters: model.parameters,

@@ -29,7 +29,10 @@ export function kernelVariants({ device, caps, adapterNote }: Runtime): KernelVa
   ]
 }
 
-/** The bits of a NaN everywhere, as f32 and as f16; as an index or a count it is out of every range. `size` in words. */
+/**
+ * The bits of a NaN everywhere, as f32 and as f16; as an index or a count it is out of every range. `size` in
+ * words.
+ */
 function poison(caps: KernelCaps, size: number): Kernel {
   return perValueKernel(caps, {
     name: 'poison',

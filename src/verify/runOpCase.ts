@@ -103,7 +103,9 @@ function compute(runtime: Runtime, prepared: PreparedCase): { output: Tensor; gr
   return { output: results.output!, gradients: results.gradients }
 }
 
-/** A loss Σ y·dy at the end of `tape`: hands y the gradient dy. Its own value is not needed and not computed. */
+/**
+ * A loss Σ y·dy at the end of `tape`: hands y the gradient dy. Its own value is not needed and not computed.
+ */
 function weightedSum(runtime: Runtime, y: Tensor, dy: Tensor, tape: NonNullable<Runtime['tape']>): Tensor {
   runtime.tape = tape
   const loss = recordOp('weightedSum', runtime.zeros([1]), [y], () => [dy])

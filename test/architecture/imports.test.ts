@@ -7,7 +7,9 @@ import ts from 'typescript'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
-/** The floors from the ground up (docs/architecture.md). A file imports from its own floor and those below. */
+/**
+ * The floors from the ground up (docs/architecture.md). A file imports from its own floor and those below.
+ */
 const floors = [
   ['kernels'],
   ['src/engine'],

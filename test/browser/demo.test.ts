@@ -13,13 +13,17 @@ import {
   visit,
 } from './demoPage.js'
 
-// The page as a visitor has it, in a real Chromium: served from a sub-path, pretraining, reloads, and what can go wrong.
+// The page as a visitor has it, in a real Chromium: served from a sub-path, pretraining, reloads, and what
+// can go wrong.
 
 const chromium = await launchChromium()
 const url = chromium.skip ? '' : await serveDemo()
 const only = { skip: chromium.skip }
 
-/** Sizes at which a step takes some 60 ms on SwiftShader; by far more steps than a test takes, if there are 32 epochs. */
+/**
+ * Sizes at which a step takes some 60 ms on SwiftShader; by far more steps than a test takes, if there are 32
+ * epochs.
+ */
 async function chooseSmall(page: Page, { width = '32', epochs = '32' } = {}): Promise<void> {
   const sizes = { Width: width, 'Depth (blocks)': '1', Batch: '16', Epochs: epochs }
   for (const [label, value] of Object.entries(sizes))

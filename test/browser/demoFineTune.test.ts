@@ -15,7 +15,8 @@ import {
   visit,
 } from './demoPage.js'
 
-// The Fine-tune tab in a real Chromium: two classifiers from the encoder of the Pretrain tab, with and without gradient reversal.
+// The Fine-tune tab in a real Chromium: two classifiers from the encoder of the Pretrain tab, with and
+// without gradient reversal.
 
 const chromium = await launchChromium()
 const url = chromium.skip ? '' : await serveDemo()
@@ -58,7 +59,10 @@ async function pretrainOneStep(page: Page): Promise<void> {
   await run.state('paused')
 }
 
-/** The Fine-tune tab of a page whose Pretrain tab has done a step, with its settings chosen. An epoch is 35 steps: 2,240 pictures in batches of 64. */
+/**
+ * The Fine-tune tab of a page whose Pretrain tab has done a step, with its settings chosen. An epoch is 35
+ * steps: 2,240 pictures in batches of 64.
+ */
 async function openPair(epochs: string) {
   const { page, errors } = await chromium.open(url)
   await opened(page)

@@ -76,7 +76,7 @@ t.test('tabs know of one another', only, async (t) => {
     await notice.waitFor()
     t.match(
       await tryIt.textContent(),
-      'This model is an encoder: it has attention to show, but no action units.',
+      'This model is only an encoder. It shows attention, but no action units.',
     )
   })
 

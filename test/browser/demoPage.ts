@@ -30,7 +30,10 @@ export function frames(page: Page, count = 30): Promise<void> {
   }, count)
 }
 
-/** Steps of one visit, each of which goes on where the one before left the page: once one has failed, the others are skipped. */
+/**
+ * Steps of one visit, each of which goes on where the one before left the page: once one has failed, the
+ * others are skipped.
+ */
 export function visit(t: Test) {
   let failed = ''
   return async (name: string, step: (t: Test) => Promise<void>): Promise<void> => {
@@ -39,7 +42,10 @@ export function visit(t: Test) {
   }
 }
 
-/** Chromium without a window knows no hidden tabs: the page is told that it is one, several times in a row if need be. */
+/**
+ * Chromium without a window knows no hidden tabs: the page is told that it is one, several times in a row if
+ * need be.
+ */
 export async function setHidden(page: Page, ...states: readonly boolean[]): Promise<void> {
   await page.evaluate((values) => {
     for (const value of values) {
@@ -118,14 +124,17 @@ interface StoredRun {
   readonly running: boolean
 }
 
-/** What the browser's storage holds of a run; null if nothing. */
+/**
+ * What the browser's storage holds of a run; null if nothing yet. A new file stands empty until its first content
+ * is written.
+ */
 export function storedRun(page: Page, run: string): Promise<StoredRun | null> {
   return page.evaluate(async (name) => {
     try {
       const root = await navigator.storage.getDirectory()
       const folder = await (await root.getDirectoryHandle('runs')).getDirectoryHandle(name)
       const file = await (await folder.getFileHandle('history.json')).getFile()
-      return JSON.parse(await file.text())
+      return file.size === 0 ? null : JSON.parse(await file.text())
     } catch (error) {
       if ((error as DOMException).name === 'NotFoundError') return null
       throw error

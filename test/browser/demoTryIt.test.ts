@@ -17,7 +17,8 @@ import { launchChromium } from './chromium.js'
 import { serveDemo, visit } from './demoPage.js'
 import { choosePhoto, cropOf, openModel, openTryIt, type TryItTab, unitsOf } from './tryItTab.js'
 
-// The Try it tab: photographs and the camera through a model that Node trained, and models to and fro between Node and the page.
+// The Try it tab: photographs and the camera through a model that Node trained, and models to and fro between
+// Node and the page.
 
 const SIDE = 32
 const london = join(root, '..', 'shared', 'data', 'london')
@@ -250,10 +251,10 @@ t.test('files that are neither get their sentence', only, async (t) => {
     await problem('short.safetensors', whole.subarray(0, 3)),
     /3 bytes; the header length alone takes 8$/,
   )
-  const other = await readFile(join(root, 'test', 'golden', 'iat.safetensors'))
+  const other = await readFile(join(root, 'test', 'golden', 'classifier.safetensors'))
   t.match(
     await problem('other.safetensors', other),
-    /^other\.safetensors: no checkpoint of ours: metadata field format/,
+    /^other\.safetensors: not a checkpoint of fmae-webgpu: metadata field format/,
   )
   t.ok(await tab.area.getByText('There is no AU classifier yet.').isVisible(), 'none of them became a model')
   t.same(tab.errors, [])

@@ -37,9 +37,14 @@ else {
 
   t.test('what is no whole picture is refused', async (t) => {
     const [{ bytes }] = samples
-    for (const damaged of [bytes.subarray(0, bytes.length / 2), Buffer.from('hello'), Buffer.alloc(0)]) {
+    for (const [damaged, reason] of [
+      [bytes.subarray(0, bytes.length / 2), /could not be decoded/],
+      [Buffer.from('hello'), /unknown format/],
+      [Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), /it is text, such as SVG/],
+      [Buffer.alloc(0), /the file is empty/],
+    ] as const) {
       const decoding = page.evaluate((bytes) => trainingPage.decode(bytes, 64), [...damaged])
-      await t.rejects(decoding, { message: /could not be decoded/ })
+      await t.rejects(decoding, { message: reason })
       await t.rejects(imageDecoder.decode(damaged, 64))
     }
   })

@@ -77,7 +77,7 @@ t.test('finetune from FMAE with IAT, evaluate, probe', async (t) => {
     '3',
   ]
   const text = await succeeds(t, [...args, ...size])
-  t.match(text, /loaded 28 tensors; new: .*ID_head\.weight/)
+  t.match(text, /loaded 28 tensors; newly initialized: .*ID_head\.weight/)
   const metrics = json('iat', 'metrics.json')
   t.match(metrics, { aus: tinyAus, testFold: 'fold3', f1At05: Number, f1Best: Number, threshold: Number })
   for (const field of ['f1PerAu', 'f1BestPerAu', 'aucPerAu'])

@@ -64,6 +64,8 @@ t.test('a log keeps its lines from run to run and forgives one cut off', async (
     { step: 1, loss: 0.5 },
     { step: 2, loss: null },
   ])
+  appendFileSync(path, '\nnull\n[1]\n3\n')
+  t.equal(new RunLog(path).read().length, 2, 'nor are rows that are no records')
   new RunLog(path).write({ step: 3 })
   t.same(new RunLog(path).read().at(-1), { step: 3 })
   t.throws(() => new RunLog(`${path}/no`).write({}), { name: 'UserError' })

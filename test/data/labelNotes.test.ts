@@ -14,7 +14,7 @@ t.test('folds that do not fit the people are told with their numbers', async (t)
   ]
   t.same(foldNotes(set, folds), [
     'faces: no image shows 2 subjects that the folds name (03, 0006)',
-    'faces: 1 subject is in no fold (003); 2 images are left out',
+    'faces: 1 subject is in no fold (003); 2 images are excluded',
   ])
   t.same(foldNotes(set, [{ name: 'one', subjects: ['001', '003'] }]), [])
 })

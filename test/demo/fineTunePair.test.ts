@@ -38,8 +38,8 @@ function tinyPair(): LifeCycle<FineTuneSettings, FineTunePair> {
   return new LifeCycle(pair, { tell, takeTurn: async () => {} })
 }
 
-const store = new RunStore({ folder: [], file: 'fineTune.json', schema: storedPairSchema }, () => {})
-const goesOnStored = async () => (await store.load())?.running
+const store = () => new RunStore({ folder: [], file: 'fineTune.json', schema: storedPairSchema }, () => {})
+const goesOnStored = async () => (await store().load())?.running
 
 t.test('they are thrown away after a file of one of them is made', async (t) => {
   const pair = tinyPair()
@@ -48,6 +48,14 @@ t.test('they are thrown away after a file of one of them is made', async (t) => 
   t.equal(fileOf(file).metadata.kind, 'iat')
   t.equal(pair.training.iat.run, null)
   await t.resolves(runtime.finish(), 'the device goes on')
+})
+
+t.test('evaluations are read under the name that version 0.2.0 saved them by', async (t) => {
+  const pair = tinyPair()
+  await pair.advance(1, settings)
+  const { evaluations, ...rest } = (await store().load())!
+  t.same(storedPairSchema.parse({ ...rest, exams: evaluations }), { ...rest, evaluations })
+  await pair.reset()
 })
 
 t.test('made once, though they are begun twice', async (t) => {

@@ -8,7 +8,8 @@ import { UserError } from '../../src/errors.js'
 import { provideStorage } from './memoryStorage.js'
 import { download, noiseRun, prepare, reaches } from './noiseRun.js'
 
-// What a visitor asks of a training at the same time is done one after the other; storage tells whether it goes on.
+// What a visitor asks of a training at the same time is done one after the other; storage tells whether it
+// goes on.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())
@@ -144,7 +145,7 @@ t.test(
       run.begin(settings)
       t.teardown(() => run.reset())
     })
-    t.equal(await failed, 'The pretraining run stopped: a broken picture')
+    t.equal(await failed, 'The pretraining run stopped: a broken picture.')
     const run = noiseRun(runtime)
     t.equal(await run.restore(), false)
     t.ok(run.status.step >= 1 && run.status.step < 6, `saved at step ${run.status.step}, before it failed`)

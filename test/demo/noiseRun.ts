@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import { LifeCycle } from '../../demo/worker/lifeCycle.js'
 import { type Run, Training, type TrainingHooks } from '../../demo/worker/training.js'
 import type { Runtime } from '../../src/engine/runtime.js'
@@ -19,7 +20,7 @@ export function noiseRun(
   const training = new Training<object>({
     name: 'pretrain',
     tell: () => {},
-    readSettings: () => ({}),
+    settings: z.object({}),
     make: async () => {
       const { made: run, release } = runtime.own(() => noisePretraining(runtime, tinyFmae, options))
       return { run, info: { config: tinyFmae, settings: pretrainDefaults(options) }, release }

@@ -6,7 +6,8 @@ import { kernelVariants } from '../../src/verify/poisonedRuntime.js'
 import { attentionReference } from '../../src/verify/reference/attention.js'
 import { prepareCase, runCase } from '../../src/verify/runOpCase.js'
 
-// Attention beyond the op cases: rows cut into pieces of 4, 2 and 1 in every way; on both families of kernels, outputs poisoned.
+// Attention beyond the op cases: rows cut into pieces of 4, 2 and 1 in every way; on both families of
+// kernels, outputs poisoned.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())

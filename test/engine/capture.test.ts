@@ -59,7 +59,7 @@ t.test('nothing runs while a step is recorded; each run takes what the input hol
   step.memory.release()
 })
 
-t.test('copies and clears are part of a recorded step', async (t) => {
+t.test('copies and clears are part of a captured step', async (t) => {
   const total = allocatePersistent(runtime, [[2]]).parts[0]
   runtime.write(total, [5, 6])
   const step = captureStep(runtime, () => {

@@ -9,10 +9,13 @@ import type { CaseInput, OpCase } from '../../src/verify/opCase.js'
 import { kernelVariants } from '../../src/verify/poisonedRuntime.js'
 import { casesOn, prepareCase, runCase } from '../../src/verify/runOpCase.js'
 
-// The op cases over f16 activations: forward and gradients against float64 on the same rounded inputs, on both families of kernels,
-// outputs poisoned. Parameters, statistics and losses stay f32.
+// The op cases over f16 activations: forward and gradients against float64 on the same rounded inputs, on
+// both families of kernels, outputs poisoned. Parameters, statistics and losses stay f32.
 
-/** Half of f16's last place is 2^-11; gradients come from rounded upstream gradients and may be rounded once more. */
+/**
+ * Half of f16's last place is 2^-11; gradients come from rounded upstream gradients and may be rounded once
+ * more.
+ */
 const TOLERANCE = 1e-3
 const OP_TOLERANCES: Readonly<Record<string, number>> = {
   // A sum over sums that were rounded.

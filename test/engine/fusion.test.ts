@@ -15,7 +15,8 @@ import type { Tensor } from '../../src/engine/tensor.js'
 import { relativeError } from '../../src/verify/array64.js'
 import { erf } from '../../src/verify/reference/erf.js'
 
-// Fused ops do what their parts do one by one; functions that are not of float32 precision by nature are so here.
+// Fused ops do what their parts do one by one; functions that are not of float32 precision by nature are so
+// here.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())

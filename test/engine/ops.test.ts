@@ -4,7 +4,8 @@ import { casesByOp } from '../../src/verify/cases/all.js'
 import { kernelVariants } from '../../src/verify/poisonedRuntime.js'
 import { opPoints } from './casePoints.js'
 
-// Forward and gradients of every op against float64 on the host, on both families of kernels, outputs poisoned.
+// Forward and gradients of every op against float64 on the host, on both families of kernels, outputs
+// poisoned.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())

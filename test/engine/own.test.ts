@@ -24,9 +24,9 @@ t.test('what was made before an error gives its memory back too', async (t) => {
   const before = runtime.memory.usage.bufferBytes
   const failing = () => {
     new Fmae(runtime, presets.nano, 0)
-    throw new Error('too few pictures')
+    throw new Error('too few images')
   }
-  t.throws(() => runtime.own(failing), /too few pictures/)
+  t.throws(() => runtime.own(failing), /too few images/)
   runtime.memory.trim()
   t.equal(runtime.memory.usage.bufferBytes, before)
   await t.resolves(runtime.finish(), 'the device goes on')

@@ -21,7 +21,8 @@ import type { OpCase } from '../../src/verify/opCase.js'
 import { kernelVariants, PoisonedRuntime } from '../../src/verify/poisonedRuntime.js'
 import { prepareCase, runCase } from '../../src/verify/runOpCase.js'
 
-// Products beyond what the op cases show: variants that are chosen on other adapters, f16, and gradients that are added up.
+// Products beyond what the op cases show: variants that are chosen on other adapters, f16, and gradients that
+// are added up.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())

@@ -29,7 +29,9 @@ const doublings: Record<string, string> = {
   broken: 'y[index] = not_a_function(x[index]);',
 }
 
-/** A long way to the same value, which no compiler shortens: the sine of each turn is far too small to count. */
+/**
+ * A long way to the same value, which no compiler shortens: the sine of each turn is far too small to count.
+ */
 function loop(turns: number): string {
   return `
   var sum = x[index];
@@ -87,7 +89,10 @@ function classesOf(doubling: Doubling, sizes: readonly number[]): KernelClass<Te
   })
 }
 
-/** Runs steps, and lets each operation of their kernels take a nanosecond: who is faster does not depend on what else the machine does. */
+/**
+ * Runs steps, and lets each operation of their kernels take a nanosecond: who is faster does not depend on
+ * what else the machine does.
+ */
 class CountingTimer implements StepTimer {
   readonly roundMs = 1
   #clock = 0

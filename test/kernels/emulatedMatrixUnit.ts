@@ -1,9 +1,9 @@
 import type { MatrixPlan, MatrixUnit } from '../../kernels/matmulSubgroupMatrix.js'
 
 /**
- * A matrix unit as plain loops: no adapter at hand has the real one, but all that surrounds it (staging, tiling,
- * epilogue, edges) can be run with this. An operand is its place in workgroup memory; the elements of a sum are dealt out
- * to the lanes.
+ * A matrix unit as plain loops: no adapter at hand has the real one, but all that surrounds it (staging,
+ * tiling, epilogue, edges) can be run with this. An operand is its place in workgroup memory; the elements of
+ * a sum are dealt out to the lanes.
  */
 export function emulatedMatrixUnit({ config, layout, depth, subgroupSize }: MatrixPlan): MatrixUnit {
   const { M, N, K } = config
@@ -11,7 +11,8 @@ export function emulatedMatrixUnit({ config, layout, depth, subgroupSize }: Matr
   const declarations = /* wgsl */ `
 alias Sum = array<f32, ${perLane}>;
 
-// Elements per lane, in words that the compiler cannot see through: unrolled, these loops take minutes to compile.
+// Elements per lane, in words that the compiler cannot see through: unrolled, these loops take minutes to
+// compile.
 fn elements() -> u32 {
   return min(${perLane}u, params.workgroups * ${perLane}u);
 }

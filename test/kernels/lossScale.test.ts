@@ -7,8 +7,8 @@ import { PhiloxStream } from '../../src/engine/random.js'
 import { AdamW } from '../../src/train/optim/adamw.js'
 import { relativeError } from '../../src/verify/array64.js'
 
-// Mixed precision around the optimiser: scaled gradients make the same update, overflow skips a step and nothing else, the
-// scale moves as it should, shadow weights follow the weights.
+// Mixed precision around the optimiser: scaled gradients make the same update, overflow skips a step and
+// nothing else, the scale moves as it should, shadow weights follow the weights.
 
 const runtime = await openDevice()
 t.teardown(() => runtime.close())

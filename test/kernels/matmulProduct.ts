@@ -13,7 +13,10 @@ function draw(random: PhiloxStream, count: number, type: DType): Float32Array {
   return Float32Array.from({ length: count }, value)
 }
 
-/** Operands of a product, drawn once, and the product in float64 (without its epilogue), one per batch and part of k. */
+/**
+ * Operands of a product, drawn once, and the product in float64 (without its epilogue), one per batch and
+ * part of k.
+ */
 export class Operands {
   readonly a: Float32Array
   readonly b: Float32Array

@@ -17,8 +17,9 @@ import { PoisonedRuntime } from '../../src/verify/poisonedRuntime.js'
 import { emulatedMatrixUnit } from './emulatedMatrixUnit.js'
 import { Operands, productError } from './matmulProduct.js'
 
-// Matmul variants for GPUs against float64, outputs poisoned. A CPU driver takes half a second to compile each text, so epilogues and
-// stored types take turns: every one meets every variant family, and every pair of them is run.
+// Matmul variants for GPUs against float64, outputs poisoned. A CPU driver takes half a second to compile
+// each text, so epilogues and stored types take turns: every one meets every variant family, and every pair
+// of them is run.
 
 const { device, caps, adapterNote } = await openDevice()
 const runtime = new PoisonedRuntime(device, caps, adapterNote)
@@ -45,7 +46,10 @@ const sizes = [
 
 let turn = 0
 
-/** The next epilogue and stored types, over all sizes that give the same text, and with k in parts where C has no epilogue. */
+/**
+ * The next epilogue and stored types, over all sizes that give the same text, and with k in parts where C has
+ * no epilogue.
+ */
 async function checkSizes(
   t: Test,
   layout: MatmulProduct['layout'],
@@ -82,7 +86,8 @@ for (const variant of Object.keys(tiledTiles) as TiledVariant[]) {
 }
 
 const real = `${caps.subgroupMinSize} to ${caps.subgroupMaxSize}`
-// The text made for sizes of 4 to 16 must be right on any of them: here a workgroup has several subgroups, or a chunk several groups.
+// The text made for sizes of 4 to 16 must be right on any of them: here a workgroup has several subgroups, or
+// a chunk several groups.
 const ranges = [caps, { ...caps, subgroupMinSize: 4, subgroupMaxSize: 16 }]
 for (const range of ranges) {
   const { subgroups, subgroupMinSize, subgroupMaxSize } = range

@@ -71,8 +71,8 @@ function beforeLastBlock(w: Weights, config: VitConfig): Array64 {
 }
 
 /**
- * The map by another way than the model's: an attention whose values are one column of the identity gives that column of the attention
- * matrix as its output.
+ * The map by another way than the model's: an attention whose values are one column of the identity gives
+ * that column of the attention matrix as its output.
  */
 function reference(w: Weights, config: VitConfig): Float64Array {
   const { width, heads, layerNormEps, depth } = config
@@ -124,12 +124,12 @@ for (const { name, model } of models) {
     )
   })
 
-  t.test(`${name}: every picture's map adds up to 1`, async (t) => {
+  t.test(`${name}: every image's map adds up to 1`, async (t) => {
     const L = patchCount(model.config)
     const map = await attentionMap(model, images)
     for (let b = 0; b < BATCH; b++) {
       const sum = map.subarray(b * L, (b + 1) * L).reduce((total, value) => total + value, 0)
-      t.ok(Math.abs(sum - 1) < 1e-6, `picture ${b}: ${sum}`)
+      t.ok(Math.abs(sum - 1) < 1e-6, `image ${b}: ${sum}`)
     }
   })
 }

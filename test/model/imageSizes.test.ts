@@ -12,7 +12,10 @@ const fmae = new Fmae(runtime, tinyFmae, 0)
 const classifier = new AuClassifier(runtime, tinyClassifier, 0)
 const noise = runtime.zeros([2, 16])
 
-/** Smaller, larger, not square, not in colour, channels last, not a batch. All but the last two divide into patches. */
+/**
+ * Smaller, larger, not square, not in colour, channels last, not a batch. All but the last two divide into
+ * patches.
+ */
 const wrong: readonly (readonly number[])[] = [
   [2, 3, 16, 16],
   [2, 3, 64, 64],

@@ -151,8 +151,8 @@ function imagesOf(counts: Readonly<Record<string, number>>) {
     .flatMap(([name, count]) => Array.from({ length: count }, (_, at) => ({ name, at })))
     .sort((a, b) => a.at - b.at)
     .map(({ name }) => name)
-  const record = (i: number) => ({ ...noiseSet.sample(i), subject: subjects[i] })
-  return { set: { ...noiseSet, length: subjects.length, record }, subjects }
+  const sample = (i: number) => ({ ...noiseSet.sample(i), subject: subjects[i] })
+  return { set: { ...noiseSet, length: subjects.length, sample }, subjects }
 }
 
 t.test(

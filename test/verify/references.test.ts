@@ -11,7 +11,9 @@ const SAMPLES = 12
 /** Its gradient is not the derivative of what it computes: that is its purpose. */
 const notDerivative = 'gradientReversal'
 
-/** Central differences of Σ y·dy in float64 at some elements of an input: a check of the analytic gradients. */
+/**
+ * Central differences of Σ y·dy in float64 at some elements of an input: a check of the analytic gradients.
+ */
 function finiteDifferences(prepared: PreparedCase, input: number, at: readonly number[]): number[] {
   const { opCase, inputs, dy } = prepared
   const arrays = inputs.map((values, i) => array64(values, opCase.inputs[i].shape))

@@ -123,9 +123,9 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
       'more blocks than it holds',
       classifier,
       config({ depth: 3e6 }),
-      /config: such a model has [\d,]+ weights or more/,
+      /config: the model has at least [\d,]+ weights/,
     ],
-    ['places for larger pictures', fmae, config({ imageSize: 16e6 }), /config: such a model has/],
+    ['places for larger images', fmae, config({ imageSize: 16e6 }), /config: the model has at least/],
     ['impossible sizes', classifier, config({ heads: 3 }), /width 16 is not a multiple of heads 3/],
     [
       'optimizer field',

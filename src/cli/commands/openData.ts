@@ -17,7 +17,7 @@ export async function openData(options: DataOptions): Promise<ImageSet> {
   if (badImages !== 'skip') return opened
   const { set, bad } = await withoutBadImages(opened, imageDecoder)
   for (const reason of bad) console.log(`Skipped ${reason}`)
-  if (bad.length > 0) console.log(`${bad.length} of ${opened.length} images skipped`)
+  if (bad.length > 0) console.log(`Skipped in all: ${bad.length} of ${opened.length} images`)
   return set
 }
 

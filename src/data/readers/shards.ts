@@ -18,10 +18,11 @@ import type { TarMember } from './tar.js'
 
 const DATASET_FILE = 'dataset.json'
 
-/** A shard to read, and what dataset.json says of it. */
+/** A shard to read, with its entry in dataset.json. */
 interface Entry {
   readonly file: TreeFile
-  /** As it is written; image names begin with it. */
+  readonly identity: string
+  /** The path as written; ids of images begin with it. */
   readonly id: string
   readonly split: string | null
   readonly images: number | null
@@ -37,9 +38,9 @@ function isShard(path: string): boolean {
 }
 
 /**
- * A WebDataset: one shard, or a folder of them with optional `dataset.json` (shards, splits, action units) and
- * `folds.json`. Plain shards are indexed once and read by offset, so they may be of any size; what is packed by gzip, whatever its
- * name, is held in memory.
+ * A WebDataset: one shard, or a folder of them with optional `dataset.json` (shards, splits, action units)
+ * and `folds.json`. Plain shards are indexed once and read by offset, so they may have any size. Shards
+ * compressed by gzip, whatever their names, are held in memory.
  */
 export const shardReader: Reader = {
   reads: 'a shard (.tar, .tar.gz, .tgz)',
@@ -73,23 +74,25 @@ export const shardReader: Reader = {
   },
 }
 
-/** The shards that dataset.json lists, else all that are there; of a shard that was given, what dataset.json says of it. */
+/** The shards in dataset.json, or all shards. A shard given as a file keeps its entry in dataset.json. */
 function entriesOf({ tree, files, isFolder }: Opening, dataset: Dataset | null): Entry[] {
-  const found = files.filter(({ path }) => isShard(path)).map(plainEntry)
+  const found = files.filter(({ path }) => isShard(path)).map((file) => plainEntry(tree, file))
   if (!dataset) return found
   if (isFolder) return listedIn(tree, dataset)
   const known = dataset.shards.find(({ file }) => {
     const listed = tree.find(file)
-    return 'file' in listed && listed.file.name === found[0].file.name
+    return 'file' in listed && listed.identity === found[0].identity
   })
   return known ? [{ ...found[0], ...entryOf(known) }] : found
 }
 
-function plainEntry(file: TreeFile): Entry {
-  return { file, id: file.path, split: null, images: null }
+function plainEntry(tree: FileTree, file: TreeFile): Entry {
+  const found = tree.findOwn(file.path)
+  const identity = 'file' in found ? found.identity : file.path
+  return { file, identity, id: file.path, split: null, images: null }
 }
 
-function entryOf({ file, split, images }: Dataset['shards'][number]): Omit<Entry, 'file'> {
+function entryOf({ file, split, images }: Dataset['shards'][number]): Pick<Entry, 'id' | 'split' | 'images'> {
   return { id: file, split: split ?? null, images: images ?? null }
 }
 
@@ -101,20 +104,20 @@ function listedIn(tree: FileTree, dataset: Dataset): Entry[] {
     const twin = names.get(found.identity)
     if (twin !== undefined)
       throw new UserError(
-        `${tree.folder}/${DATASET_FILE}: shard "${shard.file}" is listed twice, first as "${twin}"; expected each once`,
+        `${tree.folder}/${DATASET_FILE}: shard "${shard.file}" is listed twice, first as "${twin}"; expected each shard once`,
       )
     names.set(found.identity, shard.file)
-    return { file: found.file, ...entryOf(shard) }
+    return { ...found, ...entryOf(shard) }
   })
 }
 
-/** The shards of these splits; one that no shard has is an error. */
+/** The shards of these splits. @throws UserError for a split that no shard has. */
 function ofSplits(path: string, entries: readonly Entry[], splits: readonly string[]): Entry[] {
   const known = new Set(entries.flatMap(({ split }) => split ?? []))
   const unknown = splits.filter((split) => !known.has(split))
   if (unknown.length > 0)
     throw new UserError(
-      `${path}: no shard of split ${unknown.join(', ')}; there are ${[...known].join(', ') || 'none'}`,
+      `${path}: no shard has split ${unknown.join(', ')}; splits in the data: ${[...known].join(', ') || 'none'}`,
     )
   return entries.filter(({ split }) => split !== null && splits.includes(split))
 }
@@ -128,7 +131,7 @@ async function openShard(entry: Entry, aus: readonly number[] | null): Promise<S
     : await file.withSource((source) => indexShard(source, aus))
   if (entry.images !== null && entry.images !== samples.length)
     throw new UserError(
-      `${file.name}: holds ${samples.length} images; ${DATASET_FILE} expects ${entry.images}`,
+      `${file.name}: contains ${samples.length} images; ${DATASET_FILE} lists ${entry.images}`,
     )
   const bytesOf = ({ offset, size, name }: TarMember) => {
     if (size > MAX_WHOLE_FILE) throw tooLarge(`${file.name} member ${name}`, size)
@@ -136,10 +139,10 @@ async function openShard(entry: Entry, aus: readonly number[] | null): Promise<S
   }
   const images = samples.map(
     ({ key, labels, labelledBy, image }): ReadImage => ({
-      // Names are made unique in the set by the shard's.
+      // The shard's name makes the id unique in the set.
       sample: { id: `${entry.id}/${key}`, split: entry.split, ...labels },
       where: `${file.name} member ${labelledBy}`,
-      identity: `${file.name}@${image.offset}`,
+      identity: `${entry.identity}@${image.offset}`,
       name: `${file.name} member ${image.name}`,
       bytes: async () => bytesOf(image),
     }),

@@ -6,7 +6,8 @@ import { batchTokensWidth, described } from './checks.js'
 
 /**
  * Adds position rows: y[b, t] = x[b, t] + position[0, firstRow + t]. x: [B, T, D], position: f32 [1, P, D] →
- * [B, T, D] of the type of x. The position's gradient is the sum over the batch, zero in rows that were not used.
+ * [B, T, D] of the type of x. The position's gradient is the sum over the batch, zero in rows that were not
+ * used.
  *
  * @throws ShapeError if the widths differ or the table has no row firstRow + T − 1.
  */

@@ -5,9 +5,10 @@ import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described } from './checks.js'
 
 /**
- * Adds position rows to tokens picked out of a sequence: y[b, m] = x[b, m] + position[0, firstRow + indices[b, m]]. x: [B, M, D],
- * position: f32 [1, P, D], indices: u32 [B, M], each below P − firstRow → [B, M, D] of the type of x. The table is a fixed one: it gets no
- * gradient, which would have to be gathered from rows of many samples.
+ * Adds position rows to tokens picked out of a sequence: y[b, m] = x[b, m] + position[0, firstRow +
+ * indices[b, m]]. x: [B, M, D], position: f32 [1, P, D], indices: u32 [B, M], each below P − firstRow → [B,
+ * M, D] of the type of x. The table is a fixed one: it gets no gradient, which would have to be gathered from
+ * rows of many samples.
  *
  * @throws ShapeError if sizes or types do not fit, or the table is trained.
  */

@@ -4,7 +4,8 @@ import type { Tensor } from '../tensor.js'
 
 /**
  * Ascending argsort of every row, ties by index, and its inverse. noise f32 [B,L], free of NaN →
- * `order` u32 [B,L]: order[b,k] is the index of the k-th smallest element (the shuffle order of a masked autoencoder);
+ * `order` u32 [B,L]: order[b,k] is the index of the k-th smallest element (the shuffle order of a masked
+ * autoencoder);
  * `rank` u32 [B,L]: rank[b,i] is the place of element i, i.e. argsort(order) (its restore order).
  * Not differentiable.
  * @throws ShapeError on other shapes or types.

@@ -36,10 +36,10 @@ const attentionTunable: Tunable<AttentionSpec, Tensor> = {
 }
 
 /**
- * Multi-head self-attention core: softmax(q·kᵀ/√d)·v for every sample and head. qkv [B,T,3D], f32 or f16 → [B,T,D] of the same type; a
- * row of qkv is [all queries | all keys | all values], each head-major, D = heads·d. No T×T matrix is ever stored: forward keeps the
- * log-sum-exp of every row of scores, backward rebuilds the probabilities from it.
- * Rabe & Staats 2021; Dao, FlashAttention-2, 2023.
+ * Multi-head self-attention core: softmax(q·kᵀ/√d)·v for every sample and head. qkv [B,T,3D], f32 or f16 →
+ * [B,T,D] of the same type; a row of qkv is [all queries | all keys | all values], each head-major, D =
+ * heads·d. No T×T matrix is ever stored: forward keeps the log-sum-exp of every row of scores, backward
+ * rebuilds the probabilities from it. Rabe & Staats 2021; Dao, FlashAttention-2, 2023.
  * @throws ShapeError if qkv is not [B,T,3·heads·d] with 1 ≤ d ≤ 128.
  */
 export function attention(qkv: Tensor, heads: number): Tensor {

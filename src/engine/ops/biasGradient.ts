@@ -3,7 +3,8 @@ import type { Tensor } from '../tensor.js'
 
 /**
  * Gradient of a bias that was added to every row: the sum over rows. Not a tape op; called from backward
- * functions. dy: [rows, N] (any leading dimensions) → written to `target`, N values, or added to what it holds.
+ * functions. dy: [rows, N] (any leading dimensions) → written to `target`, N values, or added to what it
+ * holds.
  */
 export function biasGradient(dy: Tensor, target: Tensor, accumulate = false): void {
   const rows = dy.size / target.size
@@ -11,8 +12,8 @@ export function biasGradient(dy: Tensor, target: Tensor, accumulate = false): vo
 }
 
 /**
- * Writes the sum of `rows` rows of target.size values each to `target`, or adds it to what `target` holds; in two stages where
- * there are many rows. Source and target may be f32 or f16, sums are f32.
+ * Writes the sum of `rows` rows of target.size values each to `target`, or adds it to what `target` holds; in
+ * two stages where there are many rows. Source and target may be f32 or f16, sums are f32.
  */
 export function sumRows(
   source: Tensor,

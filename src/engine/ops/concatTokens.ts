@@ -8,8 +8,8 @@ import { batchTokensWidth, described } from './checks.js'
 /**
  * The tokens of a, then those of b `repeatB` times over: [B, T1 + repeatB·T2, D]. a: [B or 1, T1, D], b: [B
  * or 1, T2, D]. An operand of batch 1 (a class token) serves every sample. repeatB fills many positions with
- * one learned token (the mask token); it needs b of batch 1. Among f16 activations a token may be f32; the result is f16. Gradients of what was repeated are summed over
- * the repetitions.
+ * one learned token (the mask token); it needs b of batch 1. Among f16 activations a token may be f32; the
+ * result is f16. Gradients of what was repeated are summed over the repetitions.
  *
  * @throws ShapeError if widths or batches do not fit, or repeatB > 1 with a b that has a batch of its own.
  */

@@ -4,8 +4,8 @@ import type { Tensor } from '../tensor.js'
 import { requireSingle } from './checks.js'
 
 /**
- * Gradient reversal: hands x on, multiplies the gradient by −λ. x: any shape → same shape. lambda: f32 [1]; what it holds when
- * backward runs counts, so a schedule of λ writes to it between steps.
+ * Gradient reversal: hands x on, multiplies the gradient by −λ. x: any shape → same shape. lambda: f32 [1];
+ * what it holds when backward runs counts, so a schedule of λ writes to it between steps.
  * Ganin & Lempitsky 2015, "Unsupervised domain adaptation by backpropagation".
  *
  * @throws ShapeError if lambda is not f32 [1].

@@ -12,7 +12,8 @@ import { canSumRows, type ProductSizes, product } from './product.js'
  *   z = x·Wᵀ + b        y = z, or gelu(z)
  *   dz = dy, or dy·gelu′(z)        dx = dz·W        dW = dzᵀ·x        db = Σ dz over the rows
  *
- * x may be f16; then y is, and a weight with an f16 shadow is read from there. Bias and parameter gradients are f32.
+ * x may be f16; then y is, and a weight with an f16 shadow is read from there. Bias and parameter gradients
+ * are f32.
  *
  * @throws ShapeError if the feature counts of x, weight and bias do not fit, or for a GELU without a bias.
  */
@@ -47,8 +48,8 @@ export function linear(
 }
 
 /**
- * Linear layer and the residual connection around it: y = residual + x·Wᵀ + b. x: [..., K], weight: [N, K], bias: [N], residual: [..., N]
- * → [..., N]. Gradients as those of `linear`; that of `residual` is dy.
+ * Linear layer and the residual connection around it: y = residual + x·Wᵀ + b. x: [..., K], weight: [N, K],
+ * bias: [N], residual: [..., N] → [..., N]. Gradients as those of `linear`; that of `residual` is dy.
  *
  * @throws ShapeError if the feature counts of x, weight and bias do not fit, or the shape or type of residual differs from the result.
  */

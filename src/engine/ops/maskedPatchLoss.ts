@@ -9,12 +9,14 @@ import { ShapeError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
 
 /**
- * The masked autoencoder's loss (He et al. 2022): squared error, mean over each patch, mean over masked patches:
+ * The masked autoencoder's loss (He et al. 2022): squared error, mean over each patch, mean over masked
+ * patches:
  * Σ mask·mean_P((pred − t̂)²) / Σ mask, sums over the whole batch. With `normPix` the target of each patch is
  * t̂ = (t − mean) / sqrt(var + 1e-6), its variance unbiased (÷ P−1); otherwise t̂ = t.
- * pred f32 or f16 [B,L,P]; target f32 [B,L,P], or the images [B,C,S,S] whose patches, in (row, column, channel) order, are
- * the target; mask f32 [B,L] (1 = hidden from the encoder) → [1]. Only pred gets a gradient, and that is written over its values: do not
- * read pred after backward. Where nothing is masked, loss and gradient are 0.
+ * pred f32 or f16 [B,L,P]; target f32 [B,L,P], or the images [B,C,S,S] whose patches, in (row, column,
+ * channel) order, are the target; mask f32 [B,L] (1 = hidden from the encoder) → [1]. Only pred gets a
+ * gradient, and that is written over its values: do not read pred after backward. Where nothing is masked,
+ * loss and gradient are 0.
  * @throws ShapeError on other shapes or types, or normPix with P < 2.
  */
 export function maskedPatchLoss(pred: Tensor, target: Tensor, mask: Tensor, normPix: boolean): Tensor {
@@ -39,7 +41,10 @@ export function maskedPatchLoss(pred: Tensor, target: Tensor, mask: Tensor, norm
   return recordOp('maskedPatchLoss', loss, [pred], backward, [stats, inverseMaskSum])
 }
 
-/** Where the patches of `pred` lie in a target of images; null for a target of patches, or one that does not fit. */
+/**
+ * Where the patches of `pred` lie in a target of images; null for a target of patches, or one that does not
+ * fit.
+ */
 function targetImages(pred: Tensor, target: Tensor): TargetImages | null {
   if (target.shape.length !== 4) return null
   const [B, L, P] = pred.shape as [number, number, number]

@@ -12,8 +12,8 @@ export interface MatmulOptions {
 }
 
 /**
- * Batched matrix product. a: [...batch, M, K], b: [...batch, K, N] (or transposed, see the options), the same batch
- * dimensions on both, both f32 or both f16 → [...batch, M, N] of the same type.
+ * Batched matrix product. a: [...batch, M, K], b: [...batch, K, N] (or transposed, see the options), the same
+ * batch dimensions on both, both f32 or both f16 → [...batch, M, N] of the same type.
  *
  *   C = A·B    dA = dC·Bᵀ    dB = Aᵀ·dC      and the same with A or B transposed where they are given so.
  *

@@ -11,7 +11,8 @@ import type { Tensor } from '../tensor.js'
 import { batchTokensWidth, described, requireElements } from './checks.js'
 
 /**
- * Cuts square images into patches. images: f32 [B, C, S, S] → `dtype` [B, (S/p)², p·p·C], the patch grid row by row.
+ * Cuts square images into patches. images: f32 [B, C, S, S] → `dtype` [B, (S/p)², p·p·C], the patch grid row
+ * by row.
  * Within a patch: 'chw' = (channel, row, column), the order of a patch-embedding convolution's weight;
  * 'hwc' = (row, column, channel), the order of reconstruction targets.
  *

@@ -1,4 +1,7 @@
-/** Matrix products as ops use them: a variant is chosen, its plan says how operands are laid out and long sums are cut. Not tape ops. */
+/**
+ * Matrix products as ops use them: a variant is chosen, its plan says how operands are laid out and long sums
+ * are cut. Not tape ops.
+ */
 import type { Kernel } from '../../../kernels/kernel.js'
 import { matmulPlan, matmulVariants } from '../../../kernels/matmul.js'
 import type { MatmulLayout, MatmulSpec } from '../../../kernels/matmulShared.js'
@@ -14,7 +17,10 @@ export interface ProductSizes {
   readonly k: number
 }
 
-/** What is computed on top of the product (`MatmulEpilogue` in kernels/matmulShared.ts), with the tensors it takes. */
+/**
+ * What is computed on top of the product (`MatmulEpilogue` in kernels/matmulShared.ts), with the tensors it
+ * takes.
+ */
 export type Epilogue =
   | { readonly kind: 'none' | 'accumulate' }
   | { readonly kind: 'bias'; readonly bias: Tensor }
@@ -22,7 +28,10 @@ export type Epilogue =
   | { readonly kind: 'residual'; readonly bias: Tensor; readonly residual: Tensor }
   | { readonly kind: 'rowSums'; readonly sums: Tensor }
 
-/** Which matmul variant runs a product. Classes: layout, epilogue, types and alignment, sizes to the next power of two. */
+/**
+ * Which matmul variant runs a product. Classes: layout, epilogue, types and alignment, sizes to the next
+ * power of two.
+ */
 export const productTunable: Tunable<MatmulSpec, Tensor> = {
   family: 'matmul',
   shapeClass({ batch, m, n, k, layout, epilogue, stored }) {
@@ -40,7 +49,8 @@ export const productTunable: Tunable<MatmulSpec, Tensor> = {
   },
   run(spec, variant, [a, b]) {
     const { runtime } = a
-    // One epilogue stands for all that read more and write to the same places: like them it keeps k in one part.
+    // One epilogue stands for all that read more and write to the same places: like them it keeps k in one
+    // part.
     const kind = spec.epilogue === 'none' ? 'none' : 'accumulate'
     const c = runtime.empty([spec.batch, spec.m, spec.n], spec.stored.c)
     runProduct({ ...spec, epilogue: kind }, variant, a, b, c, { kind })
@@ -110,7 +120,10 @@ function runProduct(
   if (arrangedB !== b) arrangedB.dispose()
 }
 
-/** What the kernel binds and this epilogue leaves alone is given b where it is read, and a tensor of no use where it is written. */
+/**
+ * What the kernel binds and this epilogue leaves alone is given b where it is read, and a tensor of no use
+ * where it is written.
+ */
 function dispatchProduct(kernel: Kernel, a: Tensor, b: Tensor, c: Tensor, epilogue: Epilogue): void {
   const { runtime } = c
   const { read, written } = extraTensors(epilogue)

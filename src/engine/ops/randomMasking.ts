@@ -6,13 +6,19 @@ import { argsortRows } from './argsortRows.js'
 export interface Masking {
   /** Patches that stay, in noise order: u32 [B, kept]. */
   readonly kept: Tensor
-  /** Where in [class token, kept patches, removed patches] each token of the whole sequence stands: u32 [B, 1 + L]. */
+  /**
+   * Where in [class token, kept patches, removed patches] each token of the whole sequence stands: u32 [B, 1
+   * + L].
+   */
   readonly restore: Tensor
   /** 1 where removed, f32 [B, L], in patch order. */
   readonly mask: Tensor
 }
 
-/** Per-sample masking by noise [B, L]: the `kept` patches of least noise stay. He et al. 2022, section 3. No gradient. */
+/**
+ * Per-sample masking by noise [B, L]: the `kept` patches of least noise stay. He et al. 2022, section 3. No
+ * gradient.
+ */
 export function randomMasking(noise: Tensor, kept: number): Masking {
   const [rows, length] = noise.shape
   if (noise.shape.length !== 2 || kept < 1 || kept > length) {

@@ -2,6 +2,7 @@ import { type Batch, BatchSource } from '../../data/batches.js'
 import type { ImageLoader } from '../../data/imageLoader.js'
 import { streams } from '../../data/streams.js'
 import { backward, withTape } from '../../engine/autograd.js'
+import { bceWithLogits } from '../../engine/ops/bceWithLogits.js'
 import { allocatePersistent } from '../../engine/parameters.js'
 import { PhiloxStream } from '../../engine/random.js'
 import { DropPath, RandomState } from '../../engine/randomState.js'
@@ -9,7 +10,7 @@ import type { Runtime } from '../../engine/runtime.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { AuClassifier, dropPathRates } from '../../model/auClassifier.js'
 import type { ClassifierConfig } from '../../model/config.js'
-import { type ClassifierTargets, iatLoss, identityTargets, identityTargetType } from '../../model/iatLoss.js'
+import { iatLoss, identityTargets, identityTargetType } from '../../model/iatLoss.js'
 import { AdamW } from '../optim/adamw.js'
 import { fineTuningRules } from '../optim/parameterGroups.js'
 import type { Schedule } from '../optim/schedule.js'
@@ -30,7 +31,9 @@ export class FineTuning implements TrainingRun {
   readonly schedule: Schedule
   readonly lossNames: readonly string[]
   readonly #images: Tensor
-  readonly #targets: ClassifierTargets
+  readonly #targets: Tensor
+  /** null where λ = 0. */
+  readonly #identity: Tensor | null
   readonly #dropPath: DropPath | null
 
   constructor(
@@ -52,10 +55,8 @@ export class FineTuning implements TrainingRun {
     this.schedule = scheduleOf(settings)
     this.lossNames = config.lambda > 0 ? ['loss', 'au', 'id'] : ['loss']
     this.#images = inputImages(runtime, batchSize, config.imageSize)
-    this.#targets = {
-      aus: allocatePersistent(runtime, [[batchSize, config.aus]]).parts[0],
-      subjects: identityInput(runtime, config, batchSize),
-    }
+    this.#targets = allocatePersistent(runtime, [[batchSize, config.aus]]).parts[0]
+    this.#identity = identityInput(runtime, config, batchSize)
     this.#dropPath = config.dropPath > 0 ? new DropPath(runtime, dropPathRates(config), batchSize) : null
     if (config.lambda > 0 && settings.idHeadInit === 'baseRate') this.#initialiseIdentityBias()
   }
@@ -77,15 +78,17 @@ export class FineTuning implements TrainingRun {
   upload = ({ images, aus, subjects }: Batch): void => {
     const { runtime, config } = this
     runtime.write(this.#images, images)
-    runtime.write(this.#targets.aus, aus)
-    if (this.#targets.subjects) runtime.write(this.#targets.subjects, identityTargets(subjects, config))
+    runtime.write(this.#targets, aus)
+    if (this.#identity) runtime.write(this.#identity, identityTargets(subjects, config))
   }
 
   microBatch = (): readonly Tensor[] => {
     const { runtime, model, config, optimizer } = this
     this.#dropPath?.draw(this.random)
     const { result: losses, tape } = withTape(runtime, () => {
-      const { loss, au, id } = iatLoss(model.forward(this.#images, this.#dropPath), this.#targets, config)
+      const { auLogits, idLogits } = model.forward(this.#images, this.#dropPath)
+      const au = bceWithLogits(auLogits, this.#targets)
+      const { loss, id } = iatLoss(au, idLogits, this.#identity, config)
       return id ? [loss, au, id] : [loss]
     })
     backward(losses[0], tape, losses, optimizer.lossScale?.scale)

@@ -1,53 +1,11 @@
 import type { OpCase, Tolerances } from '../opCase.js'
-import {
-  addCases,
-  attentionCases,
-  geluCases,
-  gradientReversalCases,
-  layerNormCases,
-  residualCases,
-  scaleCases,
-} from './blocks.js'
-import {
-  bceWithLogitsCases,
-  maskedPatchLossCases,
-  orderingCases,
-  softmaxCrossEntropyCases,
-} from './losses.js'
-import { linearCases, matmulCases } from './products.js'
-import {
-  addPositionAtCases,
-  addPositionCases,
-  concatTokensCases,
-  gatherRowsCases,
-  meanTokensCases,
-  patchifyCases,
-  sliceTokensCases,
-} from './tokens.js'
+import { blockCases } from './blocks.js'
+import { lossCases } from './losses.js'
+import { productCases } from './products.js'
+import { tokenCases } from './tokens.js'
 
 /** Every op of the engine, each in at least six shapes. */
-const opCases: readonly OpCase[] = [
-  ...matmulCases,
-  ...linearCases,
-  ...attentionCases,
-  ...layerNormCases,
-  ...geluCases,
-  ...addCases,
-  ...scaleCases,
-  ...residualCases,
-  ...gradientReversalCases,
-  ...addPositionCases,
-  ...addPositionAtCases,
-  ...patchifyCases,
-  ...gatherRowsCases,
-  ...concatTokensCases,
-  ...sliceTokensCases,
-  ...meanTokensCases,
-  ...bceWithLogitsCases,
-  ...softmaxCrossEntropyCases,
-  ...maskedPatchLossCases,
-  ...orderingCases,
-]
+const opCases: readonly OpCase[] = [...productCases, ...blockCases, ...tokenCases, ...lossCases]
 
 /** The cases by op, in the order above. */
 export function casesByOp(): Map<string, OpCase[]> {

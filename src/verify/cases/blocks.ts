@@ -3,12 +3,14 @@ import { attention } from '../../engine/ops/attention.js'
 import { gelu } from '../../engine/ops/gelu.js'
 import { gradientReversal } from '../../engine/ops/gradientReversal.js'
 import { layerNorm } from '../../engine/ops/layerNorm.js'
+import { reshape } from '../../engine/ops/reshape.js'
 import { residual } from '../../engine/ops/residual.js'
 import { scale } from '../../engine/ops/scale.js'
 import { constant, type OpCase, shapeText, single, variable } from '../opCase.js'
 import { attentionReference } from '../reference/attention.js'
 import {
   addReference,
+  flatReference,
   geluReference,
   gradientReversalReference,
   residualReference,
@@ -32,13 +34,14 @@ const attentions: readonly (readonly [number, number, number, number, number])[]
   [1, 50, 1, 1, 1],
 ]
 
-export const attentionCases: OpCase[] = attentions.map(([batch, tokens, heads, headDim, size]) => ({
+const attentionCases: OpCase[] = attentions.map(([batch, tokens, heads, headDim, size]) => ({
   op: 'attention',
   label: `B ${batch}, T ${tokens}, ${heads} heads of ${headDim}${size === 1 ? '' : ', sharp'}`,
   inputs: [variable('qkv', [batch, tokens, 3 * heads * headDim], size)],
   run: (qkv) => attention(qkv, heads),
   reference: attentionReference(heads),
-  // GPU kernels are compiled anew for every head dim and for more than 32 tokens; a few stand for all on a CPU driver.
+  // GPU kernels are compiled anew for every head dim and for more than 32 tokens; a few stand for all on a
+  // CPU driver.
   costlyKernels: ![4, 7, 8, 16].includes(headDim) && !(headDim === 128 && tokens < 32),
 }))
 
@@ -54,7 +57,7 @@ const norms: readonly (readonly [readonly number[], number])[] = [
   [[64, 50, 16], 0],
 ]
 
-export const layerNormCases: OpCase[] = norms.map(([shape, mean]) => {
+const layerNormCases: OpCase[] = norms.map(([shape, mean]) => {
   const width = shape.at(-1)!
   return {
     op: 'layerNorm',
@@ -79,7 +82,7 @@ const shapes: readonly (readonly number[])[] = [
   [1, 1, 192],
 ]
 
-export const geluCases: OpCase[] = shapes.map((shape) => ({
+const geluCases: OpCase[] = shapes.map((shape) => ({
   op: 'gelu',
   label: shapeText(shape),
   inputs: [variable('x', shape, 2)],
@@ -87,7 +90,7 @@ export const geluCases: OpCase[] = shapes.map((shape) => ({
   reference: geluReference,
 }))
 
-export const addCases: OpCase[] = shapes.map((shape) => ({
+const addCases: OpCase[] = shapes.map((shape) => ({
   op: 'add',
   label: shapeText(shape),
   inputs: [variable('a', shape), variable('b', shape)],
@@ -95,7 +98,16 @@ export const addCases: OpCase[] = shapes.map((shape) => ({
   reference: addReference,
 }))
 
-export const scaleCases: OpCase[] = shapes.map((shape, i) => ({
+const reshapeCases: OpCase[] = shapes.map((shape) => ({
+  op: 'reshape',
+  label: shapeText(shape),
+  inputs: [variable('x', shape)],
+  // Its result is the same storage as x: a sum with nothing keeps the two apart.
+  run: (x) => scale(reshape(x, [x.size]), 1),
+  reference: flatReference,
+}))
+
+const scaleCases: OpCase[] = shapes.map((shape, i) => ({
   op: 'scale',
   label: `${shapeText(shape)} by ${i - 1.5}`,
   inputs: [variable('x', shape)],
@@ -103,7 +115,7 @@ export const scaleCases: OpCase[] = shapes.map((shape, i) => ({
   reference: scaleReference(i - 1.5),
 }))
 
-export const gradientReversalCases: OpCase[] = shapes.map((shape, i) => ({
+const gradientReversalCases: OpCase[] = shapes.map((shape, i) => ({
   op: 'gradientReversal',
   label: `${shapeText(shape)}, λ ${i / 2}`,
   inputs: [variable('x', shape), constant('lambda', [1], () => Float32Array.of(i / 2))],
@@ -127,7 +139,7 @@ const residualShapes: readonly (readonly number[])[] = [
   [9, 192],
 ]
 
-export const residualCases: OpCase[] = residualShapes.flatMap((shape) =>
+const residualCases: OpCase[] = residualShapes.flatMap((shape) =>
   [false, true].map((dropPath) => ({
     op: dropPath ? 'residual + drop path' : 'residual',
     label: shapeText(shape),
@@ -136,3 +148,14 @@ export const residualCases: OpCase[] = residualShapes.flatMap((shape) =>
     reference: residualReference,
   })),
 )
+
+export const blockCases: readonly OpCase[] = [
+  ...attentionCases,
+  ...layerNormCases,
+  ...geluCases,
+  ...addCases,
+  ...reshapeCases,
+  ...scaleCases,
+  ...residualCases,
+  ...gradientReversalCases,
+]

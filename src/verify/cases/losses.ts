@@ -28,7 +28,7 @@ const logits: readonly (readonly [readonly number[], number])[] = [
   [[197, 8], 1],
 ]
 
-export const bceWithLogitsCases: OpCase[] = logits.map(([shape, size]) => ({
+const bceWithLogitsCases: OpCase[] = logits.map(([shape, size]) => ({
   op: 'bceWithLogits',
   label: `${shapeText(shape)}, logits of ${size}`,
   inputs: [
@@ -48,7 +48,7 @@ const classifications: readonly (readonly [readonly [number, number], number, nu
   [[2, 1000], 0.1, 5],
 ]
 
-export const softmaxCrossEntropyCases: OpCase[] = classifications.map(([shape, smoothing, size]) => ({
+const softmaxCrossEntropyCases: OpCase[] = classifications.map(([shape, smoothing, size]) => ({
   op: 'softmaxCrossEntropy',
   label: `${shapeText(shape)}, smoothing ${smoothing}, logits of ${size}`,
   inputs: [
@@ -114,7 +114,7 @@ const imageTargetCases = targetImages.flatMap(([images, patchSize]) => {
   }))
 })
 
-export const maskedPatchLossCases: OpCase[] = [...patchTargetCases, ...imageTargetCases]
+const maskedPatchLossCases: OpCase[] = [...patchTargetCases, ...imageTargetCases]
 
 /** Rows, length, distinct values (few: many ties), kept patches. */
 const noises: readonly (readonly [number, number, number, number])[] = [
@@ -131,7 +131,7 @@ function noise(rows: number, length: number, levels: number): CaseInput {
   return floats('noise', [rows, length], (u) => Math.floor(u * levels) / levels)
 }
 
-export const orderingCases: OpCase[] = noises.flatMap(([rows, length, levels, kept]): OpCase[] => {
+const orderingCases: OpCase[] = noises.flatMap(([rows, length, levels, kept]): OpCase[] => {
   const label = `${shapeText([rows, length])}, ${levels} levels`
   const inputs = [noise(rows, length, levels)]
   return [
@@ -151,3 +151,10 @@ export const orderingCases: OpCase[] = noises.flatMap(([rows, length, levels, ke
     })),
   ]
 })
+
+export const lossCases: readonly OpCase[] = [
+  ...bceWithLogitsCases,
+  ...softmaxCrossEntropyCases,
+  ...maskedPatchLossCases,
+  ...orderingCases,
+]

@@ -5,7 +5,10 @@ import { linearReference, linearResidualReference, matmulReference } from '../re
 
 type Sizes = readonly [m: number, n: number, k: number]
 
-/** Odd, tiny, one past and one short of every tile size, many tile rows, and long k (split-K of the weight gradients). */
+/**
+ * Odd, tiny, one past and one short of every tile size, many tile rows, and long k (split-K of the weight
+ * gradients).
+ */
 const sizes: readonly (readonly [batch: readonly number[], ...Sizes])[] = [
   [[], 1, 1, 1],
   [[], 7, 5, 3],
@@ -91,3 +94,5 @@ export const linearCases: OpCase[] = [
   ),
   ...linearShapes.map(([shape, outputs]) => linearResidualCase(shape, outputs)),
 ]
+
+export const productCases: readonly OpCase[] = [...matmulCases, ...linearCases]

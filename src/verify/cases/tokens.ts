@@ -29,7 +29,7 @@ const positions: readonly (readonly [Shape3, number, number])[] = [
   [[5, 5, 192], 9, 3],
 ]
 
-export const addPositionCases: OpCase[] = positions.map(([shape, rows, firstRow]) => ({
+const addPositionCases: OpCase[] = positions.map(([shape, rows, firstRow]) => ({
   op: 'addPosition',
   label: `${shapeText(shape)}, rows ${firstRow}… of ${rows}`,
   inputs: [variable('x', shape), single(variable('position', [1, rows, shape[2]]))],
@@ -47,7 +47,7 @@ const pickedPositions: readonly (readonly [Shape3, number, number])[] = [
   [[5, 5, 192], 9, 3],
 ]
 
-export const addPositionAtCases: OpCase[] = pickedPositions.map(([shape, rows, firstRow]) => {
+const addPositionAtCases: OpCase[] = pickedPositions.map(([shape, rows, firstRow]) => {
   const [batch, picked, width] = shape
   const table = constant('position', [1, rows, width], (random, count) =>
     Float32Array.from({ length: count }, () => random.normal()),
@@ -77,7 +77,7 @@ const gathers: readonly (readonly [Shape3, number])[] = [
   [[4, 16, 192], 4],
 ]
 
-export const gatherRowsCases: OpCase[] = gathers.map(([shape, picked]) => {
+const gatherRowsCases: OpCase[] = gathers.map(([shape, picked]) => {
   const [batch, rows] = shape
   const indices = constant(
     'indices',
@@ -130,7 +130,7 @@ const slices: readonly (readonly [Shape3, number, number])[] = [
   [[2, 50, 13], 49, 1],
 ]
 
-export const sliceTokensCases: OpCase[] = slices.map(([shape, start, count]) => ({
+const sliceTokensCases: OpCase[] = slices.map(([shape, start, count]) => ({
   op: 'sliceTokens',
   label: `${start}…${start + count - 1} of ${shapeText(shape)}`,
   inputs: [variable('x', shape)],
@@ -147,7 +147,7 @@ const means: readonly (readonly [Shape3, number])[] = [
   [[5, 65, 192], 0],
 ]
 
-export const meanTokensCases: OpCase[] = means.map(([shape, start]) => ({
+const meanTokensCases: OpCase[] = means.map(([shape, start]) => ({
   op: 'meanTokens',
   label: `${shapeText(shape)} from ${start}`,
   inputs: [variable('x', shape)],
@@ -166,7 +166,7 @@ const images: readonly (readonly [number, number, number, number])[] = [
   [1, 3, 56, 4],
 ]
 
-export const patchifyCases: OpCase[] = images.flatMap(([batch, channels, side, patch]) =>
+const patchifyCases: OpCase[] = images.flatMap(([batch, channels, side, patch]) =>
   (['chw', 'hwc'] as const).flatMap((order): OpCase[] => {
     const patches = [batch, (side / patch) ** 2, patch * patch * channels]
     return [
@@ -187,3 +187,13 @@ export const patchifyCases: OpCase[] = images.flatMap(([batch, channels, side, p
     ]
   }),
 )
+
+export const tokenCases: readonly OpCase[] = [
+  ...addPositionCases,
+  ...addPositionAtCases,
+  ...patchifyCases,
+  ...gatherRowsCases,
+  ...concatTokensCases,
+  ...sliceTokensCases,
+  ...meanTokensCases,
+]

@@ -1,4 +1,6 @@
-/** The error function to double precision: Taylor series near zero, Lentz's continued fraction of erfc beyond. */
+/**
+ * The error function to double precision: Taylor series near zero, Lentz's continued fraction of erfc beyond.
+ */
 export function erf(x: number): number {
   const size = Math.abs(x)
   const value = size < 2.5 ? series(size) : 1 - complement(size)

@@ -56,8 +56,8 @@ function logSumExp(x: Array64, row: number): number {
 }
 
 /**
- * MAE's loss; inputs pred, target [B,L,P] and mask [B,L]. 0 where nothing is masked. With a patch size the target is images
- * [B,C,S,S], whose patches are compared.
+ * MAE's loss; inputs pred, target [B,L,P] and mask [B,L]. 0 where nothing is masked. With a patch size the
+ * target is images [B,C,S,S], whose patches are compared.
  */
 export function maskedPatchLossReference(normPix: boolean, patchSize?: number): Reference {
   const wantedPatches = (target: Array64): Array64 => {

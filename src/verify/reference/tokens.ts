@@ -6,8 +6,8 @@ type Place = readonly number[]
 type Walk = (visit: (output: Place, input: number, source: Place) => void) => void
 
 /**
- * Ops that only move rows about: y at `output` is the sum of all that `walk` names for it, times `factor`; gradients go
- * the same ways back. `walk` is built from the inputs' shapes (and from indices).
+ * Ops that only move rows about: y at `output` is the sum of all that `walk` names for it, times `factor`;
+ * gradients go the same ways back. `walk` is built from the inputs' shapes (and from indices).
  */
 function moves(
   differentiable: number,
