@@ -158,7 +158,7 @@ export function auLossFigure({ report, lossCurves, baseRateEntropy }: ReportInpu
     'Action-unit loss, training subjects',
     legend(series),
     drawing,
-    'Below the dotted line, a run knows more than the base rates. The loss is measured on augmented training images: it shows learning, not generalization to other subjects.',
+    'Below the dotted line, a run has learned more than the base rates. The loss is measured on augmented training images: it shows learning, not generalization to other subjects.',
   )
 }
 

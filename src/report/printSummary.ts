@@ -38,7 +38,7 @@ export function summaryText(
       duration(timing.seconds),
       percent(timing.seconds / report.seconds),
     ]),
-    ['total', duration(report.seconds), ''],
+    ['Total', duration(report.seconds), ''],
   ]
   const blocks = [align(scores), `${align(probes)}\n${floor}`, align(times)]
   if (warnings.length > 0) blocks.push(warnings.map((warning) => `Warning: ${warning}`).join('\n'))

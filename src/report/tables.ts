@@ -66,14 +66,14 @@ export function pretrainTable(pretrain: Report['pretrain']): Html {
     best: false,
   })
   const rows = [
-    row('Loss', 'first', score(pretrain.lossFirst)),
-    row('Loss', 'last', score(pretrain.lossLast)),
+    row('Loss', 'first step', score(pretrain.lossFirst)),
+    row('Loss', 'mean of last steps', score(pretrain.lossLast)),
     row('Epochs', '', count(pretrain.epochs)),
     row('Steps', '', count(pretrain.steps)),
     row('Speed', 'images/s', count(pretrain.imagesPerSecond)),
     row('Time', '', duration(pretrain.seconds)),
   ]
-  return table('Pretraining', ['', 'FMAE'], rows, null)
+  return table('Pretraining results', ['', 'FMAE'], rows, null)
 }
 
 export function probeTable(probe: Report['identityProbe']): Html {
@@ -92,7 +92,7 @@ export function probeTable(probe: Report['identityProbe']): Html {
 /** Time per stage; `total` is the whole job, so that time outside all stages is shown too. */
 export function timingTable(timings: readonly Timing[], total: number): Html {
   const rest = total - timings.reduce((sum, timing) => sum + timing.seconds, 0)
-  const all = rest > 0.05 * total ? [...timings, { name: 'other', seconds: rest }] : timings
+  const all = rest > 0.05 * total ? [...timings, { name: 'Other', seconds: rest }] : timings
   const rows = all.map((timing) => {
     const part = total > 0 ? timing.seconds / total : 0
     return html`<tr><th scope="row">${timing.name}</th><td class="num">${duration(timing.seconds)}</td><td class="num wide">${percent(part)}</td>
@@ -100,7 +100,7 @@ export function timingTable(timings: readonly Timing[], total: number): Html {
   })
   return html`<table class="timings"><caption>Wall-clock time</caption>
 <thead><tr><th scope="col">Stage</th><th scope="col" class="num">Time</th><th scope="col" class="num wide">Share</th><th aria-hidden="true"></th></tr></thead>
-<tbody>${rows}</tbody><tfoot><tr><th scope="row">total</th><td class="num">${duration(total)}</td><td class="wide"></td><td></td></tr></tfoot></table>`
+<tbody>${rows}</tbody><tfoot><tr><th scope="row">Total</th><td class="num">${duration(total)}</td><td class="wide"></td><td></td></tr></tfoot></table>`
 }
 
 function table(

@@ -39,7 +39,7 @@ function pretrainingVerdict({ report, lossCurves }: FindingsInput): Verdict {
   const other = heldOut ? ` On held-out subjects it ended at ${score(heldOut[1])}.` : ''
   return {
     label: 'Pretraining: reconstruction of masked patches',
-    figure: `${score(lossFirst)} → ${score(lossLast)}`,
+    figure: `loss ${score(lossFirst)} to ${score(lossLast)}`,
     text: `The masked-patch loss ${direction} ${percent(Math.abs(relative))} in ${count(steps)} steps.${other}`,
   }
 }

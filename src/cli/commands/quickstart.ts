@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { mainJobData } from '../../data/faces.js'
 import { auTargets } from '../../data/folds.js'
 import { UserError } from '../../errors.js'
+import { count } from '../../report/format.js'
 import { summaryText } from '../../report/printSummary.js'
 import type { Curve, ReportInput, Timing } from '../../report/reportInput.js'
 import type { FineTuneName, FineTuneReport, Report } from '../../report/reportSchema.js'
@@ -101,10 +102,10 @@ async function runMainJob(job: MainJob, options: Options): Promise<void> {
     fmae: await fineTuneStage(job, 'fmae', 0, encoder),
     'fmae-iat': await fineTuneStage(job, 'fmae-iat', lambda, encoder),
   }
-  clock.lap('three fine-tunings and evaluations')
+  clock.lap('Three fine-tunings and evaluations')
   const identity = await analyseIdentity(job, tuned.fmae, tuned['fmae-iat'])
   await stopIfRequested(job)
-  clock.lap('identity probes and feature maps')
+  clock.lap('Identity probes and feature maps')
   const report = makeReport(job, pretrained, tuned, identity, (performance.now() - started) / 1000)
   const input = reportInput(job, options, report, pretrained, tuned, identity, clock.laps, samples)
   const { htmlPath } = await writeReport(out, input)
@@ -222,7 +223,7 @@ function webgpuVersion(): string {
 
 function foldsText({ data }: MainJob): string {
   const { train, seen, unseen, pretrain, trainFolds, testFold } = data
-  return `Trained on ${train.length} images of ${trainFolds.join(' and ')}. Seen: ${seen.length} held-out images of the same subjects. Unseen: the ${unseen.length} images of ${testFold}. FMAE was pretrained on ${pretrain.length} images, none of a test subject.`
+  return `Trained on ${count(train.length)} images of ${trainFolds.join(' and ')}. Seen: ${count(seen.length)} held-out images of the same subjects. Unseen: the ${count(unseen.length)} images of ${testFold}. FMAE was pretrained on ${count(pretrain.length)} images, none of a test subject.`
 }
 
 function commandLine({ budget, seed, lambda, testFold, precision }: Options): string {
