@@ -95,7 +95,7 @@ export const probeOptions = z.strictObject({
 export const quickstartOptions = z.strictObject({
   budget: inRun(
     z.enum(['tiny', 'brief', 'short', 'long']).optional(),
-    'tiny: only checks that everything runs; short: minutes on two CPU cores; long: two to three times as long (default: short; brief on SwiftShader)',
+    'size of the run: tiny only checks that everything works, short takes minutes on two CPU cores, long two to three times as long (default: short; brief on SwiftShader)',
   ),
   out: inRun(path.optional(), 'folder of the run (default: runs/<budget>-seed<seed>)'),
   testFold: inData(

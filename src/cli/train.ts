@@ -145,7 +145,7 @@ program
   .command('verify')
   .summary('check the results of this adapter')
   .description(
-    'Runs every op and whole models on this adapter, compares them with known results, and prints the largest ' +
+    'Runs every op and complete models on this adapter, compares them with known results, and prints the largest ' +
       'relative error of each. With files: compares with your own results, for example from PyTorch.',
   )
   .argument(

@@ -77,9 +77,9 @@ function optimization(defaults: OptimizationDefaults) {
       'input normalization: ImageNet mean and standard deviation, or a high-pass filter per image',
     ),
     batchSize: inTraining(count.default(defaults.batchSize), 'images per batch'),
-    accumulation: inTraining(count.default(1), 'batches per optimizer step (gradient accumulation)'),
+    accumulation: inTraining(count.default(1), 'gradient accumulation: batches per optimizer step'),
     epochs: inTraining(count.default(8), 'passes over the training images'),
-    warmupEpochs: inTraining(rate.default(0.8), 'epochs of linear warm-up, such as 0.5'),
+    warmupEpochs: inTraining(rate.default(0.8), 'epochs of linear warm-up; may be fractional'),
     baseLearningRate: inTraining(
       rate.default(defaults.baseLearningRate),
       'learning rate per 256 images; scaled by batch size times accumulation',
@@ -142,10 +142,7 @@ export const fineTuneSettings = z.strictObject({
     z.number().min(0).lt(1).default(0),
     'drop-path rate of the last block; decreases linearly to 0 in the first',
   ),
-  lambda: inIat(
-    rate.default(0),
-    'strength λ of the gradient reversal (IAT); 0 trains without an identity head',
-  ),
+  lambda: inIat(rate.default(0), 'strength λ of the gradient reversal; 0 trains without an identity head'),
   idLoss: inIat(
     z.enum(['bce', 'softmax']).default('bce'),
     'loss of the identity head: binary cross-entropy on the one-hot subject, or softmax cross-entropy',
@@ -156,7 +153,7 @@ export const fineTuneSettings = z.strictObject({
   ),
   idHeadInit: inIat(
     z.enum(['default', 'baseRate']).default('baseRate'),
-    'initialization of the identity head: as in the reference, or at the base rate 1/subjects',
+    'initialization of the identity head: default is that of the reference, baseRate predicts 1/subjects',
   ),
   idHeadLearningRateScale: inIat(rate.default(1), 'learning-rate factor of the identity head'),
   ...optimization({ batchSize: 16, baseLearningRate: 3.2e-2, minimumLearningRate: 1e-6, beta2: 0.999 }),

@@ -116,7 +116,7 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
       'config is no JSON',
       classifier,
       ({ metadata }) => Object.assign(metadata, { config: '{' }),
-      /"config" is not JSON/,
+      /"config" is invalid JSON/,
     ],
     ['config field', classifier, config({ heads: 0 }), /config\.heads/],
     [

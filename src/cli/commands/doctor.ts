@@ -65,7 +65,7 @@ async function checkAdapter(): Promise<string | null> {
 
 function printAdapter({ adapter, software, source, description }: FoundAdapter): void {
   const { info, features, limits } = adapter
-  row('Adapter', software ? `software (${source}), runs on the CPU` : 'hardware')
+  row('Adapter', software ? 'software, runs on the CPU' : 'hardware')
   row('Vendor', info.vendor || 'unknown')
   row('Architecture', info.architecture || 'unknown')
   row('Description', description)
