@@ -63,7 +63,7 @@ async function checkAdapter(): Promise<string | null> {
   )
 }
 
-function printAdapter({ adapter, software, source, description }: FoundAdapter): void {
+function printAdapter({ adapter, software, description }: FoundAdapter): void {
   const { info, features, limits } = adapter
   row('Adapter', software ? 'software, runs on the CPU' : 'hardware')
   row('Vendor', info.vendor || 'unknown')
