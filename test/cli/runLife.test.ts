@@ -93,7 +93,7 @@ t.test('a user without a home is served', { skip: skipUnknown }, async (t) => {
     'doctor',
   ]
   const { stdout, stderr } = spawnSync('env', args, { ...unknown, encoding: 'utf8' })
-  t.match(stdout, /^Variants +.*fmae-webgpu-54321/m, stderr)
+  t.match(stdout, /^Autotuning +.*fmae-webgpu-54321/m, stderr)
 })
 
 t.test('the last two checkpoints and the best are kept', async (t) => {
