@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { main, root, run, SetupError } from './process.mjs'
 
-// Each becomes one ES module of its own in dist/: the program, the library, the doctor (which must run even where the program does
-// not build), the adapter probe of the set-up, the benchmark and the face renderer.
+// Each becomes one ES module in dist/: the program, the library, the doctor (which must run even if the program does not
+// build), the adapter probe of the set-up, the benchmark and the face renderer.
 const ENTRIES = {
   train: 'src/cli/train.ts',
   index: 'src/index.ts',
@@ -31,7 +31,7 @@ const SOURCES = [
 const BROWSER = 'dist/browser/fmae-webgpu.js'
 const TYPES = 'dist/types'
 
-/** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages stay outside. */
+/** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages are not bundled. */
 export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
   const wanted = names.flatMap((name) => [name, ...(HELPERS[name] ?? [])])
   const stale = wanted.filter((name) => !isCurrent(`dist/${name}.js`))
@@ -47,7 +47,7 @@ export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
 
 /**
  * Bundles programs with all their packages into ES modules for browsers; `options` are esbuild's, paths from the repository's root.
- * Nothing stands in for Node's modules: a `node:` import fails the build. Returns the names of the packages that are inside.
+ * Node's modules are not replaced: a `node:` import fails the build. Returns the names of the bundled packages.
  */
 export async function bundleForBrowsers(options) {
   const browser = { platform: 'browser', conditions: ['browser'], target: 'es2022', metafile: true }
@@ -110,7 +110,7 @@ function isCurrent(path) {
   return SOURCES.every((path) => newestChange(join(root, path)) < built)
 }
 
-/** A folder's own time counts too: it changes when a file in it is deleted. Installed packages are no sources. */
+/** A folder's own time counts too: it changes when a file in it is deleted. Installed packages do not count as sources. */
 function newestChange(path) {
   const stat = statSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs

@@ -39,7 +39,7 @@ function use(found) {
 async function probe() {
   const { code, output } = await run(process.execPath, [join(root, 'scripts', 'probeAdapter.mjs')])
   const line = output.split('\n').find((text) => text.startsWith('{'))
-  // A driver that crashes the probe is as good as none.
+  // A driver that crashes the probe counts as missing.
   if (!line) return { error: `the adapter probe ended with exit code ${code}\n${lastLines(output, 10)}` }
   return JSON.parse(line)
 }

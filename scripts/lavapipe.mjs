@@ -29,10 +29,10 @@ export function whyNotInstallable(env = process.env) {
 }
 
 /**
- * Installs Mesa's lavapipe and the Vulkan loader with apt-get, saying so first. On Debian 12 they come from
- * bookworm-backports, because Dawn refuses that release's own Mesa 22.3. The extra source lives in a temporary folder
- * that only these two apt-get calls look at: nothing under /etc is touched.
- * Returns null on success, else what went wrong.
+ * Announces and installs Mesa's lavapipe and the Vulkan loader with apt-get. On Debian 12 they come from
+ * bookworm-backports, because Dawn rejects the Mesa 22.3 of that release. The extra source is in a temporary folder that
+ * only these two apt-get calls read; nothing under /etc changes.
+ * Returns null on success, else the error text.
  */
 export async function installLavapipe() {
   const { codename, release } = distribution()
@@ -56,7 +56,7 @@ export async function installLavapipe() {
 
 async function aptGet(options) {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  // One broken source among several makes update fail though ours is fine: the install is what counts.
+  // One broken source among several makes `update` fail even if ours works, so only the installation counts.
   const update = await run('apt-get', ['update', ...options], { env })
   const install = await run(
     'apt-get',

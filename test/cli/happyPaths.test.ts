@@ -158,7 +158,7 @@ t.test('folds that the data does not bring: evaluate makes those of the fine-tun
     const asked = evaluated.with(2, out('older.safetensors'))
     t.match(await succeeds(t, asked), /does not store its folds, so they cannot be checked/)
     const { stderr } = await runProgram(asked.with(4, out('fewer')))
-    t.match(stderr, /\(4 subjects; now 2 folds, 3 people/)
+    t.match(stderr, /\(4 people; now 2 folds, 3 people/)
   })
 })
 

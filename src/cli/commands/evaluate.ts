@@ -72,7 +72,7 @@ async function checkFolds(
   { config, folds: before }: ClassifierInfo,
 ): Promise<void> {
   const now = await foldsDigest(set, folds)
-  const known = before ?? `${config.subjects} subjects`
+  const known = before ?? `${config.subjects} people`
   const inFolds = new Set(folds.flatMap(({ subjects }) => subjects))
   const count = subjectsOf(set).filter((subject) => inFolds.has(subject)).length
   if (before !== undefined ? before !== now : config.subjects !== count)
