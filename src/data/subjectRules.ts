@@ -25,6 +25,11 @@ export function subjectRule(text: string): SubjectRule {
   }
   return (imagePath) => {
     const match = pattern.exec(imagePath)
-    return match?.[1] ?? match?.[0] ?? null
+    return subjectName(match?.[1] ?? match?.[0] ?? '') || null
   }
+}
+
+/** A subject has one name however it was typed: with composed accents or not, and without spaces around it. */
+export function subjectName(text: string): string {
+  return text.trim().normalize('NFC')
 }

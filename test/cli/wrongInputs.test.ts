@@ -361,6 +361,11 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     const folds = { folds: [first, { ...second, subjects: ['cid', 'bob'] }, third] }
     return finetune(await changedFaces('shared', {}, folds))
   },
+  'subject twice in one fold': async () => {
+    const [first, ...others] = tinyFolds.folds
+    const folds = { folds: [{ ...first, subjects: ['ann', ' ann'] }, ...others] }
+    return finetune(await changedFaces('repeated', {}, folds))
+  },
   'two folds with one name': async () => {
     const [first, ...others] = tinyFolds.folds
     const folds = { folds: [first, ...others.map((fold) => ({ ...fold, name: 'fold1' }))] }

@@ -19,6 +19,14 @@ t.test('folds that do not fit the people are told with their numbers', async (t)
   t.same(foldNotes(set, [{ name: 'one', subjects: ['001', '003'] }]), [])
 })
 
+t.test('images without a subject are in no fold, which is said', async (t) => {
+  const labels = `${line('a.jpg', '1')}{"img_path":"b.jpg","subject":null,"AUs":[1]}\n`
+  const set = await openTree({ 'a.jpg': 'x', 'b.jpg': 'y', 'labels.jsonl': labels })
+  t.same(foldNotes(set, [{ name: 'one', subjects: ['1'] }]), [
+    'faces: 1 image is excluded, without a subject',
+  ])
+})
+
 t.test('units that do not vary among the test images are told', async (t) => {
   t.same(constantAuNotes([1, 0, 0, 1, 1, 0], [6, 12, 25]), [
     'AU 6: present in all 2 test images, so in the mean F1 but not in the mean AUC',

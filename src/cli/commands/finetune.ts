@@ -33,6 +33,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   // Finds a test image without labels now, not after an epoch.
   const targets = auTargets(set, test, aus)
   for (const note of [...foldNotes(set, parts.folds), ...constantAuNotes(targets, aus)]) console.log(note)
+  const stop = new StopSignal(options.maxMinutes)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
   const loader = imageLoader(set, encoder.imageSize, options.standardise, options.cacheMegabytes)
@@ -71,7 +72,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
     tune: options.tune,
     memoryReport: options.memoryReport,
     keep: options.keep,
-    stop: new StopSignal(options.maxMinutes),
+    stop,
     onEpoch: async (epoch) => {
       if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return undefined
       measured.last = await measure(test)

@@ -123,6 +123,28 @@ t.test('text of Windows is read, and many lines of one person', async (t) => {
   )
 })
 
+t.test('a subject has one name however it is typed', async (t) => {
+  const names = ['Zoë', 'Zoe\u0308', ' Zoë\t']
+  const labels = names.map((name, at) => line(`${at}.jpg`, name)).join('')
+  const files = { '0.jpg': 'x', '1.jpg': 'y', '2.jpg': 'z' }
+  const folds = JSON.stringify({ folds: [{ name: 'a', subjects: [names[1]] }] })
+  const set = await openTree({ ...files, 'labels.jsonl': labels, 'folds.json': folds })
+  t.same(
+    names.map((_, at) => set.sample(at).subject),
+    ['Zoë', 'Zoë', 'Zoë'],
+  )
+  t.same(set.folds, [{ name: 'a', subjects: ['Zoë'] }])
+  const rule = { subjectFrom: '^[^.]+' }
+  t.equal(
+    (await openTree({ 'Zoe\u0308.jpg': 'x', 'labels.jsonl': line('Zoe\u0308.jpg') }, rule)).sample(0).subject,
+    'Zoë',
+  )
+  await t.rejects(openTree({ ...files, 'labels.jsonl': line('0.jpg') }, { subjectFrom: 'q*' }), {
+    message: /line 1: .*subject/,
+  })
+  await t.rejects(openTree({ ...files, 'labels.jsonl': line('0.jpg', '  ') }), { message: /field "subject"/ })
+})
+
 t.test('what lies beside labels and is not named is told', async (t) => {
   const set = await openTree({
     'labels.jsonl': line('a.jpg'),
