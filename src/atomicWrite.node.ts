@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { hasCode, UserError } from './errors.js'
 
 /** A single system call writes less than 2 GiB. */
-const largestWrite = 2 ** 26
+const LARGEST_WRITE = 2 ** 26
 
 /** Turns an error of a failed write into a message for the user. */
 export function cannotWrite(path: string, error: unknown): UserError {
@@ -63,7 +63,7 @@ export async function writeAtomically(
 
 async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
   for (let start = 0; start < piece.length; ) {
-    const { bytesWritten } = await handle.write(piece, start, Math.min(largestWrite, piece.length - start))
+    const { bytesWritten } = await handle.write(piece, start, Math.min(LARGEST_WRITE, piece.length - start))
     start += bytesWritten
   }
 }

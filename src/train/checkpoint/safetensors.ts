@@ -55,7 +55,7 @@ const bytesPerElement = {
 type StoredType = keyof typeof bytesPerElement
 
 /** The format's limit on the header. */
-const maxHeader = 100_000_000
+const MAX_HEADER = 100_000_000
 
 const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).optional() }).catchall(
   z.object({
@@ -119,9 +119,9 @@ export function headerLength(start: Uint8Array, fileSize: number, file: string):
   if (start.length < 8) throw new UserError(`${file}: not a safetensors file: it has only ${fileSize} bytes`)
   const length = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true))
   const foreign = foreignFile(start)
-  if (foreign && 8 + length > Math.min(fileSize, maxHeader))
+  if (foreign && 8 + length > Math.min(fileSize, MAX_HEADER))
     throw new UserError(`${file}: not a safetensors file but ${foreign}`)
-  if (length > maxHeader)
+  if (length > MAX_HEADER)
     throw new UserError(`${file}: not a safetensors file: its header would have ${length} bytes`)
   if (8 + length > fileSize)
     throw new UserError(`${file}: truncated: the header ends at byte ${8 + length}, the file at ${fileSize}`)
