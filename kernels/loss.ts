@@ -16,6 +16,17 @@ import { finishLanes, lanesWgsl, rowLanes } from './lanes.js'
 
 const WORKGROUP_SIZE = 64
 
+const logOnePlusWgsl = `
+// log(1 + e) for e in [0, 1] as 2·atanh(s), s = e / (2 + e) ≤ 1/3, by its odd series: full f32 accuracy also
+// for tiny e, where log(1.0 + e) gives 0 and drivers may be 5e-7 off near 1.
+fn logOnePlus(e: f32) -> f32 {
+  let s = e / (2.0 + e);
+  let q = s * s;
+  let series = 1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0
+    + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q * (1.0 / 15.0)))))));
+  return 2.0 * s * series;
+}`
+
 // ---- binary cross-entropy with logits ----
 
 /** How many partial sums `bceWithLogitsForward` writes for `count` elements. */
@@ -47,16 +58,7 @@ const bceForwardCode = () => wgsl`
 
 struct Params { count: u32, partials: u32 }
 @group(0) @binding(3) var<uniform> params: Params;
-
-// log(1 + e) for e in [0, 1] as 2·atanh(s), s = e / (2 + e) ≤ 1/3, by its odd series: full f32 accuracy also
-// for tiny e, where log(1.0 + e) gives 0 and drivers may be 5e-7 off near 1.
-fn logOnePlus(e: f32) -> f32 {
-  let s = e / (2.0 + e);
-  let q = s * s;
-  let series = 1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0
-    + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q * (1.0 / 15.0)))))));
-  return 2.0 * s * series;
-}
+${logOnePlusWgsl}
 ${flatWorkgroupWgsl}
 @compute @workgroup_size(${WORKGROUP_SIZE})
 fn main(${entryArguments}) {

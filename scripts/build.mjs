@@ -56,12 +56,12 @@ export async function bundleForBrowsers(options) {
   return [...new Set(Object.keys(metafile.inputs).flatMap((path) => package_.exec(path)?.[1] ?? []))].sort()
 }
 
-/** The licences of packages, which want to be handed on with what they are part of. */
+/** The licenses of packages, which must be distributed with them. */
 export function licencesOf(packages) {
   const texts = packages.map((name) => {
     const folder = join(root, 'node_modules', name)
     const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
-    if (!file) throw new SetupError(`build: package ${name} has no licence file`)
+    if (!file) throw new SetupError(`build: package ${name} has no license file`)
     return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
   })
   return texts.join(`\n${'-'.repeat(80)}\n\n`)
@@ -73,7 +73,7 @@ async function bundle(options) {
   try {
     return await esbuild.build({ ...common, ...options })
   } catch (error) {
-    throw new SetupError(`build: ${error.errors?.length ?? 'some'} error(s), see above`)
+    throw new SetupError(`build: ${error.errors?.length ?? 'some'} error(s); see above`)
   }
 }
 
@@ -91,7 +91,7 @@ export async function buildTypes() {
   rmSync(join(root, TYPES), { recursive: true, force: true })
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const { code, output } = await run(process.execPath, [tsc, '-p', 'tsconfig.types.json'])
-  if (code !== 0) throw new SetupError(`${output}build: types could not be made, see above`)
+  if (code !== 0) throw new SetupError(`${output}build: generating types failed; see above`)
 }
 
 async function buildAll() {

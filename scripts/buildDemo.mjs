@@ -37,7 +37,7 @@ under comlink; they were converted by the makers of @vladmandic/human.
  */
 export async function buildDemo(folder = join(root, 'dist', 'demo')) {
   const inTheWay = existsSync(folder) && readdirSync(folder).length > 0 && !isEarlierBuild(folder)
-  if (inTheWay) throw new SetupError(`demo: ${folder} holds other files; give a new or an empty folder`)
+  if (inTheWay) throw new SetupError(`demo: ${folder} contains other files; choose a new or empty folder`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const packages = await bundleForBrowsers({

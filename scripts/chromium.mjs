@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { packagedChromium } from './packagedChromium.mjs'
 
-// Finds and starts a Chromium that can compute by WebGPU, for tests and for the doctor.
+// Finds and starts a Chromium with WebGPU, for tests and for the doctor.
 
 /** For a browser to start and to open an empty page: a busy machine is no reason to go without one. */
 const START_MS = 5 * 60_000
@@ -39,7 +39,7 @@ export async function launchChromium({ args = [], webgpu = true } = {}) {
       const adapter = await adapterOf(browser).catch(() => null)
       if (adapter || !webgpu) return { browser, version: browser.version(), place, adapter }
       await browser.close()
-      tried.push(`${place} (${browser.version()}) offers no WebGPU adapter`)
+      tried.push(`${place} (${browser.version()}) provides no WebGPU adapter`)
     } catch (error) {
       tried.push(`${place}: ${reasonOf(error)}`)
     }

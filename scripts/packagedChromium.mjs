@@ -17,7 +17,7 @@ const unpackBrotli = promisify(brotliDecompress)
  */
 export async function packagedChromium() {
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Error(`${PACKAGE} is for linux-x64, this is ${process.platform}-${process.arch}`)
+    throw new Error(`${PACKAGE} supports only linux-x64; this is ${process.platform}-${process.arch}`)
   const { version, binaries } = await locate()
   const folder = join(root, 'node_modules', '.cache', 'fmae-webgpu', `chromium-${version}`)
   if (!(await isFolder(folder))) await unpackInto(folder, binaries)

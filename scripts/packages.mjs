@@ -32,9 +32,7 @@ export async function ensurePackages() {
   const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
   const { code, output } = await npm(args)
   if (code === 0 && packagesAreCurrent()) return
-  throw new SetupError(
-    `${lastLines(output, 30)}\nsetup: npm ci failed (exit ${code}); its words stand above.`,
-  )
+  throw new SetupError(`${lastLines(output, 30)}\nsetup: npm ci failed (exit ${code}); see its output above.`)
 }
 
 function npm(args) {

@@ -23,7 +23,7 @@ const TYPES = {
 }
 
 /**
- * Serves the files of a folder on localhost, which browsers take for a secure context as WebGPU wants one.
+ * Serves the files of a folder on localhost, which browsers treat as a secure context, as WebGPU requires.
  * `basePath`: where the folder appears, such as "/some/where/"; all else is 404. `port`: 0 for any free one.
  * Returns { url (of basePath, ends in "/"), close }.
  * @param {string} folder

@@ -32,7 +32,7 @@ const NODE_TESTS = [
   'demo',
 ]
 
-/** TAP lines with no news in them: passed points, plans, times. */
+/** TAP lines to hide: passed points, plans, times. */
 const PASSING = /^\s*(ok \d+ .*|1\.\.\d+|# time=.*)?$/
 
 await main(async () => {
@@ -75,7 +75,7 @@ function patterns(folders) {
     .map(testsIn)
 }
 
-/** A folder stands for the tests in it; tap would take every file in it for one. */
+/** A folder means the tests in it; tap would run every file in it as a test. */
 function testsIn(path) {
   const folder = statSync(resolve(root, path), { throwIfNoEntry: false })?.isDirectory()
   return folder ? `${path.replace(/\/+$/, '')}/**/*.test.ts` : path

@@ -62,7 +62,7 @@ const failures: Readonly<Record<string, readonly [Change, RegExp]>> = {
   ],
   'WebGPU has no adapter, as in Chromium with drivers that it does not trust': [
     prepend('worker.js', 'GPU.prototype.requestAdapter = async () => null'),
-    /^This browser cannot train here.*has WebGPU, but offers no graphics adapter\. Switch graphics/,
+    /^This browser cannot train here.*has WebGPU, but offers no adapter\. Turn on graphics/,
   ],
   'the adapter gives no device': [
     prepend('worker.js', 'GPUAdapter.prototype.requestDevice = async () => { throw new Error("no luck") }'),
@@ -127,5 +127,5 @@ for (const [name, change] of Object.entries(starts))
     await opened(page)
     t.equal(await page.getByRole('alert').count(), 0)
     await page.getByLabel('Colors').selectOption('dark')
-    t.equal(await page.evaluate(() => document.documentElement.style.colorScheme), 'dark')
+    await page.waitForFunction(() => document.documentElement.style.colorScheme === 'dark')
   })

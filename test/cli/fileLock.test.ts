@@ -2,6 +2,7 @@ import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -64,10 +65,14 @@ t.test('what cannot be asked from here is not taken over', async (t) => {
 
 const skipZombie = process.platform === 'linux' ? false : 'only /proc tells of such processes'
 t.test('a process whose end its parent has not asked for yet has ended', { skip: skipZombie }, async (t) => {
-  // The shell becomes a sleep, which never asks.
-  const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 60'])
+  // The shell becomes a sleep, which never asks; its child ends when the pipe is closed, after that.
+  const parent = spawn('sh', ['-c', 'cat <&3 & echo $!; exec sleep 600 3<&-'], {
+    stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+  })
   t.teardown(() => parent.kill())
-  const pid = Number((await once(parent.stdout, 'data'))[0])
+  const pid = Number((await once(parent.stdout!, 'data'))[0])
+  while (readFileSync(`/proc/${parent.pid}/comm`, 'utf8') !== 'sleep\n') await sleep(5)
+  ;(parent.stdio[3] as Writable).end()
   const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')
   while (stat()[2] !== 'Z') await sleep(5)
   t.match(takeLock(staleLock(t.testdir(), { pid, began: stat()[21]! })), { stale: { token: 'old' } })
@@ -75,7 +80,9 @@ t.test('a process whose end its parent has not asked for yet has ended', { skip:
 
 t.test('of four processes that want a lock at once, fresh or stale, one gets it', async (t) => {
   const file = fileURLToPath(new URL('lockTaker.ts', import.meta.url))
-  const takers = Array.from({ length: 4 }, () => fork(file))
+  // Not as tests: only TypeScript is loaded.
+  const execArgv = process.execArgv.filter((flag) => !flag.includes('movement'))
+  const takers = Array.from({ length: 4 }, () => fork(file, { execArgv }))
   t.teardown(() => {
     for (const taker of takers) taker.kill()
   })

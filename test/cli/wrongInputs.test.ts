@@ -259,7 +259,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     env: { FMAE_ADAPTER: 'swiftshader' },
     ...(process.platform === 'linux' && process.arch === 'x64'
       ? {}
-      : { skip: 'the packaged SwiftShader is for linux-x64' }),
+      : { skip: 'the packaged SwiftShader supports only linux-x64' }),
   }),
   'missing file': () => pretrain(path('absent.tar')),
   'missing folder': () => pretrain(path('absent')),

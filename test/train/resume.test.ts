@@ -54,9 +54,9 @@ async function interrupt({ args, name, afterStep }: Interruption, signal: NodeJS
 
 function stoppedAt(t: Test, ended: Ended): number {
   t.equal(ended.code, 130, 'exit code of a stopped run', ended)
-  t.match(ended.stderr, /Stopping after this step \(Ctrl-C again to end at once\)/)
+  t.match(ended.stderr, /Stopping after this step\. Press Ctrl-C again to exit at once\./)
   t.match(ended.stdout, /Stopped at step \d+ of \d+; saved to .*checkpoint\.safetensors\.\n/)
-  t.match(ended.stdout, /To go on: the same command with --resume/)
+  t.match(ended.stdout, /To continue, run the same command with --resume/)
   return Number(/Stopped at step (\d+)/.exec(ended.stdout)?.[1])
 }
 
