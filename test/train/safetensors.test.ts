@@ -104,7 +104,10 @@ t.test('a damaged file is refused with the file, the tensor and what was expecte
     [file({ w: entry('F32', [1], 0) }), /header at "w\.data_offsets/],
     [file({ __metadata__: { a: 1 } }), /header at "__metadata__\.a"/],
     [file({ w: entry('F8_E4M3', [4], 0, 4) }), /tensor w: type F8_E4M3 is not supported; expected F32/],
-    [file({ w: entry('F32', [3], 0, 8) }, eight), /tensor w: F32 \[3\] needs 12 bytes, but its offsets span 8/],
+    [
+      file({ w: entry('F32', [3], 0, 8) }, eight),
+      /tensor w: F32 \[3\] needs 12 bytes, but its offsets span 8/,
+    ],
     [file({ w: entry('F32', [4], 0, 16) }, eight), /truncated: its tensors end at byte/],
     [file({ w: entry('F32', [1], 0, 4) }, eight), /4 bytes follow the last tensor/],
     [file({ v: entry('F32', [2], 0, 8), w: entry('F32', [1], 4, 8) }, eight), /tensor w overlaps/],
