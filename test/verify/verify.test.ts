@@ -133,7 +133,7 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
       ({ metadata }) => Object.assign(metadata, { optimizer: '{"lrs":[]}' }),
       /optimizer\.lrs/,
     ],
-    ['subject out of range', classifier, setFirst('ids', 7), /ids holds 7; expected subjects 0 to 6/],
+    ['subject out of range', classifier, setFirst('ids', 7), /ids contains 7; expected subjects 0 to 6/],
     [
       'too few steps',
       classifier,
