@@ -1,4 +1,4 @@
-/** `npm run bench`: what the kernels, a training step and the peers need, on this adapter, in one run. See docs/benchmark.md. */
+/** `npm run bench`: times of the kernels, a training step and the peers on this adapter, in one run. See docs/benchmark.md. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ interface Options {
   readonly json: string | undefined
 }
 
-/** @throws UserError for flags that there are not, or a section that there is not. */
+/** @throws UserError for an unknown flag or section. */
 function readOptions(args: readonly string[]): Options {
   const { quick = false, only, json } = parse(args)
   if (only !== undefined && !SECTIONS.includes(only as Section))
@@ -90,7 +90,7 @@ async function comparePeers(
 ): Promise<void> {
   const { commands, missing } = await availablePeers()
   results.peersMissing = missing
-  if (missing) console.log(`No peers from npm: ${missing}`)
+  if (missing) console.log(`Peers from npm are missing: ${missing}`)
   const engines = [ours, ...commands]
   if (wants('firstStep')) {
     results.firstStep = await measureFirstSteps(engines)

@@ -1,13 +1,13 @@
-/** What this adapter can do at most, measured by two small kernels: multiply-adds in registers, and copying. */
+/** The peak rates of this adapter, measured by two small kernels: multiply-adds in registers, and copying. */
 import { flatGrid, flatWorkgroupWgsl, type Kernel } from '../kernels/kernel.js'
 import type { Runtime } from '../src/engine/runtime.js'
 import type { Tensor } from '../src/engine/tensor.js'
 import { type Effort, timeWork } from './timing.js'
 
 export interface Ceilings {
-  /** Billions of f32 operations a second; a fused multiply-add counts as two. */
+  /** Billions of f32 operations per second; a fused multiply-add counts as two. */
   readonly fmaGflops: number
-  /** Billions of bytes a second, read and written bytes both counted. */
+  /** Billions of bytes per second, counting both read and written bytes. */
   readonly copyGBs: number
 }
 
@@ -85,7 +85,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
-/** target ← source. Neighbouring lanes move neighbouring vectors; a lane moves several, a workgroup apart. */
+/** target ← source. Neighboring lanes move neighboring vectors; a lane moves several, a workgroup apart. */
 function copyKernel(vectors: number, perLane: number): Kernel {
   return {
     name: 'ceiling.copy',

@@ -1,4 +1,4 @@
-/** The engines that are compared: ours, and the peers of bench/peers, which are installed when they are first wanted. */
+/** The engines that are compared: ours, and the peers of bench/peers, which are installed on first use. */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -31,11 +31,11 @@ const torch: EngineCommand = {
 
 export interface AvailablePeers {
   readonly commands: readonly EngineCommand[]
-  /** Why some are missing, in words; null where all npm peers are there. */
+  /** Why some are missing; null if all npm peers are installed. */
   readonly missing: string | null
 }
 
-/** Installs the npm peers if need be. PyTorch joins in where `python3` has it. */
+/** Installs the npm peers if necessary. Adds PyTorch if `python3` has it. */
 export async function availablePeers(): Promise<AvailablePeers> {
   const optional = (await run('python3', ['-c', 'import torch'], root)).code === 0 ? [torch] : []
   const missing = await installNpmPeers()

@@ -20,7 +20,7 @@ interface Starts {
   reason?: string
 }
 
-/** The engines start in turn, `STARTS` times, so that what slows the machine down for a while slows all of them. */
+/** The engines start in turn, `STARTS` times, so that a temporary slowdown of the machine affects all of them. */
 export async function measureFirstSteps(commands: readonly EngineCommand[]): Promise<FirstStepRow[]> {
   const folder = await mkdtemp(join(tmpdir(), 'fmae-bench-shaders-'))
   const engines: Starts[] = commands.map((command) => ({
@@ -44,7 +44,7 @@ export async function measureFirstSteps(commands: readonly EngineCommand[]): Pro
   )
 }
 
-/** The cache is Mesa's, which lavapipe has; other drivers have their own ways, so that both times are warm there. */
+/** The cache is that of Mesa (lavapipe). Other drivers have other caches, so both times are warm there. */
 async function startColdAndWarm(engine: Starts): Promise<void> {
   const cached = { MESA_SHADER_CACHE_DISABLE: 'false', MESA_SHADER_CACHE_DIR: engine.folder }
   try {

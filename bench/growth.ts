@@ -10,7 +10,7 @@ import { progress } from './progress.js'
 import type { Growth, GrowthSample } from './schema.js'
 
 const BATCH_SIZE = 4
-/** The first sample is taken when everything that is made once has been made. */
+/** Step of the first sample: everything that is created only once exists by then. */
 const EARLY_STEP = 100
 
 /** Trains FMAE nano for `epochs` of 64 steps. */
@@ -39,7 +39,7 @@ export async function measureGrowth(epochs: number): Promise<Growth> {
   return { early: samples[0], late: samples.at(-1)! }
 }
 
-/** Counts what the device is asked to make from now on. */
+/** Counts the objects that the device creates from now on. */
 function countMade({ device }: Runtime): { buffers: number; bindGroups: number } {
   const made = { buffers: 0, bindGroups: 0 }
   const createBuffer = device.createBuffer.bind(device)

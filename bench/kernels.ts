@@ -1,6 +1,6 @@
 /**
- * Every kernel over the shapes that FMAE runs. An op is recorded forward and backward and run as a whole (wall time, as a
- * user waits for it), then again between timestamps, which gives each of its kernels a row of its own.
+ * Every kernel over the shapes that FMAE runs. Each op runs forward and backward as a whole, timed by the wall clock. It
+ * then runs again between timestamps, which give each of its kernels a separate row.
  */
 import { propagate, withTape } from '../src/engine/autograd.js'
 import { type CapturedStep, captureStep } from '../src/engine/capturedStep.js'

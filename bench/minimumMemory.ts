@@ -14,7 +14,7 @@
  *           fc1: its input N·D      GELU: its input N·M      fc2: its input N·M
  *           = N·(8D + 2M + H + 4)
  *
- * The patch embedding's input and the loss's target are read from the pictures, which are there anyway. Not counted: the working set of
+ * The patch embedding's input and the loss's target are read from the images, which exist anyway. Not counted: the working set of
  * backward (the gradient that is being handed on and what the layer at hand makes of it), which a step needs on top.
  */
 import type { ParameterSpec } from '../src/engine/parameters.js'
@@ -34,7 +34,7 @@ export function parameterBytes(specs: readonly ParameterSpec[]): number {
   return specs.reduce((sum, { shape, frozen }) => sum + 4 * elementCount(shape) * (frozen ? 1 : 4), 0)
 }
 
-/** Bytes that backward must keep in pretraining of `batch` pictures. */
+/** Bytes that backward must keep in pretraining of `batch` images. */
 export function keptInPretraining(config: FmaeConfig, batch: number): number {
   const { width, depth, heads, mlpRatio, decoderWidth, decoderDepth, decoderHeads } = config
   const patches = patchCount(config)
@@ -50,7 +50,7 @@ export function keptInPretraining(config: FmaeConfig, batch: number): number {
   return 4 * (imageFloats(config, batch) + encoder + decoder + norms + loss + masking)
 }
 
-/** Bytes that backward must keep in fine-tuning with `batch` pictures. */
+/** Bytes that backward must keep in fine-tuning with `batch` images. */
 export function keptInFineTuning(config: ClassifierConfig, batch: number): number {
   const { width, depth, heads, mlpRatio, aus, subjects, lambda } = config
   const rows = batch * (1 + patchCount(config))

@@ -1,4 +1,4 @@
-/** Training runs on noise pictures with labels: the arithmetic does not depend on what they show. */
+/** Training runs on labeled noise images: the arithmetic does not depend on their content. */
 
 import { ImageLoader } from '../src/data/imageLoader.js'
 import type { ImageSet } from '../src/data/imageSet.js'
@@ -51,7 +51,7 @@ export function noisePretraining(
   return new Pretraining(runtime, config, settings, loaderOf(config.imageSize), indices)
 }
 
-/** The IAT classifier of 12 AUs and 168 people on the encoder of `config`. */
+/** The IAT classifier of 12 AUs and 168 subjects on the encoder of `config`. */
 export function noiseClassifier(config: FmaeConfig): ClassifierConfig {
   const outputs = { aus: AUS.length, subjects: SUBJECTS.length }
   return classifierConfig(config, outputs, fineTuneDefaults({ lambda: 2 }))

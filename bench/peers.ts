@@ -5,18 +5,18 @@ import type { PeerRow } from './schema.js'
 import { alternate, type Effort } from './timing.js'
 
 const linears: readonly [number, number, number][] = [
-  // nano: 64 pictures of 17 tokens, width 64.
+  // nano: 64 images of 17 tokens, width 64.
   [1088, 64, 256],
-  // 16 pictures of 65 tokens, width 192: the training step below.
+  // 16 images of 65 tokens, width 192: the training step below.
   [1040, 192, 576],
   [1040, 192, 192],
   [1040, 192, 768],
   [1040, 768, 192],
-  // ViT-S: 64 pictures of 50 tokens (pretraining), 4 of 197 (fine-tuning).
+  // ViT-S: 64 images of 50 tokens (pretraining), 4 of 197 (fine-tuning).
   [3200, 384, 1536],
   [3200, 1536, 384],
   [788, 384, 1152],
-  // ViT-B: 8 pictures of 50 tokens, 4 of 197.
+  // ViT-B: 8 images of 50 tokens, 4 of 197.
   [400, 768, 2304],
   [788, 768, 3072],
   [788, 3072, 768],
@@ -80,7 +80,7 @@ export async function measurePeers(
       engines.push(await EngineProcess.start(command))
     } catch (error) {
       if (command === commands[0]) throw error
-      console.log(`${command.name} is left out: ${(error as Error).message}`)
+      console.log(`${command.name} is skipped: ${(error as Error).message}`)
     }
   }
   const results: PeerRow[] = []
@@ -145,7 +145,7 @@ export function disagreement(
 ): string | null {
   for (const [name, values] of expected) {
     const others = got.get(name)
-    if (others?.length !== values.length) return `gives no ${name} of ${values.length} values`
+    if (others?.length !== values.length) return `returns no ${name} of ${values.length} values`
     let largest = 0
     let difference = 0
     for (let i = 0; i < values.length; i++) {

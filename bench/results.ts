@@ -1,4 +1,4 @@
-/** The results as people read them: sections of tables, on the terminal and in bench/RESULTS.md. */
+/** The results as sections of tables, for the terminal and bench/RESULTS.md. */
 import type { BenchResults, PeerRow } from './schema.js'
 import { figure, markdownTable, mebibytes, range, type Table, textTable } from './table.js'
 import { geometricMean, type Timing } from './timing.js'
@@ -22,7 +22,7 @@ export function resultsMarkdown(results: BenchResults): string {
   const { adapter, date, command, versions, peersMissing } = results
   const [smallest, largest] = adapter.subgroupSizes
   const facts = [
-    `- Adapter: ${adapter.description}${adapter.software ? ' (software: the CPU does the work)' : ''}, subgroups ${smallest}–${largest}, shader-f16 ${adapter.f16 ? 'yes' : 'no'}`,
+    `- Adapter: ${adapter.description}${adapter.software ? ' (software, runs on the CPU)' : ''}, subgroups ${smallest}–${largest}, shader-f16 ${adapter.f16 ? 'yes' : 'no'}`,
     `- Date: ${date.slice(0, 10)}`,
     `- Command: \`${command}\``,
     `- Versions: ${Object.entries(versions)
@@ -36,7 +36,7 @@ export function resultsMarkdown(results: BenchResults): string {
     return [`## ${title}`, ...parts.map((part) => (typeof part === 'string' ? part : markdownTable(part)))]
   })
   const intro =
-    'Written by `npm run bench`; what the numbers mean is said in [docs/benchmark.md](../docs/benchmark.md).'
+    'Written by `npm run bench`; see [docs/benchmark.md](../docs/benchmark.md) for what the numbers mean.'
   return `${['# Benchmark results', intro, facts.join('\n'), ...text].join('\n\n')}\n`
 }
 
@@ -79,7 +79,7 @@ const sections: Record<SectionName, (results: BenchResults) => Section> = {
   kernels: ({ kernels }) => ({
     title: 'Kernels',
     parts: [
-      'Ops forward and backward by the wall clock, and below each its kernels between timestamps.',
+      'Each op forward and backward by the wall clock, followed by its kernels, timed by timestamps.',
       {
         head: ['op or kernel', 'shape', 'ms', 'min–max', 'GFLOP/s', 'GB/s', '% of ceiling'],
         rows: kernels.map((row) => [
@@ -120,7 +120,7 @@ function peersSection({ peers }: BenchResults): Section {
   return {
     title: 'Against the peers',
     parts: [
-      'Milliseconds, median (min–max) of alternating rounds; the last column is the faster WebGPU peer over ours.',
+      'Milliseconds, median (min–max) of alternating rounds. The last column is the time of the faster WebGPU peer divided by ours.',
       { head: ['work', 'ours', ...names, 'ratio'], rows },
       ...means(peers),
       ...(notes.length > 0 ? [notes.join('\n')] : []),
@@ -160,7 +160,7 @@ function stepSection({ step }: BenchResults): Section {
       'images/s',
       'kernels ms',
       'host ms',
-      'of it upload',
+      'of that, upload',
       'waiting ms',
     ],
     rows: rows.map((row) => [

@@ -12,7 +12,7 @@ const kernelRow = z.object({
   ms: milliseconds,
   gflops: z.number().nonnegative(),
   gbs: z.number().nonnegative(),
-  /** Time that the ceilings allow at best over the time it took. Data that stay in a cache can pass 100. */
+  /** Time at the ceilings divided by the measured time. Data that stays in a cache can exceed 100. */
   percentOfCeiling: z.number().nonnegative(),
   /** Shortest and longest round. */
   spread,
@@ -55,9 +55,9 @@ const stepRow = z.object({
   imagesPerSecond: z.number().positive(),
   /** Sum over the kernels between timestamps; null where the adapter has none. */
   kernelMs: milliseconds.nullable(),
-  /** Time in which the host queues the step, and the rest, in which it waits. */
+  /** Time in which the host queues the step, and the remaining time, in which it waits. */
   hostMs: z.number().nonnegative(),
-  /** Part of the host's time in which the batch is handed over. */
+  /** Part of the host's time that uploads the batch. */
   uploadMs: z.number().nonnegative(),
   waitMs: z.number().nonnegative(),
   dispatches: z.number().positive(),
@@ -65,7 +65,7 @@ const stepRow = z.object({
   /** Without the upload, which does not depend on the number of dispatches. */
   hostMicrosecondsPerDispatch: z.number().nonnegative(),
   memory,
-  /** Where the kernels' time goes, most first. */
+  /** Time per kernel, slowest first. */
   kernels: z.array(stepKernel),
 })
 
@@ -91,7 +91,7 @@ const firstStepRow = z.object({
 
 const growth = z.object({ early: growthSample, late: growthSample })
 
-/** Sections that were not asked for are empty or null. */
+/** Sections that were not requested are empty or null. */
 export const benchSchema = z.object({
   date: z.string(),
   command: z.string(),

@@ -1,4 +1,4 @@
-/** Whole training steps as training runs them: recorded and replayed, on noise pictures. */
+/** Whole training steps as training runs them: captured and replayed, on noise images. */
 
 import type { Batch } from '../src/data/batches.js'
 import { openDevice } from '../src/engine/device.js'

@@ -19,7 +19,7 @@ export function summary(values: readonly number[]): Timing {
   return { ms: median(values), spread: [Math.min(...values), Math.max(...values)] }
 }
 
-/** How much is measured: rounds of a median, and how long a round of one candidate should at least take. */
+/** Amount of measuring: number of rounds, and minimum time of a round of one candidate. */
 export interface Effort {
   readonly rounds: number
   readonly roundMs: number
@@ -29,8 +29,8 @@ export interface Effort {
 export type TimedRun = (repeats: number) => Promise<number>
 
 /**
- * Measures candidates against one another: one run of each in turn, `rounds` times over, so that whatever slows the machine down
- * for a while slows all of them. Each is run twice before: once to compile, once to see how many repeats make a round.
+ * Measures candidates in turn, `rounds` times, so that a temporary slowdown of the machine affects all of them. Each runs
+ * twice before: once to compile, and once to determine the number of repeats in a round.
  */
 export async function alternate(
   candidates: readonly TimedRun[],
@@ -66,7 +66,7 @@ export async function timeWork(
   const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.round(roundMs / (await run(1)))))
   const times: number[] = []
   for (let round = 0; round < rounds; round++) times.push(await run(repeats))
-  // Errors of the device come to light when something is read.
+  // Device errors surface when something is read.
   await runtime.finish()
   return times
 }

@@ -1,5 +1,5 @@
-// Reads a Debian machine's own package sources, in both of apt's formats, and derives from them the source of another
-// suite on the same mirror. So no host name has to stand anywhere in this project.
+// Reads the package sources of a Debian machine, in both formats of apt, and derives the source of another suite on the
+// same mirror. So this project needs no host name.
 
 /** Parses one-line sources: "deb [option=value …] URI suite component…". Comments and deb-src lines are left out. */
 export function parseOneLine(text) {
@@ -19,7 +19,7 @@ export function parseOneLine(text) {
   return entries
 }
 
-/** Parses deb822 stanzas ("Types:", "URIs:", "Suites:", …), whose values may run on over indented lines. */
+/** Parses deb822 stanzas ("Types:", "URIs:", "Suites:", …), whose values may continue on indented lines. */
 export function parseDeb822(text) {
   const entries = []
   for (const stanza of text.split(/\n[ \t]*\n/)) {
@@ -58,7 +58,7 @@ function printFields(fields, replaced) {
 
 /**
  * The source of `suite`-backports on the mirror that serves `suite`.
- * `files`: [{ name, text }] of apt's lists. Returns { known: true } when the machine already has it, { text, extension }
+ * `files`: [{ name, text }] of apt's lists. Returns { known: true } if the machine already has it, { text, extension }
  * of a source file to add, or null when no entry serves `suite`.
  */
 export function backportsSource(files, suite) {

@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { main, root, run, SetupError } from './process.mjs'
 
-// Each becomes one ES module of its own in dist/: the program, the library, the doctor (which must run even where the program does
-// not build), the adapter probe of the set-up, the benchmark and the face renderer.
+// Each becomes one ES module in dist/: the program, the library, the doctor (which must run even if the program does not
+// build), the adapter probe of the set-up, the benchmark and the face renderer.
 const ENTRIES = {
   train: 'src/cli/train.ts',
   index: 'src/index.ts',
@@ -31,7 +31,7 @@ const SOURCES = [
 const BROWSER = 'dist/browser/fmae-webgpu.js'
 const TYPES = 'dist/types'
 
-/** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages stay outside. */
+/** Builds dist/*.js with esbuild, unless every output is newer than every source. npm packages are not bundled. */
 export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
   const wanted = names.flatMap((name) => [name, ...(HELPERS[name] ?? [])])
   const stale = wanted.filter((name) => !isCurrent(`dist/${name}.js`))
@@ -47,7 +47,7 @@ export async function build(names = ['train', 'index', 'doctor', 'adapter']) {
 
 /**
  * Bundles programs with all their packages into ES modules for browsers; `options` are esbuild's, paths from the repository's root.
- * Nothing stands in for Node's modules: a `node:` import fails the build. Returns the names of the packages that are inside.
+ * Node's modules are not replaced: a `node:` import fails the build. Returns the names of the bundled packages.
  */
 export async function bundleForBrowsers(options) {
   const browser = { platform: 'browser', conditions: ['browser'], target: 'es2022', metafile: true }
@@ -56,12 +56,12 @@ export async function bundleForBrowsers(options) {
   return [...new Set(Object.keys(metafile.inputs).flatMap((path) => package_.exec(path)?.[1] ?? []))].sort()
 }
 
-/** The licences of packages, which want to be handed on with what they are part of. */
+/** The licenses of packages, which must be distributed with them. */
 export function licencesOf(packages) {
   const texts = packages.map((name) => {
     const folder = join(root, 'node_modules', name)
     const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
-    if (!file) throw new SetupError(`build: package ${name} has no licence file`)
+    if (!file) throw new SetupError(`build: package ${name} has no license file`)
     return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
   })
   return texts.join(`\n${'-'.repeat(80)}\n\n`)
@@ -73,7 +73,7 @@ async function bundle(options) {
   try {
     return await esbuild.build({ ...common, ...options })
   } catch (error) {
-    throw new SetupError(`build: ${error.errors?.length ?? 'some'} error(s), see above`)
+    throw new SetupError(`build: ${error.errors?.length ?? 'some'} error(s); see above`)
   }
 }
 
@@ -91,7 +91,7 @@ export async function buildTypes() {
   rmSync(join(root, TYPES), { recursive: true, force: true })
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const { code, output } = await run(process.execPath, [tsc, '-p', 'tsconfig.types.json'])
-  if (code !== 0) throw new SetupError(`${output}build: types could not be made, see above`)
+  if (code !== 0) throw new SetupError(`${output}build: generating types failed; see above`)
 }
 
 async function buildAll() {
@@ -110,7 +110,7 @@ function isCurrent(path) {
   return SOURCES.every((path) => newestChange(join(root, path)) < built)
 }
 
-/** A folder's own time counts too: it changes when a file in it is deleted. Installed packages are no sources. */
+/** A folder's own time counts too: it changes when a file in it is deleted. Installed packages do not count as sources. */
 function newestChange(path) {
   const stat = statSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs

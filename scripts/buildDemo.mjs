@@ -9,7 +9,7 @@ import { main, root, SetupError } from './process.mjs'
 /** Finds faces in photos. */
 const HUMAN = 'node_modules/@vladmandic/human'
 
-/** What the page fetches by itself, as it stands in the repository or in a package. */
+/** Files that the page fetches, from the repository or from a package. */
 const ASSETS = [
   ['demo/index.html', 'index.html'],
   ['data/faces', 'faces'],
@@ -19,7 +19,7 @@ const ASSETS = [
   ]),
 ]
 
-/** The parts of the page; what they share is split off. */
+/** Entry points of the page; shared code goes into separate chunks. */
 const ENTRIES = {
   app: 'demo/app.tsx',
   worker: 'demo/worker/worker.ts',
@@ -27,17 +27,17 @@ const ENTRIES = {
   style: 'demo/style.css',
 }
 
-const MODELS_LICENCE = `The face models in faceModels/ (BlazeFace, FaceMesh) are Google's, from MediaPipe, under the Apache License 2.0, whose text stands below
+const MODELS_LICENCE = `The face models in faceModels/ (BlazeFace, FaceMesh) are Google's, from MediaPipe, under the Apache License 2.0, whose text is below
 under comlink; they were converted by the makers of @vladmandic/human.
 `
 
 /**
- * Builds the demo to static files, all paths relative: any static host can serve them, from any folder.
- * `folder` is emptied first, so it must be new, empty, or an earlier build. Returns its path.
+ * Builds the demo as static files with relative paths, so that any static host can serve them from any folder. Empties
+ * `folder` first, so it must be new, empty, or an earlier build. Returns its path.
  */
 export async function buildDemo(folder = join(root, 'dist', 'demo')) {
   const inTheWay = existsSync(folder) && readdirSync(folder).length > 0 && !isEarlierBuild(folder)
-  if (inTheWay) throw new SetupError(`demo: ${folder} holds other files; give a new or an empty folder`)
+  if (inTheWay) throw new SetupError(`demo: ${folder} contains other files; choose a new or empty folder`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const packages = await bundleForBrowsers({

@@ -2,9 +2,9 @@ import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { packagedChromium } from './packagedChromium.mjs'
 
-// Finds and starts a Chromium that can compute by WebGPU, for tests and for the doctor.
+// Finds and starts a Chromium with WebGPU, for tests and for the doctor.
 
-/** For a browser to start and to open an empty page: a busy machine is no reason to go without one. */
+/** Time for a browser to start and open an empty page; long, because the machine may be busy. */
 const START_MS = 5 * 60_000
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome']
@@ -23,9 +23,9 @@ export const GET_CHROMIUM =
   'Install Chromium or Chrome (Debian: apt-get install chromium), or set FMAE_CHROMIUM to the path of one.'
 
 /**
- * Starts the first Chromium that offers a WebGPU adapter: that of FMAE_CHROMIUM (a path, or "packaged"), else one that is
- * installed, else the headless one of an npm package. playwright ends it when this process ends, by Ctrl-C too.
- * `args`: further switches. `webgpu: false` starts it without those that software adapters need, as a visitor's browser starts.
+ * Starts the first Chromium with a WebGPU adapter: that of FMAE_CHROMIUM (a path, or "packaged"), else an installed one,
+ * else the headless one of an npm package. Playwright ends it when this process ends, also at Ctrl-C.
+ * `args`: additional switches. `webgpu: false` omits those that software adapters need, like a visitor's browser.
  * Returns { browser (playwright's), version, place, adapter (its name, or null) }.
  * @param {{ args?: string[], webgpu?: boolean }} [options]
  */
@@ -39,7 +39,7 @@ export async function launchChromium({ args = [], webgpu = true } = {}) {
       const adapter = await adapterOf(browser).catch(() => null)
       if (adapter || !webgpu) return { browser, version: browser.version(), place, adapter }
       await browser.close()
-      tried.push(`${place} (${browser.version()}) offers no WebGPU adapter`)
+      tried.push(`${place} (${browser.version()}) provides no WebGPU adapter`)
     } catch (error) {
       tried.push(`${place}: ${reasonOf(error)}`)
     }
@@ -47,7 +47,7 @@ export async function launchChromium({ args = [], webgpu = true } = {}) {
   throw new NoChromiumError(tried)
 }
 
-/** Places to look at, in order; `prepare` makes playwright's options. */
+/** Places to search, in order; `prepare` returns playwright's options. */
 function candidates() {
   const packaged = { place: 'npm package @sparticuz/chromium', prepare: packagedOptions }
   const wanted = process.env.FMAE_CHROMIUM
@@ -65,7 +65,8 @@ function candidates() {
 function installedPaths() {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
   const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)))
-  // Several folders of the path, or several names, may lead to one browser. The name counts: a snap is started by a link of that name.
+  // Several folders of the path, or several names, may lead to one browser. The name matters: a snap starts by the name of
+  // its link.
   const browsers = new Map()
   for (const path of paths.filter((path) => existsSync(path))) {
     const file = realpathSync(path)
@@ -76,7 +77,7 @@ function installedPaths() {
 
 async function packagedOptions() {
   const { executablePath, env } = await packagedChromium()
-  // A headless shell takes no software adapter by itself.
+  // A headless shell does not use a software adapter by default.
   return { executablePath, env: { ...process.env, ...env }, flags: ['--use-webgpu-adapter=swiftshader'] }
 }
 
@@ -100,7 +101,7 @@ async function adapterOf(browser) {
   }
 }
 
-/** playwright's message runs on over the browser's whole log; a missing library stands somewhere in it. */
+/** playwright's message contains the whole log of the browser, including the name of a missing library. */
 function reasonOf({ message }) {
   return /error while loading shared libraries: .*/.exec(message)?.[0] ?? message.trim().split('\n')[0]
 }

@@ -10,11 +10,11 @@ const DEFAULT_PORT = 8080
 await main(async () => {
   const port = Number(process.argv[2] ?? DEFAULT_PORT)
   if (!Number.isInteger(port) || port < 0 || port > 65535)
-    throw new SetupError(`demo: "${process.argv[2]}" is no port; expected 0 to 65535`)
+    throw new SetupError(`demo: "${process.argv[2]}" is not a valid port; expected 0 to 65535`)
   await ensurePackages()
   const folder = await buildDemo()
   const { url } = await serve(folder, port)
-  console.log(`The demo runs at ${url}\nOpen it in Chrome or Edge. Ctrl-C ends it.`)
+  console.log(`The demo is running at ${url}\nOpen it in Chrome or Edge. Press Ctrl-C to stop.`)
   await new Promise((done) => process.once('SIGINT', done))
   process.exit(0)
 })
@@ -24,6 +24,6 @@ async function serve(folder, port) {
     return await serveFolder(folder, { port })
   } catch (error) {
     if (error.code !== 'EADDRINUSE') throw error
-    throw new SetupError(`demo: port ${port} is taken; give another: npm run demo -- 8081`)
+    throw new SetupError(`demo: port ${port} is in use; choose another: npm run demo -- 8081`)
   }
 }

@@ -4,12 +4,12 @@ import { GET_CHROMIUM, launchChromium, NoChromiumError } from './chromium.mjs'
 import { packagesAreCurrent } from './packages.mjs'
 import { main } from './process.mjs'
 
-// Looks, tells, changes nothing (but for building itself and unpacking the browser that npm brought).
+// Changes nothing, except that it builds itself and unpacks the browser of the npm package.
 await main(async () => {
   if (!packagesAreCurrent()) {
     console.log(`Node         ${process.version} ${process.platform}-${process.arch}`)
-    console.log('Packages     missing, or not those of package-lock.json')
-    console.log('\nTo mend it, run: npm run setup')
+    console.log('Packages     missing, or different from package-lock.json')
+    console.log('\nTo fix this, run: npm run setup')
     return 1
   }
   await build(['doctor'])
@@ -18,7 +18,7 @@ await main(async () => {
   process.exit(await doctor(chromiumRows))
 })
 
-/** The browser of the tests: which one, or how to get one. Training needs none. */
+/** The browser for the tests, or how to get one. Training needs none. */
 async function chromiumRows() {
   try {
     const { browser, version, place, adapter } = await launchChromium()
@@ -27,7 +27,7 @@ async function chromiumRows() {
   } catch (error) {
     if (!(error instanceof NoChromiumError)) throw error
     return [
-      ['Chromium', `none with WebGPU, so tests in a browser are skipped: ${error.tried.join('; ')}`],
+      ['Chromium', `none with WebGPU; browser tests are skipped: ${error.tried.join('; ')}`],
       ['', GET_CHROMIUM],
     ]
   }

@@ -17,28 +17,29 @@ const PACKAGES = ['mesa-vulkan-drivers', 'libvulkan1']
 const LISTS = '/etc/apt/sources.list'
 const PARTS = '/etc/apt/sources.list.d'
 
-/** Why lavapipe cannot be installed here, in words for the user, or null when it can. */
+/** The reason why lavapipe cannot be installed here, for the user; null if it can. */
 export function whyNotInstallable(env = process.env) {
   if (process.platform !== 'linux') return 'this is not Linux'
   const { ids } = distribution()
-  if (!ids.includes('debian') && !ids.includes('ubuntu')) return 'only on Debian and Ubuntu is it known how'
-  if (env.FMAE_NO_APT) return 'FMAE_NO_APT forbids installing it'
-  if (process.getuid() !== 0) return 'installing it needs root (sudo npm run setup)'
+  if (!ids.includes('debian') && !ids.includes('ubuntu'))
+    return 'automatic installation supports only Debian and Ubuntu'
+  if (env.FMAE_NO_APT) return 'FMAE_NO_APT prevents its installation'
+  if (process.getuid() !== 0) return 'its installation requires root (sudo npm run setup)'
   return null
 }
 
 /**
- * Installs Mesa's lavapipe and the Vulkan loader with apt-get, saying so first. On Debian 12 they come from
- * bookworm-backports, because Dawn refuses that release's own Mesa 22.3. The extra source lives in a temporary folder
- * that only these two apt-get calls look at: nothing under /etc is touched.
- * Returns null on success, else what went wrong.
+ * Announces and installs Mesa's lavapipe and the Vulkan loader with apt-get. On Debian 12 they come from
+ * bookworm-backports, because Dawn rejects the Mesa 22.3 of that release. The extra source is in a temporary folder that
+ * only these two apt-get calls read; nothing under /etc changes.
+ * Returns null on success, else the error text.
  */
 export async function installLavapipe() {
   const { codename, release } = distribution()
   const backports = release === 'debian 12'
-  const from = backports ? ` from ${codename}-backports, as Debian 12's own is too old` : ''
+  const from = backports ? ` from ${codename}-backports, because the version in Debian 12 is too old` : ''
   console.log(`setup: no usable Vulkan driver; installing ${PACKAGES.join(' and ')} with apt-get${from}.`)
-  console.log('setup: (FMAE_NO_APT=1 forbids this; a slower software driver from npm is used then)')
+  console.log('setup: set FMAE_NO_APT=1 to prevent this and use a slower software driver from npm.')
   const folder = mkdtempSync(join(tmpdir(), 'fmae-apt-'))
   try {
     const options = ['-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::http::Timeout=30']
@@ -55,7 +56,7 @@ export async function installLavapipe() {
 
 async function aptGet(options) {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  // One broken source among several makes update fail though ours is fine: the install is what counts.
+  // One broken source among several makes `update` fail even if ours works, so only the installation counts.
   const update = await run('apt-get', ['update', ...options], { env })
   const install = await run(
     'apt-get',
@@ -76,7 +77,7 @@ function addBackports(folder, codename) {
   const files = paths.map((name) => ({ name, text: readFileSync(name, 'utf8') }))
   const source = backportsSource(files, codename)
   if (!source)
-    return `no apt source of this machine serves "${codename}" main, so its backports are not known`
+    return `no apt source of this machine provides "${codename}" main, so its backports are unknown`
   for (const name of parts) symlinkSync(join(PARTS, name), join(folder, name))
   if (!source.known) writeFileSync(join(folder, `fmae-backports.${source.extension}`), source.text)
   return null

@@ -5,19 +5,19 @@ import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import { root } from './process.mjs'
 
-// The headless Chromium inside the npm package @sparticuz/chromium. The package's own unpacking leaves half a browser
-// behind when it is interrupted, and the libraries that a bare machine lacks (NSS, expat) inside; hence ours.
+// Unpacks the headless Chromium of the npm package @sparticuz/chromium. The package's own code leaves an incomplete
+// browser when interrupted, and does not unpack the libraries that a minimal machine lacks (NSS, expat).
 
 const PACKAGE = '@sparticuz/chromium'
 const unpackBrotli = promisify(brotliDecompress)
 
 /**
  * Unpacks the browser into node_modules/.cache once. Returns { executablePath, env }, the environment it needs.
- * Throws an Error that says why it cannot be had here.
+ * Throws an Error that says why it is not available here.
  */
 export async function packagedChromium() {
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Error(`${PACKAGE} is for linux-x64, this is ${process.platform}-${process.arch}`)
+    throw new Error(`${PACKAGE} supports only linux-x64; this is ${process.platform}-${process.arch}`)
   const { version, binaries } = await locate()
   const folder = join(root, 'node_modules', '.cache', 'fmae-webgpu', `chromium-${version}`)
   if (!(await isFolder(folder))) await unpackInto(folder, binaries)
@@ -44,7 +44,7 @@ async function isFolder(path) {
   return (await readdir(path).catch(() => [])).length > 0
 }
 
-/** Programs are started from it: nobody else may have filled it. */
+/** Programs are started from this folder, so only this user may write to it. */
 async function checkOwner(folder) {
   const { uid, mode } = await stat(folder)
   const user = process.getuid()
@@ -52,7 +52,7 @@ async function checkOwner(folder) {
     throw new Error(`${folder} belongs to another user, or every user may write there; remove it`)
 }
 
-/** The folder appears whole or not at all; whoever comes second takes the first one's. */
+/** Creates the folder atomically; a second process uses the folder of the first. */
 async function unpackInto(folder, binaries) {
   await mkdir(dirname(folder), { recursive: true })
   const fresh = await mkdtemp(`${folder}.`)

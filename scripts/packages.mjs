@@ -23,7 +23,7 @@ function belongsHere(entry) {
   return Boolean(entry.os?.includes(process.platform) && entry.cpu?.includes(process.arch) && !entry.libc)
 }
 
-/** Installs exactly the locked packages when node_modules is missing or differs. */
+/** Installs exactly the locked packages if node_modules is missing or differs. */
 export async function ensurePackages() {
   if (packagesAreCurrent()) return
   console.log('setup: installing the locked packages (npm ci) …')
@@ -32,9 +32,7 @@ export async function ensurePackages() {
   const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
   const { code, output } = await npm(args)
   if (code === 0 && packagesAreCurrent()) return
-  throw new SetupError(
-    `${lastLines(output, 30)}\nsetup: npm ci failed (exit ${code}); its words stand above.`,
-  )
+  throw new SetupError(`${lastLines(output, 30)}\nsetup: npm ci failed (exit ${code}); see its output above.`)
 }
 
 function npm(args) {
@@ -43,7 +41,7 @@ function npm(args) {
   return run(process.platform === 'win32' ? 'npm.cmd' : 'npm', args)
 }
 
-/** The last `count` lines of a program's output: the part that says what went wrong. */
+/** The last `count` lines of a program's output, which name the error. */
 export function lastLines(text, count) {
   return text.trimEnd().split('\n').slice(-count).join('\n')
 }

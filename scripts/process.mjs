@@ -2,16 +2,16 @@ import { spawn } from 'node:child_process'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The repository's root folder. Every path in these scripts starts here, whatever folder they are called from. */
+/** The root folder of the repository. All paths in these scripts are relative to it. */
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 
-/** A failure whose message is all that the user needs to see. */
+/** A failure whose message is enough for the user. */
 export class SetupError extends Error {}
 
 /**
- * Runs a program in the repository root and waits for it. `show: true` hands it our terminal; otherwise its output is
- * collected in `output`. Ctrl-C reaches it through the terminal's process group; we wait for it to finish by itself.
- * Resolves to { code, output }; 127 when there is no such program, 128 + n when signal n ended it.
+ * Runs a program in the repository root and waits for it. `show: true` gives it our terminal; otherwise its output is
+ * collected in `output`. Ctrl-C reaches it through the terminal's process group, and we wait until it ends.
+ * Resolves to { code, output }; 127 if there is no such program, 128 + n if signal n ended it.
  */
 export function run(program, args, { show = false, env = {} } = {}) {
   return new Promise((done) => {
@@ -33,7 +33,7 @@ export function run(program, args, { show = false, env = {} } = {}) {
   })
 }
 
-/** While `child` lives, Ctrl-C does not end us before it, and SIGTERM is handed on. Returns the undoing. */
+/** While `child` runs, Ctrl-C does not end us first, and SIGTERM is forwarded. Returns a function that undoes this. */
 export function endWith(child) {
   let interrupted = false
   const interrupt = () => {

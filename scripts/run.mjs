@@ -5,8 +5,8 @@ import { build } from './build.mjs'
 import { main, root } from './process.mjs'
 import { setup } from './setup.mjs'
 
-// `node scripts/run.mjs PROGRAM …`: set-up, then `dist/PROGRAM.js …` in this same process, so that Ctrl-C and the exit
-// code are the program's own.
+// `node scripts/run.mjs PROGRAM …`: set-up, then `dist/PROGRAM.js …` in the same process, so that Ctrl-C and the exit code
+// are those of the program.
 await main(async () => {
   const [name, ...args] = process.argv.slice(2)
   await setup()

@@ -23,7 +23,7 @@ const TYPES = {
 }
 
 /**
- * Serves the files of a folder on localhost, which browsers take for a secure context as WebGPU wants one.
+ * Serves the files of a folder on localhost, which browsers treat as a secure context, as WebGPU requires.
  * `basePath`: where the folder appears, such as "/some/where/"; all else is 404. `port`: 0 for any free one.
  * Returns { url (of basePath, ends in "/"), close }.
  * @param {string} folder
@@ -47,7 +47,7 @@ async function answer(folder, base, request, response) {
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
   const path = fileOf(folder, base, request.url)
   const file = path && (await servable(path))
-  // Browsers ask for an icon that no page named; a 404 would stand in their console as an error.
+  // Browsers request an icon that no page mentions; a 404 would show as an error in their console.
   if (!file) return refuse(response, request.url === '/favicon.ico' ? 204 : 404)
   response.writeHead(200, {
     'content-type': TYPES[extname(file.path).toLowerCase()] ?? 'application/octet-stream',

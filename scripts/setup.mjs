@@ -5,7 +5,7 @@ import { ensureAdapter } from './ensureAdapter.mjs'
 import { ensurePackages } from './packages.mjs'
 import { main } from './process.mjs'
 
-/** All that a fresh clone needs: packages, build, adapter. Quick when nothing is missing. Returns the adapter found. */
+/** Everything that a fresh clone needs: packages, build, adapter. Fast if nothing is missing. Returns the adapter. */
 export async function setup(options) {
   await ensurePackages()
   await build()

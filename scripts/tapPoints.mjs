@@ -1,6 +1,6 @@
 /**
- * Reads TAP line by line and counts test points. Only leaves count: a point that closes a subtest merely repeats what
- * its points said – unless it fails with no failure inside (a file that timed out or crashed), which is then counted.
+ * Reads TAP line by line and counts test points. Only leaves count, because the point that closes a subtest repeats the
+ * result of its points. It counts only if it fails without a failure inside (a file that timed out or crashed).
  * `onFile({ name, ok, passed, failed })` is called for each top-level point.
  */
 export class TapPoints {

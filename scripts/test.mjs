@@ -7,9 +7,9 @@ import { endWith, main, root, run } from './process.mjs'
 import { setup } from './setup.mjs'
 import { TapPoints } from './tapPoints.mjs'
 
-// `npm test [-- PATH…]`: set-up, lint, types, then every test, those that need no browser first. Ends with how many points passed in
-// Node and in a browser, and the line "N passed, N failed" (", N skipped" may follow), where N are test points; lint and
-// types are one each.
+// `npm test [-- PATH…]`: set-up, lint, types, then every test, browser tests last. Ends with the number of points passed in
+// Node and in a browser, and the line "N passed, N failed" (", N skipped" may follow). N counts test points; lint and
+// types count as one each.
 
 const BIN = join(root, 'node_modules')
 const TOOLS = {
@@ -17,7 +17,7 @@ const TOOLS = {
   types: [process.execPath, [join(BIN, 'typescript', 'bin', 'tsc'), '--noEmit']],
 }
 
-/** TAP lines with no news in them: passed points, plans, times. */
+/** TAP lines to hide: passed points, plans, times. */
 const PASSING = /^\s*(ok \d+ .*|1\.\.\d+|# time=.*)?$/
 
 await main(async () => {
@@ -42,7 +42,7 @@ async function check(total, name, program, args) {
   total[code === 0 ? 'passed' : 'failed'] += 1
 }
 
-/** All tests, those in a browser last, and how many points passed in which. */
+/** Runs all tests, browser tests last, and prints the number of points passed in each. */
 async function runEachWhere(total) {
   const before = total.passed
   await runTap(total, tests({ inBrowser: false }))
@@ -60,7 +60,7 @@ function tests({ inBrowser }) {
     .map(({ name }) => testsIn(`test/${name}`))
 }
 
-/** A folder stands for the tests in it; tap would take every file in it for one. */
+/** A folder means the tests in it; tap would run every file in it as a test. */
 function testsIn(path) {
   const folder = statSync(resolve(root, path), { throwIfNoEntry: false })?.isDirectory()
   return folder ? `${path.replace(/\/+$/, '')}/**/*.test.ts` : path
@@ -70,7 +70,7 @@ function count(number) {
   return number.toLocaleString('en')
 }
 
-/** Runs tap on `files`; a line for each file, and what failed in it as tap tells it. Returns the comments. */
+/** Runs tap on `files`; prints a line per file, and the failures as tap reports them. Returns the comments. */
 async function runTap(total, files) {
   const tap = join(BIN, 'tap', 'dist', 'esm', 'run.mjs')
   const args = [tap, 'run', '--reporter=tap', ...files]

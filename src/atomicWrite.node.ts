@@ -3,28 +3,31 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { hasCode, UserError } from './errors.js'
 
-/** One system call writes less than 2 GiB. */
+/** A single system call writes less than 2 GiB. */
 const largestWrite = 2 ** 26
 
-/** What a failed write means to the user. */
+/** Turns an error of a failed write into a message for the user. */
 export function cannotWrite(path: string, error: unknown): UserError {
   if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT'))
-    return new UserError(`${path}: disk full; nothing was changed there. Free some space or write elsewhere`)
+    return new UserError(
+      `${path}: disk full; existing files are unchanged. Free some space or choose another folder`,
+    )
   if (hasCode(error, 'ENOENT')) return new UserError(`${path}: the folder ${dirname(path)} does not exist`)
-  if (hasCode(error, 'EROFS')) return new UserError(`${path}: the file system is read-only; write elsewhere`)
+  if (hasCode(error, 'EROFS'))
+    return new UserError(`${path}: the file system is read-only; choose another folder`)
   if (hasCode(error, 'EACCES') || hasCode(error, 'EPERM'))
-    return new UserError(`${path}: no permission to write there`)
+    return new UserError(`${path}: no write permission`)
   return new UserError(
     `${path}: cannot be written (${error instanceof Error ? error.message : String(error)})`,
   )
 }
 
-/** A name beside `path` that no other writer uses, hidden. `isTemporary` knows it. */
+/** A unique hidden file name in the folder of `path`. `isTemporary` recognizes it. */
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomUUID()}.part`)
 }
 
-/** True for the name of a temporary file; those of 0.2.0 had no number of their own. */
+/** True for the name of a temporary file, including the fixed name that 0.2.0 used. */
 export function isTemporary(name: string): boolean {
   return /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$|^\.checkpoint\.safetensors\.part$/.test(
     name,
@@ -32,8 +35,10 @@ export function isTemporary(name: string): boolean {
 }
 
 /**
- * Replaces the file as a whole or not at all: the pieces go to a temporary file beside it, which is flushed to disk
- * and renamed. If anything fails, the old file stands untouched and UserError says why.
+ * Replaces the file completely or not at all: the pieces are written to a temporary file in the same folder,
+ * which is flushed to disk and renamed.
+ *
+ * @throws UserError if anything fails; the old file is then unchanged.
  */
 export async function writeAtomically(
   path: string,
@@ -63,14 +68,14 @@ async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes a rename outlive a power cut. The new file stands already, so a system that cannot do this is no failure. */
+/** Makes the rename survive a power failure. Errors are ignored, because the new file is already in place. */
 async function syncFolder(folder: string): Promise<void> {
   let handle: FileHandle | undefined
   try {
     handle = await open(folder, 'r')
     await handle.sync()
   } catch {
-    // Windows does not open folders; some network file systems do not sync them.
+    // Windows cannot open folders; some network file systems cannot sync them.
   } finally {
     await handle?.close()
   }

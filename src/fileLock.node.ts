@@ -4,31 +4,35 @@ import { hostname } from 'node:os'
 import { cannotWrite, temporaryBeside } from './atomicWrite.node.js'
 import { hasCode } from './errors.js'
 
-/** What a lock file says of the process that holds it. */
+/** The content of a lock file: the process that holds it. */
 export interface Holder {
   readonly pid: number
   readonly host: string
-  /** Tells one start of the machine, and one container on it, from another; null where the system does not say. */
+  /** Identifies the boot of the machine and the container; null if the system does not report it. */
   readonly boot: string | null
-  /** When the process began, in the system's own clock: process numbers are given again. Null where unknown. */
+  /** Start time of the process in system clock ticks, because process ids are reused. Null if unknown. */
   readonly began: string | null
-  /** No two takings have the same. */
+  /** Unique for each time that a lock is taken. */
   readonly token: string
 }
 
-/** `held` is the live holder, or null for one that left no readable word; `stale` is the dead one whose lock was taken over. */
+/**
+ * `held` is the current holder, or null if the lock file is not readable. `stale` is the ended process whose
+ * lock was taken over.
+ */
 export type Taking =
   | { readonly release: () => void; readonly stale: Holder | null }
   | { readonly release: null; readonly held: Holder | null }
 
 /**
- * Takes the lock file at `path`, or says who holds it. A lock whose process has ended is taken over.
+ * Takes the lock file at `path`, or returns its holder. A lock whose process has ended is taken over.
  *
- * A lock appears whole, by link, and only where there is none. Whoever would replace a stale lock first takes the lock
- * `path.claim`, in the same way, and looks again: so of two that find a stale lock one replaces it, and a fresh lock is
- * never replaced. Works without flock, which not every network file system has.
+ * The complete lock file is linked to `path`, which fails if a lock exists. To replace a stale lock, a
+ * process first takes a second lock, `path.claim`, in the same way, and then checks the stale lock again. Of
+ * two processes that find the same stale lock, only one replaces it, and a new lock is never replaced. This
+ * does not depend on flock, which some network file systems lack.
  *
- * @throws UserError where the file cannot be written.
+ * @throws UserError if the file cannot be written.
  */
 export function takeLock(path: string): Taking {
   const own = ownWord()
@@ -50,7 +54,7 @@ export function takeLock(path: string): Taking {
   }
 }
 
-/** True if nothing stands at `path` yet: then it holds `own`. */
+/** Creates the lock with the content `own`. False if there is a lock already. */
 function place(path: string, own: Holder): boolean {
   return withWord(path, own, (temporary) => {
     try {
@@ -58,7 +62,7 @@ function place(path: string, own: Holder): boolean {
       return true
     } catch (error) {
       if (hasCode(error, 'EEXIST')) return false
-      // File systems without links: the word may be read half written, and then says nothing of its holder.
+      // No hard links here: a reader may see a half-written lock, whose holder is then unknown.
       return write(path, own)
     }
   })
@@ -68,7 +72,7 @@ function replace(path: string, own: Holder): void {
   withWord(path, own, (temporary) => renameSync(temporary, path))
 }
 
-/** Runs `use` on a file of its own that holds `own`. */
+/** Writes `own` to a temporary file, calls `use` on it, and removes it. */
 function withWord<T>(path: string, own: Holder, use: (temporary: string) => T): T {
   const temporary = temporaryBeside(path)
   try {
@@ -102,7 +106,7 @@ function read(path: string): Holder | null | 'gone' {
 
 function release(path: string, own: Holder): void {
   const found = read(path)
-  // A lock that somebody removed by hand, and another process took, is not ours to remove.
+  // If the lock was deleted by hand, another process may hold a new one; that one must stay.
   if (found !== 'gone' && found?.token === own.token) rmSync(path, { force: true })
 }
 
@@ -111,12 +115,12 @@ function ownWord(): Holder {
   return { pid, host: hostname(), boot: bootOf(), began: beginningOf(pid), token: randomUUID() }
 }
 
-/** True if the holder's number means a process of this machine, and of this container. */
+/** True if the holder is on this machine and in this container, so that its process id is valid here. */
 export function isHere({ host, boot }: Holder): boolean {
   return host === hostname() && boot === bootOf()
 }
 
-/** True only where it is certain: a process of another machine or container may live. */
+/** True only if it is certain: a process on another machine or in another container may still be running. */
 function hasEnded({ pid, host, boot, began }: Holder): boolean {
   const here = bootOf()
   if (host !== hostname()) return false
@@ -130,10 +134,10 @@ function hasEnded({ pid, host, boot, began }: Holder): boolean {
   return now === ENDED || (began !== null && now !== null && now !== began)
 }
 
-/** A killed process whose parent has not asked for its end yet. */
+/** A zombie: an ended process that its parent has not waited for yet. */
 const ENDED = 'ended'
 
-/** The boot, and the container's own numbering of processes. */
+/** The boot id and the PID namespace, which differs between containers. */
 function bootOf(): string | null {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -147,11 +151,11 @@ function bootId(boot: string): string | undefined {
   return boot.split(' ')[0]
 }
 
-/** Field 22 of /proc/PID/stat: clock ticks from the boot to the start of the process. Field 3 is its state. */
+/** Field 22 of /proc/PID/stat: start of the process in clock ticks since boot. Field 3 is its state. */
 function beginningOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name before them, in parentheses, may hold spaces and parentheses itself.
+    // The preceding field is the name in parentheses, which may itself contain spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return fields[0] === 'Z' || fields[0] === 'X' ? ENDED : (fields[19] ?? null)
   } catch {

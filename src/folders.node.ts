@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { UserError } from './errors.js'
 
 /**
- * Makes the folder and those above it. Node's own `recursive` says ENOENT of a read-only system, and never returns
- * where none can be made, as in /proc.
+ * Creates the folder and its parents. Node's `recursive` option reports ENOENT on a read-only file system,
+ * and never returns where folders cannot be created, such as in /proc.
  */
 export function makeFolders(path: string, mode = 0o777): void {
   const whole = resolve(path)
@@ -12,15 +12,15 @@ export function makeFolders(path: string, mode = 0o777): void {
   try {
     mkdirSync(whole, mode)
   } catch (error) {
-    // A read-only system may complain of a folder that is there.
+    // A read-only file system may report an error for an existing folder.
     if (!statSync(whole, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }
 
 /**
- * Makes a folder that programs are loaded from, for this user alone.
+ * Creates a folder that programs are loaded from, accessible to this user only.
  *
- * @throws UserError if it is there already and another user could have filled it.
+ * @throws UserError if the folder exists and another user could have written to it.
  */
 export function makeOwnFolder(path: string): void {
   makeFolders(path, 0o700)
@@ -28,6 +28,11 @@ export function makeOwnFolder(path: string): void {
   const user = process.getuid?.()
   if (user === undefined) return
   if (uid !== user && uid !== 0)
-    throw new UserError(`${path}: belongs to another user (${uid}); nothing is loaded from it. Remove it`)
-  if (mode & 0o002) throw new UserError(`${path}: every user may write there; nothing is loaded from it`)
+    throw new UserError(
+      `${path}: belongs to another user (${uid}), so nothing is loaded from it. Remove the folder`,
+    )
+  if (mode & 0o002)
+    throw new UserError(
+      `${path}: every user may write to it, so nothing is loaded from it. Remove the folder`,
+    )
 }

@@ -67,7 +67,8 @@ export class RunStore<State extends { readonly running: boolean }> {
     const folder = await this.#open()
     if (!folder) return null
     const file = await orNotFound(async () => (await folder.getFileHandle(name)).getFile())
-    return file && new Uint8Array(await file.arrayBuffer())
+    // A file stands empty from its making to its first content, and for good if the page is closed between.
+    return file && file.size > 0 ? new Uint8Array(await file.arrayBuffer()) : null
   }
 
   /** Null, and a note, where the browser gives pages no storage, as in some private windows. */

@@ -1,8 +1,7 @@
 import { hasCode } from '../errors.js'
 
 /**
- * Nobody reads what is printed any more (`… | head`, a closed terminal): the run goes on without. What it does is in its
- * folder.
+ * Keeps the run alive when its output is closed (`… | head`, a closed terminal): its results are in its folder.
  */
 export function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr])

@@ -6,7 +6,7 @@ import { saveCheckpoint } from '../train/checkpoint/checkpointFile.node.js'
 import type { TrainingRun } from '../train/trainingRun.js'
 import { bestPath, checkpointPath } from './runFolder.node.js'
 
-/** How good a state is, by the name of what was measured. */
+/** How good a state is: the name and value of a measurement. */
 export interface Score {
   readonly name: string
   readonly value: number
@@ -14,8 +14,8 @@ export interface Score {
 }
 
 /**
- * The states of a run that are kept: `checkpoint.safetensors` is the newest, `checkpoint-stepN.safetensors` the ones
- * before it, `checkpoint-best.safetensors` the one with the best score, which `best.json` tells.
+ * The checkpoints of a run: `checkpoint.safetensors` is the newest, `checkpoint-stepN.safetensors` are earlier ones,
+ * and `checkpoint-best.safetensors` has the best score, which is in `best.json`.
  */
 export class KeptCheckpoints {
   readonly #path: string
@@ -24,7 +24,7 @@ export class KeptCheckpoints {
   /** `best.json`. */
   #best: Readonly<Record<string, unknown>> | null
 
-  /** @param keep how many of the last states; the best is kept besides. */
+  /** @param keep how many recent checkpoints to keep, besides the best. */
   constructor(
     readonly out: string,
     readonly run: TrainingRun,
@@ -36,7 +36,7 @@ export class KeptCheckpoints {
     this.#best = existsSync(bestPath(out)) ? readBest(join(out, 'best.json')) : null
   }
 
-  /** Saves the state at hand unless it is the newest already. A state that is not finite replaces nothing. */
+  /** Saves the current state, unless it is saved already. A state that is not finite replaces nothing. */
   async save(): Promise<void> {
     const { stepCount } = this.run.optimizer
     if (this.#newest === stepCount) return
@@ -46,7 +46,7 @@ export class KeptCheckpoints {
     this.#newest = stepCount
   }
 
-  /** Keeps the state at hand as the best if no earlier one scored better. */
+  /** Keeps the current state as the best if no earlier one scored better. */
   async offer({ name, value, better }: Score, epoch: number): Promise<void> {
     if (!Number.isFinite(value)) return
     const before = this.#best?.[name]
@@ -58,26 +58,24 @@ export class KeptCheckpoints {
     await writeAtomically(join(this.out, 'best.json'), [Buffer.from(`${JSON.stringify(this.#best)}\n`)])
   }
 
-  /** What stands on disk, in words. */
+  /** Lists the saved checkpoints for the user. */
   describe(): string {
-    if (this.#newest === null) return 'Nothing was saved yet'
-    const earlier = this.#earlierSteps(this.#newest).map(
-      (step) => `, ${this.#stepPath(step)} that of step ${step}`,
-    )
-    return `${this.#path} keeps the state of step ${this.#newest}${earlier.join('')}`
+    if (this.#newest === null) return 'No checkpoint is saved yet'
+    const earlier = this.#earlierSteps(this.#newest).map((step) => `, ${this.#stepPath(step)} (step ${step})`)
+    return `Saved checkpoints: ${this.#path} (step ${this.#newest})${earlier.join('')}`
   }
 
   #stepPath(step: number): string {
     return join(this.out, `checkpoint-step${step}.safetensors`)
   }
 
-  /** Before the new state is written, so that no more room is needed than for what is kept. */
+  /** Runs before the new checkpoint is written, so that the disk never holds more than `keep`. */
   #removeOlder(step: number): void {
     for (const old of this.#earlierSteps(step).slice(this.keep - 1))
       rmSync(this.#stepPath(old), { force: true })
   }
 
-  /** Steps before `step` whose states stand beside the newest, the last first. */
+  /** Steps before `step` that have a checkpoint, the latest first. */
   #earlierSteps(step: number): number[] {
     return readdirSync(this.out)
       .map((name) => Number(/^checkpoint-step(\d+)\.safetensors$/.exec(name)?.[1] ?? Number.NaN))
@@ -94,7 +92,7 @@ function readBest(path: string): Record<string, unknown> | null {
   }
 }
 
-/** Gives the file a second name, which replaces what had it; a copy where the file system has no links. */
+/** Gives the file a second name, replacing any file of that name; copies where the file system has no links. */
 function share(path: string, name: string): void {
   const temporary = temporaryBeside(name)
   try {

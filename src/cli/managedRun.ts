@@ -15,20 +15,20 @@ import type { StopSignal } from './stopSignal.js'
 export interface ManagedRun {
   readonly run: TrainingRun
   readonly info: CheckpointInfo
-  /** Folder of `checkpoint.safetensors` and `log.jsonl`, in one that this process keeps. */
+  /** Folder of `checkpoint.safetensors` and `log.jsonl`; this process holds its lock. */
   readonly out: string
   readonly label: string
   readonly resume: boolean
   readonly checkpointEvery: number
-  /** How many of the last checkpoints are kept. */
+  /** How many recent checkpoints are kept. */
   readonly keep: number
-  /** Whether kernel variants are measured before the first step. */
+  /** Whether kernels are autotuned before the first step. */
   readonly tune: boolean
   readonly memoryReport?: boolean
   readonly stop: StopSignal
   /**
-   * After an epoch is saved, and again where a run resumes at its end. `loss` is the epoch's mean. The state with the best score
-   * is kept.
+   * Called after an epoch is saved, and again when a run resumes at its end. `loss` is the epoch's mean. The state
+   * with the best score is kept.
    */
   readonly onEpoch?: (epoch: number, loss: number) => Promise<Score | undefined>
 }
@@ -60,7 +60,7 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
     const score = await managed.onEpoch?.(epoch, losses.mean(epoch))
     if (score) await checkpoints.offer(score, epoch)
   }
-  // An epoch is saved before it is evaluated; the run may have ended in between.
+  // An epoch is saved before it is evaluated; the run may have stopped in between.
   if (done > 0 && done % perEpoch === 0) await afterEpoch(done / perEpoch)
   const progress = new Progress({ label: managed.label, total, done, stream: process.stderr })
   const started = performance.now()
@@ -77,9 +77,9 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
     }
   }
   const onEpoch = async (epoch: number) => {
-    // Saved first: an evaluation that fails, at a damaged test picture, loses nothing.
+    // Saved first: an evaluation that fails, for example at a damaged test image, loses nothing.
     if (epoch % managed.checkpointEvery === 0 || epoch === epochs) await checkpoints.save()
-    // A run that is to stop does not begin an evaluation: the one that resumes makes up for it.
+    // A stopping run skips the evaluation; the resumed run does it.
     if (epoch === epochs || !stop.requested()) await afterEpoch(epoch)
   }
   const outcome = await trainLoop({
@@ -98,7 +98,7 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   progress.finish()
   if (skippedSteps > 0) {
     console.log(
-      `Steps skipped so far, of ${run.optimizer.stepCount}: ${skippedSteps}, whose scaled gradients passed what f16 holds.`,
+      `${skippedSteps} of ${run.optimizer.stepCount} steps skipped so far, because scaled gradients overflowed f16.`,
     )
   }
   if (outcome === 'stopped') {
@@ -112,18 +112,18 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
   }
 }
 
-/** The schedule of a run that is made longer is stretched: the learning rate leaves the curve that it was on. */
+/** More epochs stretch the schedule, so the learning rate leaves its previous curve. */
 function sayIfLonger({ schedule }: TrainingRun, epochs: number | undefined, epoch: number): void {
   if (epochs === undefined || epochs >= schedule.epochs) return
   const [before, now] = [{ ...schedule, epochs }, schedule].map((each) =>
     learningRateAt(each, epoch).toExponential(2),
   )
   console.log(
-    `Trained longer: ${epochs} epochs become ${schedule.epochs}. From here the learning rate follows the longer schedule: ${now}, where the shorter one is at ${before}.`,
+    `Extended from ${epochs} to ${schedule.epochs} epochs. The learning rate now follows the longer schedule: ${now} instead of ${before}.`,
   )
 }
 
-/** Mean loss of an epoch, its steps before a resumption included. */
+/** Mean loss of an epoch, including its steps before the run resumed. */
 class EpochLosses {
   readonly #losses = new Map<number, number>()
 

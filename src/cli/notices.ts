@@ -3,15 +3,15 @@ import type { PretrainSettings } from '../train/settings.js'
 
 type Noticed = Partial<Pick<PretrainSettings, 'preset' | 'epochs' | 'warmupEpochs' | 'baseLearningRate'>>
 
-/** What a user may not have meant, one line each, said before a run starts. */
+/** Settings that are probably a mistake, one line each, printed before a run starts. */
 export function notices({ preset, epochs, warmupEpochs }: Noticed, recipe: string): string[] {
   const lines: string[] = []
   const published = publishedPreset(recipe)
   if (preset !== undefined && published !== null && preset !== published)
-    lines.push(`Note: recipe ${recipe} was published for --preset ${published}; this run trains ${preset}.`)
+    lines.push(`Note: recipe ${recipe} was published for --preset ${published}; this run uses ${preset}.`)
   if (epochs !== undefined && warmupEpochs !== undefined && warmupEpochs >= epochs)
     lines.push(
-      `Note: the warm-up of ${warmupEpochs} epochs lasts the whole run of ${epochs}: the learning rate never reaches its peak.`,
+      `Note: the warm-up (${warmupEpochs} epochs) lasts the whole run (${epochs} epochs), so the learning rate never reaches its peak.`,
     )
   return lines
 }

@@ -1,10 +1,10 @@
-/** What each command takes: the settings of a run (train/settings.ts), and what only the command line has. */
+/** The options of each command: the settings of a run (train/settings.ts), and those that only the command line has. */
 import * as z from 'zod'
 import { type FieldNotes, field, fineTuneSettings, pretrainSettings } from '../train/settings.js'
 
 const count = z.int().positive()
 const names = z.array(z.string().min(1)).min(1).optional()
-const path = z.string().min(1, 'expected a path')
+const path = z.string('expected a path').min(1, 'expected a path')
 
 const inData = <S extends z.ZodType>(schema: S, description: string) =>
   field(schema, { group: 'Data', description } satisfies FieldNotes)
@@ -19,44 +19,38 @@ const source = {
   ),
   root: inData(
     path.optional(),
-    'label files: folder that img_path starts from (default: the folder of the label file)',
+    'for label files: folder that img_path is relative to (default: the folder of the label file)',
   ),
   subjectFrom: inData(
     z.string().min(1).optional(),
-    'label files without "subject": how img_path names the subject: bp4d, bp4dplus, disfa, or a regular expression whose first group is the name',
+    'for label files without "subject": how to read the subject from img_path: bp4d, bp4dplus, disfa, or a regular expression whose first group is the subject',
   ),
   badImages: inData(
     z.enum(['stop', 'skip']).default('stop'),
-    'images that cannot be read: stop, or skip and list them',
+    'what to do with unreadable images: stop, or skip and list them',
   ),
-  allowOutside: inData(
-    z.boolean().default(false),
-    'follow paths and links in labels that lead out of their folder',
-  ),
+  allowOutside: inData(z.boolean().default(false), 'allow paths and links that lead outside the data folder'),
 }
 const cacheMegabytes = inRun(count.default(1024), 'memory for decoded images, in MB')
-const split = inData(names, 'WebDataset splits to use, separated by commas (default: all)')
+const split = inData(names, 'comma-separated WebDataset splits to use (default: all)')
 
 const maxMinutes = inRun(
   z.number().positive().optional(),
-  'minutes after which the run has stopped and saved; --resume continues it (default: no limit)',
+  'time limit in minutes: the run saves and stops before it; --resume continues (default: no limit)',
 )
 
 const training = {
-  out: inRun(path, 'folder for checkpoint.safetensors and log.jsonl, made if absent; required'),
+  out: inRun(path, 'folder for checkpoint.safetensors and log.jsonl (created if missing); required'),
   cacheMegabytes,
-  resume: inRun(z.boolean().default(false), 'continue from the checkpoint in --out, with the same settings'),
+  resume: inRun(z.boolean().default(false), 'resume from the checkpoint in --out, with the same settings'),
   checkpointEvery: inRun(count.default(1), 'epochs between checkpoints'),
-  keep: inRun(count.default(2), 'last checkpoints to keep; the best one is kept as well'),
+  keep: inRun(count.default(2), 'number of recent checkpoints to keep; the best one is always kept'),
   maxMinutes,
-  memoryReport: inRun(z.boolean().default(false), 'print how much device memory the run takes'),
-  tune: inRun(
-    z.boolean().default(true),
-    'measure which kernels are fastest on this adapter; a fixed table chooses instead',
-  ),
+  memoryReport: inRun(z.boolean().default(false), 'print the device memory that the run needs'),
+  tune: inRun(z.boolean().default(true), 'autotune kernels for this adapter; use the fixed table'),
   debug: inRun(
     z.boolean().default(false),
-    'scan every result for NaN and infinity and name the first kernel (slow)',
+    'check every result for NaN and infinity, and report the first (slow)',
   ),
 }
 
@@ -73,10 +67,10 @@ export const fineTuneOptions = z.strictObject({
   evaluateEvery: inRun(count.default(1), 'epochs between evaluations on the test fold'),
 })
 
-/** Commands that measure a checkpoint. */
+/** For commands that measure a checkpoint. */
 const measuring = {
-  batchSize: inRun(count.default(64), 'images in a batch'),
-  json: inRun(path.optional(), 'file to write the result to, as JSON'),
+  batchSize: inRun(count.default(64), 'images per batch'),
+  json: inRun(path.optional(), 'JSON file for the result'),
   cacheMegabytes,
 }
 
@@ -85,39 +79,36 @@ export const evaluateOptions = z.strictObject({
   ...source,
   testFold: inData(
     z.string().min(1).optional(),
-    'fold to evaluate on (default: all images, those trained on included)',
+    'fold to evaluate on (default: all images, training images included)',
   ),
   ...measuring,
 })
 
 export const probeOptions = z.strictObject({
-  checkpoint: inData(
-    path,
-    'checkpoint.safetensors of pretrain or finetune whose features are probed; required',
-  ),
+  checkpoint: inData(path, 'checkpoint.safetensors of pretrain or finetune to probe; required'),
   ...source,
   split,
-  seed: inRun(fineTuneSettings.shape.seed, 'seed of the split into images to fit and images to score'),
+  seed: inRun(fineTuneSettings.shape.seed, 'seed of the split into fitting and scoring images'),
   ...measuring,
 })
 
 export const quickstartOptions = z.strictObject({
   budget: inRun(
     z.enum(['tiny', 'brief', 'short', 'long']).optional(),
-    'tiny: only shows that everything runs; short: minutes on two CPU cores; long: two to three times as long (default: short; brief on SwiftShader)',
+    'size of the run: tiny only checks that everything works, short takes minutes on two CPU cores, long two to three times as long (default: short; brief on SwiftShader)',
   ),
   out: inRun(path.optional(), 'folder of the run (default: runs/<budget>-seed<seed>)'),
   testFold: inData(
     z.enum(['fold2', 'fold3']).default('fold3'),
-    'fold to test on; fold2 is for choosing settings and trains on fold1 alone',
+    'held-out fold; use fold2 to choose settings (it trains on fold1 only)',
   ),
   lambda: field(z.number().positive().optional(), {
     group: 'Identity adversarial training (IAT)',
-    description: 'strength of IAT (default: that of the budget)',
+    description: 'strength λ of the gradient reversal (default: from the budget)',
   }),
   seed: fineTuneSettings.shape.seed,
   precision: fineTuneSettings.shape.precision,
-  resume: inRun(z.boolean().default(false), 'continue the run in --out'),
+  resume: inRun(z.boolean().default(false), 'resume the run in --out'),
   tune: training.tune,
   maxMinutes,
 })

@@ -6,9 +6,9 @@ export interface ProgressStream {
 }
 
 export interface ProgressOptions {
-  /** What is going on, e.g. `pretrain`. */
+  /** What runs, e.g. `pretrain`. */
   readonly label: string
-  /** Steps until the end, and steps already done when a run resumes. */
+  /** Steps of the whole run, and steps already done when a run resumes. */
   readonly total: number
   readonly done?: number
   readonly stream: ProgressStream
@@ -20,7 +20,7 @@ export interface ProgressUpdate {
   readonly epoch: number
   readonly loss: number
   readonly learningRate: number
-  /** Pictures in this step. */
+  /** Images in this step. */
   readonly images: number
 }
 
@@ -36,7 +36,7 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)}h${padded(Math.floor((whole % 3600) / 60))}m`
 }
 
-/** One line that redraws itself on a terminal; elsewhere a plain line now and then. */
+/** One line that redraws itself on a terminal; elsewhere a plain line every few seconds. */
 export class Progress {
   private readonly started: number
   private readonly firstStep: number
@@ -55,7 +55,7 @@ export class Progress {
     return this.options.now?.() ?? performance.now()
   }
 
-  /** Pictures per second so far. */
+  /** Images per second so far. */
   get imagesPerSecond(): number {
     return this.images / Math.max((this.now() - this.started) / 1000, 1e-9)
   }
@@ -83,7 +83,7 @@ export class Progress {
     if (this.options.stream.isTTY) this.draw()
   }
 
-  /** As much as fits `width` columns: the time left always, the rest by how much it is looked at. */
+  /** As much as fits `width` columns; the time left always, the rest by importance. */
   private line(width = Number.POSITIVE_INFINITY): string {
     const { label, total } = this.options
     const seconds = (this.now() - this.started) / 1000

@@ -4,9 +4,9 @@ import { cannotWrite } from '../atomicWrite.node.js'
 /** One line of a log: numbers and texts by name. */
 export type LogRecord = Readonly<Record<string, number | string | boolean | null>>
 
-/** A JSON Lines file beside a run, one object a line, added to as the run goes on and when it resumes. */
+/** A JSON Lines file of a run, one object per line; a resumed run appends to it. */
 export class RunLog {
-  /** A crash may have cut the last line off; the first new record then starts a line of its own. */
+  /** A crash may have truncated the last line; the first new record then starts on a new line. */
   private lead: '' | '\n'
 
   constructor(readonly path: string) {
@@ -22,7 +22,7 @@ export class RunLog {
     }
   }
 
-  /** All lines so far, from earlier runs too; a line cut off by a crash, or of another kind, is left out. */
+  /** All records so far, including those of earlier runs; skips a line that a crash truncated. */
   read(): LogRecord[] {
     return this.text().split('\n').flatMap(parseRecord)
   }

@@ -7,7 +7,7 @@ import type { FieldNotes } from '../train/settings.js'
 
 type Values = Record<string, unknown>
 
-/** What a flag needs to know of its field. */
+/** The parts of a field's JSON Schema that its flag uses. */
 interface Field extends Partial<FieldNotes> {
   readonly type?: string
   readonly default?: unknown
@@ -44,16 +44,16 @@ function flagOf(name: string, field: Field): Option {
   return option.argParser(parserOf(`--${flag}`, field))
 }
 
-/** What a flag does with its text when it is given once more: nothing is dropped in silence. */
+/** Parses the text of a flag, also when the flag is repeated: no value is dropped silently. */
 function parserOf(flag: string, field: Field): (text: string, before?: unknown) => unknown {
   // Lists add up: --aus 6 --aus 12 is --aus 6,12.
   if (field.type === 'array')
     return (text, before = []) => [...(before as readonly unknown[]), ...parseList(text, field)]
   if (field.type === 'string' && !field.enum) return once(flag)
-  // Scripts append a number to a line that has one already.
+  // Scripts append a number to a command line that already has one.
   return (text, before) => {
     if (before !== undefined && String(before) !== text)
-      console.log(`Note: ${flag} is given as ${before} and as ${text}; the last value counts.`)
+      console.log(`Note: ${flag} is given as ${before} and as ${text}; the last value is used.`)
     return parseValue(text, field)
   }
 }
@@ -61,7 +61,7 @@ function parserOf(flag: string, field: Field): (text: string, before?: unknown) 
 /** A parser for texts, such as paths, that refuses a second one. */
 export function once(flag: string): (text: string, before?: unknown) => string {
   return (text, before) => {
-    if (before !== undefined) throw new UserError(`${flag} is given twice; expected it once`)
+    if (before !== undefined) throw new UserError(`${flag} is given twice; expected once`)
     return text
   }
 }
@@ -74,7 +74,7 @@ function isNumber({ type, anyOf }: Field): boolean {
   )
 }
 
-/** Text that is no number stays text, so that the schema's complaint shows what was typed. */
+/** Text that is not a number stays text, so that the error of the schema shows what was typed. */
 function parseValue(text: string, field: Field): unknown {
   const isText = !isNumber(field) || text.trim() === '' || Number.isNaN(Number(text))
   return isText ? text : Number(text)
@@ -84,13 +84,13 @@ function parseList(text: string, { items = {} }: Field): unknown[] {
   return text.split(',').map((part) => parseValue(part.trim(), items))
 }
 
-/** The part of a command's options that a schema knows: the settings of a run out of all that was asked for. */
+/** The options of a command that a schema defines: the settings of the run, without those of the command line. */
 export function settingsOf<S extends z.ZodObject>(schema: S, options: z.output<S>): z.output<S> {
   const known = Object.entries(options).filter(([name]) => Object.hasOwn(schema.shape, name))
   return Object.fromEntries(known) as z.output<S>
 }
 
-/** Recipe, then config file, then flags, later ones winning; checked as a whole. */
+/** Merges recipe, config file and flags (later ones override), and checks the result. */
 export function resolveOptions<S extends z.ZodObject>(schema: S, recipe: Values, flags: Values): z.output<S> {
   const { config, recipe: _recipe, ...given } = flags
   const defaults = Object.fromEntries(
@@ -102,7 +102,7 @@ export function resolveOptions<S extends z.ZodObject>(schema: S, recipe: Values,
   throw new UserError(parsed.error.issues.map((issue) => describeIssue(issue, file, config)).join('\n'))
 }
 
-/** commander reports `true` for a `--no-x` flag that was not given: that is no choice of the user's. */
+/** commander reports `true` for a `--no-x` flag that was not given; the user did not choose that. */
 function isUnsetSwitch(schema: z.ZodObject, name: string, value: unknown): boolean {
   const field = fieldsOf(schema)[name]
   return value === true && field?.type === 'boolean' && field.default === true
@@ -120,13 +120,13 @@ function readConfig(path: string): Values {
   return parseJson(text, configSchema, `--config ${path}`)
 }
 
-/** One line: where it stands, what was expected, what was got. */
+/** One line: the place, what was expected, and what was given. */
 function describeIssue(issue: z.core.$ZodIssue, file: Values, config: unknown): string {
   const field = String(issue.path[0] ?? '')
   if (issue.code === 'unrecognized_keys') return `--config ${config}: unknown option ${issue.keys.join(', ')}`
   const where = Object.hasOwn(file, field) ? `--config ${config}: ${field}` : `--${flagName(field)}`
   const expected = issue.message.replace(/^.*?(?=expected )/, '').replace(/, received .*$/, '')
-  if (issue.input === undefined) return `${where} is missing: ${expected}`
+  if (issue.input === undefined) return `${where} is required: ${expected}`
   return `${where}: ${expected}, got ${shown(issue.input)}`
 }
 
@@ -143,6 +143,6 @@ function shown(value: unknown): string {
     const text = JSON.stringify(value)
     return text.length > 80 ? `${text.slice(0, 77)}...` : text
   } catch {
-    return 'a value nested too deep'
+    return 'a value nested too deeply'
   }
 }

@@ -1,11 +1,11 @@
-/** What a terminal, a scheduler and a closed connection send to end a run. */
+/** Sent by a terminal, a scheduler and a closed connection to end a run. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** A shell and the system both send the hang-up, a wrapper hands the termination on: within this they are one. */
+/** A shell and the system may both send SIGHUP, and a wrapper forwards SIGTERM: signals within this time count once. */
 const ECHO_MS = 1000
 
 /**
- * Asks a run to stop after its step: at Ctrl-C, SIGTERM or SIGHUP, and in time for `maxMinutes` from the start of the
- * process to hold. A second signal ends the process at once.
+ * Asks a run to stop after its step: at Ctrl-C, SIGTERM or SIGHUP, and early enough to end within `maxMinutes` of the
+ * start of the process. A second signal ends the process at once.
  */
 export class StopSignal {
   #signalled = false
@@ -16,12 +16,12 @@ export class StopSignal {
     for (const name of SIGNALS) process.once(name, this.#stop)
   }
 
-  /** Wants to be asked after each step. */
+  /** Call it after each step: the time between calls tells how early to stop. */
   readonly requested = (): boolean => this.#signalled || (this.#deadline?.isNear() ?? false)
 
   readonly #stop = (name: NodeJS.Signals): void => {
     this.#signalled = true
-    process.stderr.write('\nStopping after this step (Ctrl-C again to end at once) …\n')
+    process.stderr.write('\nStopping after this step. Press Ctrl-C again to exit at once.\n')
     for (const other of SIGNALS) process.off(other, this.#stop)
     if (name === 'SIGINT') return
     const echo = () => {}
@@ -32,7 +32,7 @@ export class StopSignal {
   }
 }
 
-/** The time after which the next stretch between two questions could end too late. */
+/** Tells when the next step, if as long as the longest so far, could end too late. */
 class Deadline {
   readonly #end: number
   #longest = 0

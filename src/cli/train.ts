@@ -21,12 +21,12 @@ interface CommandSpec<S extends z.ZodObject> {
   readonly name: string
   /** One line for the list of commands. */
   readonly summary: string
-  /** For the command's own `--help`, in words that need no paper. */
+  /** For the command's own `--help`; does not assume that the reader knows the paper. */
   readonly description: string
   readonly examples: readonly string[]
   readonly schema: S
   readonly recipes?: Recipes
-  /** Loads the command's code when it runs, so that `--help` needs no device and no decoder. */
+  /** Loads the command's code only when it runs, so that `--help` needs neither a device nor a decoder. */
   readonly load: () => Promise<Action<S>>
   readonly isDefault?: boolean
 }
@@ -35,13 +35,13 @@ const PROGRAM = 'node dist/train.js'
 
 const program = new Command(PROGRAM)
   .description(
-    'Learns from faces, on WebGPU. FMAE is a masked autoencoder: it learns from pictures without labels by filling in ' +
-      'hidden patches. Fine-tuned, it detects action units (AUs, the muscle movements of FACS). IAT, identity ' +
-      'adversarial training, fine-tunes it so that its features do not tell who it is. (arXiv 2407.11243)',
+    'Trains face models on WebGPU. FMAE is a masked autoencoder that learns from unlabeled images. Fine-tuned, it ' +
+      'detects facial action units (AUs), the muscle movements defined by FACS. Identity adversarial training (IAT) ' +
+      'removes information about the subject from its features. (arXiv 2407.11243)',
   )
   .addHelpText(
     'after',
-    `\nWithout a command: quickstart. The options of a command: ${PROGRAM} <command> --help\nFMAE_ADAPTER=hardware|lavapipe|swiftshader accepts only that kind of WebGPU adapter.`,
+    `\nWithout a command, quickstart runs. Options of a command: ${PROGRAM} <command> --help\nSet FMAE_ADAPTER to hardware, lavapipe or swiftshader to use only that kind of WebGPU adapter.`,
   )
   .showHelpAfterError('(--help lists the options)')
   .exitOverride()
@@ -52,10 +52,14 @@ function addCommand<S extends z.ZodObject>(spec: CommandSpec<S>): void {
     .command(spec.name, { isDefault: spec.isDefault ?? false })
     .summary(spec.summary)
     .description(spec.description)
-  single(command, '--config <file>', 'JSON file of options, such as {"batchSize": 32}; flags override it')
+  single(command, '--config <file>', 'JSON file with options, such as {"batchSize": 32}; flags override it')
   if (recipes) {
     const names = Object.keys(recipes).join(' | ')
-    single(command, '--recipe <name>', `named set of defaults (${names}; default nano, shown below)`)
+    single(
+      command,
+      '--recipe <name>',
+      `named set of defaults (${names}; default: nano, whose values are shown below)`,
+    )
   }
   addSchemaOptions(command, schema)
   const examples = spec.examples.map((example) => `  ${PROGRAM} ${spec.name} ${example}`.trimEnd())
@@ -80,10 +84,11 @@ function recipeOf(recipes: Recipes, name: string): Record<string, unknown> {
 
 addCommand({
   name: 'quickstart',
-  summary: 'the main job on the bundled faces, from pretraining to a report',
+  summary: 'the main job on the bundled faces: pretraining, fine-tuning, evaluation, report',
   description:
-    'The main job on the bundled faces: pretrains FMAE, fine-tunes it for AUs from scratch, from FMAE and with IAT, ' +
-    'measures AUs and identity on people never trained on, and writes report.html and report.json.',
+    'Runs the main job on the bundled faces. Pretrains FMAE, then fine-tunes three AU classifiers: from scratch, from ' +
+    'FMAE, and from FMAE with IAT. Evaluates AUs on held-out subjects, probes the features for identity, and writes ' +
+    'report.html and report.json.',
   examples: ['', '--budget long --seed 1', '--resume'],
   schema: quickstartOptions,
   isDefault: true,
@@ -91,10 +96,10 @@ addCommand({
 })
 addCommand({
   name: 'pretrain',
-  summary: 'train FMAE on face pictures; no labels are needed',
+  summary: 'pretrain FMAE on unlabeled face images',
   description:
-    'Trains FMAE, a masked autoencoder: most patches of a picture are hidden, and the network learns to fill them in. ' +
-    'No labels are needed. Ctrl-C finishes the step and saves; --resume goes on.',
+    'Pretrains FMAE: most patches of each image are masked, and the network learns to reconstruct them. Labels are not ' +
+    'needed. Ctrl-C saves and stops; --resume continues.',
   examples: ['--data my-faces --out runs/fmae', '--data my-faces --out runs/fmae --resume'],
   schema: pretrainOptions,
   recipes: pretrainRecipes,
@@ -102,15 +107,15 @@ addCommand({
 })
 addCommand({
   name: 'finetune',
-  summary: 'train an AU classifier from FMAE or from scratch; with --lambda by IAT',
+  summary: 'train an AU classifier from FMAE or from scratch; with --lambda, by IAT',
   description:
-    'Trains a classifier of action units (AUs) on labelled pictures, from an FMAE checkpoint (--from) or from scratch. ' +
-    'People are dealt out to folds; one fold is tested on after every epoch and never trained on. With --lambda above ' +
-    '0 an identity head learns who it is and its reversed gradient removes that from the features (IAT). Ctrl-C ' +
-    'finishes the step and saves; --resume goes on.',
+    'Trains an AU classifier on labeled images, from an FMAE checkpoint (--from) or from scratch. Subjects are split ' +
+    'into folds; one fold is held out and tested after every epoch. With --lambda above 0, an identity head learns to ' +
+    'identify the subject, and its reversed gradient removes identity from the features (IAT). Ctrl-C saves and ' +
+    'stops; --resume continues.',
   examples: [
     '--data data/faces --from runs/fmae/checkpoint.safetensors --out runs/aus',
-    '--data labels.jsonl --root pictures --subject-from bp4d --recipe bp4d-iat --out runs/iat',
+    '--data labels.jsonl --root images --subject-from bp4d --recipe bp4d-iat --out runs/iat',
   ],
   schema: fineTuneOptions,
   recipes: fineTuneRecipes,
@@ -120,28 +125,28 @@ addCommand({
   name: 'evaluate',
   summary: 'F1 and ROC-AUC per AU of a fine-tuned classifier',
   description:
-    'Measures a classifier that finetune saved on labelled pictures: F1 at 0.5 and at the best single threshold, and ' +
-    'ROC-AUC, per AU and in the mean.',
+    'Evaluates a classifier of finetune on labeled images: F1 at 0.5, F1 at the best single threshold, and ROC-AUC, ' +
+    'per AU and on average.',
   examples: ['--checkpoint runs/aus/checkpoint.safetensors --data data/faces --test-fold fold3'],
   schema: evaluateOptions,
   load: async () => (await import('./commands/evaluate.js')).evaluate,
 })
 addCommand({
   name: 'probe',
-  summary: 'how well people can be told apart by the features of a checkpoint',
+  summary: 'how well subjects can be identified from the features of a checkpoint',
   description:
-    "Freezes the features of a checkpoint, fits a linear classifier of who it is on 70 % of each person's pictures " +
-    'and scores it on the rest. The lower, the less the features know of identity.',
+    "Fits a linear classifier of the subject to frozen features, on 70 % of each subject's images, and scores it on " +
+    'the rest. Lower accuracy means less identity in the features.',
   examples: ['--checkpoint runs/aus/checkpoint.safetensors --data data/faces --split fold3'],
   schema: probeOptions,
   load: async () => (await import('./commands/probe.js')).probe,
 })
 program
   .command('verify')
-  .summary('prove the numbers on this adapter')
+  .summary('check the results of this adapter')
   .description(
-    'Proves the numbers on this adapter: runs every op and whole models against known results, and prints the worst ' +
-      'relative error of each. With files: compares with results of your own, for example from PyTorch.',
+    'Runs every op and complete models on this adapter, compares them with known results, and prints the largest ' +
+      'relative error of each. With files: compares with your own results, for example from PyTorch.',
   )
   .argument(
     '[files...]',
@@ -156,16 +161,16 @@ program
   })
 program
   .command('doctor')
-  .summary('what this machine offers, and what mends what is missing')
+  .summary('what this machine offers, and how to fix what is missing')
   .description(
-    'Says what this machine offers (Node, WebGPU adapter, features, limits) and, when something is missing, the one ' +
-      'command that mends it.',
+    'Prints what this machine offers (Node, WebGPU adapter, features, limits). If something is missing, prints the ' +
+      'command that fixes it.',
   )
   .action(async () => {
     process.exitCode = await (await import('./commands/doctor.js')).doctor()
   })
 
-/** commander would take it for an operand of the default command. */
+/** commander would treat it as an operand of the default command. */
 function refuseUnknownCommand([first = '-']: readonly string[]): void {
   const names = program.commands.map((command) => command.name())
   if (first.startsWith('-') || [...names, 'help'].includes(first)) return
@@ -177,7 +182,7 @@ try {
   refuseUnknownCommand(process.argv.slice(2))
   await program.parseAsync()
 } catch (error) {
-  // commander has printed its own errors (and help) already.
+  // commander has already printed its own errors and help.
   if (error instanceof CommanderError) process.exitCode = error.exitCode
   else {
     console.error(`error: ${describeError(error)}`)

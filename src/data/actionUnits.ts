@@ -7,12 +7,12 @@ const facsUnits: readonly number[] = [
   65, 66,
 ]
 
-/** In the reference's label format, the entry of a unit that is absent. */
+/** Marks an inactive AU in the reference's label format. */
 const absent = 999
 
 /**
- * The active units of one label list: 999 entries dropped, the others checked against `allowed` (null: any FACS
- * unit). `where` begins the message, e.g. `labels.jsonl line 3`.
+ * The active AUs of one label list, ascending: 999 entries are dropped, the others are checked against
+ * `allowed` (null: any FACS unit). `where` begins the error message, such as `labels.jsonl line 3`.
  */
 export function activeUnits(
   labels: readonly number[],
@@ -22,13 +22,11 @@ export function activeUnits(
   const active = [...new Set(labels.filter((unit) => unit !== absent))].sort((a, b) => a - b)
   const unknown = active.find((unit) => !(allowed ?? facsUnits).includes(unit))
   if (unknown === undefined) return active
-  const expected = allowed ? `one of ${allowed.join(', ')}` : 'a FACS action unit number'
-  throw new UserError(
-    `${where}: unknown action unit ${unknown}; expected ${expected} (or ${absent} for absent)`,
-  )
+  const expected = allowed ? `one of ${allowed.join(', ')}` : 'a FACS number'
+  throw new UserError(`${where}: unknown AU ${unknown}; expected ${expected}, or ${absent} for inactive`)
 }
 
-/** The units that a set without a declared list names, ascending; null if no picture carries labels. */
+/** The AUs that occur in the labels, ascending, for sets that do not declare them; null without labels. */
 export function unitsSeen(labels: Iterable<readonly number[] | null>): readonly number[] | null {
   const seen = new Set<number>()
   let labelled = false
@@ -39,7 +37,7 @@ export function unitsSeen(labels: Iterable<readonly number[] | null>): readonly 
   return labelled ? [...seen].sort((a, b) => a - b) : null
 }
 
-/** What the Facial Action Coding System calls the units (2002 edition). */
+/** Names of AUs in the Facial Action Coding System (2002 edition). */
 const unitNames: Readonly<Record<number, string>> = {
   1: 'inner brow raiser',
   2: 'outer brow raiser',
@@ -70,7 +68,7 @@ const unitNames: Readonly<Record<number, string>> = {
   45: 'blink',
 }
 
-/** "lip corner puller"; empty for a unit without a common name. */
+/** Such as "lip corner puller"; empty for an AU that is not in the list. */
 export function auName(au: number): string {
   return unitNames[au] ?? ''
 }

@@ -2,9 +2,9 @@ import { PhiloxStream } from '../engine/random.js'
 import { streams } from './streams.js'
 
 export interface Augmentation {
-  /** Mirror with probability one half. */
+  /** Mirror with probability 0.5. */
   readonly flip: boolean
-  /** Largest shift in pixels, in x and in y, drawn evenly; what comes in at the border repeats the edge. */
+  /** Maximum shift in pixels along x and y, drawn uniformly. Pixels outside the image repeat its edge. */
   readonly shift: number
 }
 
@@ -15,8 +15,8 @@ export interface AugmentDraw {
 }
 
 /**
- * What happens to picture `index` in `epoch`: a pure function of its arguments, so that neither the batch order nor
- * a stop and resume changes it.
+ * Draws the augmentation of image `index` in `epoch`. A pure function of its arguments, so neither the batch
+ * order nor resuming a run changes it.
  */
 export function drawAugmentation(
   options: Augmentation,
@@ -32,7 +32,7 @@ export function drawAugmentation(
   return { mirrored: options.flip && mirrored, shiftX, shiftY }
 }
 
-/** Copies a picture [3, size, size] to `out` from `offset` on, changed as drawn. */
+/** Copies an image [3, size, size] to `out` at `offset`, augmented by `draw`. */
 export function copyAugmented(
   image: Float32Array,
   size: number,

@@ -8,15 +8,15 @@ import { streams } from './streams.js'
 export interface Batch {
   /** [B, 3, S, S] */
   readonly images: Float32Array
-  /** Which pictures of the set, [B]. */
+  /** Indices of the images in the set, [B]. */
   readonly indices: Uint32Array
-  /** 0 or 1, [B, A]; empty if no action units were asked for. */
+  /** 0 or 1, [B, A]; empty if no AUs were requested. */
   readonly aus: Float32Array
-  /** Class of each person, [B]; empty if no subjects were asked for. */
+  /** Identity class of each image, [B]; empty if no subjects were requested. */
   readonly subjects: Uint32Array
 }
 
-/** All that a stopped run must remember of its data. `position` counts the batches taken in this epoch. */
+/** The position of a run in its data. `position` counts the batches taken in this epoch. */
 export interface BatchState {
   readonly epoch: number
   readonly position: number
@@ -24,7 +24,7 @@ export interface BatchState {
 
 export interface BatchOptions {
   readonly loader: ImageLoader
-  /** The pictures to use. */
+  /** Indices of the images to use. */
   readonly indices: ArrayLike<number>
   readonly batchSize: number
   /** Columns of the AU targets; omitted: none. */
@@ -38,10 +38,10 @@ export interface TrainingBatchOptions extends BatchOptions {
   readonly augmentation: Augmentation
 }
 
-/** How many batches are made ready while the GPU works. */
+/** Number of batches that are prepared while the GPU works. */
 const readAhead = 2
 
-/** Targets of all pictures, made once so that label mistakes show before training starts. */
+/** Targets of all images, computed once so that label errors are reported before training starts. */
 class Targets {
   private readonly aus: Float32Array
   private readonly subjects: Uint32Array
@@ -56,7 +56,7 @@ class Targets {
       : new Uint32Array(0)
   }
 
-  /** Rows of the index list, not picture numbers. */
+  /** @param rows positions in the index list, not image indices */
   select(rows: Uint32Array): Pick<Batch, 'aus' | 'subjects'> {
     const { columns } = this
     const aus = new Float32Array(rows.length * columns)
@@ -69,8 +69,8 @@ class Targets {
 }
 
 /**
- * Endless training batches: a fresh random order each epoch, the last partial batch dropped. Batch n of epoch e is a
- * pure function of (seed, e, n): setting `state` continues as if nothing had happened.
+ * Endless training batches: a new random order in each epoch, without the last partial batch. Batch n of
+ * epoch e is a pure function of (seed, e, n), so setting `state` resumes exactly.
  */
 export class BatchSource {
   /** Batches in an epoch. */
@@ -86,12 +86,12 @@ export class BatchSource {
     this.batchesPerEpoch = Math.floor(this.indices.length / options.batchSize)
     if (this.batchesPerEpoch === 0)
       throw new UserError(
-        `${options.loader.set.name}: ${this.indices.length} pictures do not fill one batch of ${options.batchSize}`,
+        `${options.loader.set.name}: ${this.indices.length} images are fewer than one batch of ${options.batchSize}`,
       )
     this.targets = new Targets(options)
   }
 
-  /** Where the next batch stands. */
+  /** Position of the next batch. */
   get state(): BatchState {
     return { epoch: Math.floor(this.step / this.batchesPerEpoch), position: this.step % this.batchesPerEpoch }
   }
@@ -99,13 +99,13 @@ export class BatchSource {
   set state({ epoch, position }: BatchState) {
     if (position >= this.batchesPerEpoch)
       throw new UserError(
-        `Cannot resume at batch ${position}: an epoch has ${this.batchesPerEpoch}; data or batch size have changed`,
+        `Cannot resume at batch ${position} of ${this.batchesPerEpoch}; the data or the batch size has changed`,
       )
     this.step = epoch * this.batchesPerEpoch + position
     this.ready.clear()
   }
 
-  /** The next batch; the ones after it are made ready in the background. */
+  /** The next batch; the following ones are prepared in the background. */
   next(): Promise<Batch> {
     const batch = this.prepare(this.step)
     this.ready.delete(this.step++)
@@ -117,7 +117,7 @@ export class BatchSource {
     const known = this.ready.get(step)
     if (known) return known
     const batch = this.make(Math.floor(step / this.batchesPerEpoch), step % this.batchesPerEpoch)
-    // Whoever takes the batch meets its error; until then it must not count as unhandled.
+    // next() passes the error on; until then it must not count as an unhandled rejection.
     batch.catch(() => {})
     this.ready.set(step, batch)
     return batch
@@ -149,7 +149,7 @@ export class BatchSource {
   }
 }
 
-/** Batches in the order of `indices`, pictures unchanged, the last one partial: for evaluation and features. */
+/** Batches in the order of `indices`, the last one partial, without augmentation: for evaluation. */
 export async function* sequentialBatches(options: BatchOptions): AsyncGenerator<Batch> {
   const { loader, batchSize } = options
   const all = Uint32Array.from(options.indices)

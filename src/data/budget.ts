@@ -1,11 +1,11 @@
-/** Starts work, in order, only while the cost of what is under way stays within the capacity. */
+/** Starts work in order, and only while the total cost of running work stays within the capacity. */
 export class Budget {
   private used = 0
   private readonly waiting: { readonly cost: number; readonly start: () => void }[] = []
 
   constructor(private readonly capacity: number) {}
 
-  /** Work that costs more than the capacity runs alone. */
+  /** Runs `work` when there is room for it; work that costs more than the capacity runs alone. */
   async run<T>(cost: number, work: () => Promise<T>): Promise<T> {
     if (this.waiting.length > 0 || !this.hasRoom(cost))
       await new Promise<void>((start) => this.waiting.push({ cost, start }))

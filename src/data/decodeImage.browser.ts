@@ -1,9 +1,10 @@
 import { guardedDecoder } from './guardedDecoder.js'
 
 /**
- * Decodes by `createImageBitmap`; the twin of decodeImage.node.ts. Straight resize to size×size; colours in sRGB, turned as EXIF says,
- * transparent pictures on black. A picture of the right size comes out in Chromium as in Node (a transparent one may differ by
- * 1 of 255); where it is scaled, the browser's filter differs from sharp's.
+ * Decodes with `createImageBitmap`; the counterpart of decodeImage.node.ts. Resizes to size×size (aspect
+ * ratio not kept), converts to sRGB, applies the EXIF orientation, and puts transparent images on black.
+ * Without scaling, the result in Chromium equals that in Node (up to 1 of 255 for transparent images). When
+ * scaling, the browser's filter differs from sharp's.
  */
 export const imageDecoder = guardedDecoder(async (bytes, size, { type }) => {
   const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)], { type }), {

@@ -1,13 +1,13 @@
 import sharp from 'sharp'
 import { guardedDecoder } from './guardedDecoder.js'
 
-// A batch decodes many small images at once: one thread each is faster than several on every one.
+// A batch decodes many small images at once: one thread per image is faster than several.
 sharp.concurrency(1)
 
 /**
- * Decodes with sharp: straight resize to size×size (bilinear, antialiased, aspect not kept), as the reference does
- * for pretraining and evaluation; grey, palette and alpha images become RGB. Turned as EXIF says, unlike the reference, since browsers
- * cannot leave that out.
+ * Decodes with sharp: resizes to size×size (bilinear, antialiased, aspect ratio not kept), as the reference
+ * does for pretraining and evaluation. Gray, palette and alpha images become RGB. Applies the EXIF
+ * orientation, unlike the reference, because browsers always apply it.
  */
 export const imageDecoder = guardedDecoder(async (bytes, size) => {
   const { data, info } = await sharp(bytes, { failOn: 'truncated', autoOrient: true })
@@ -17,6 +17,6 @@ export const imageDecoder = guardedDecoder(async (bytes, size) => {
     .removeAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true })
-  if (info.channels !== 3) throw new Error(`${info.channels} colour channels instead of 3`)
+  if (info.channels !== 3) throw new Error(`${info.channels} color channels; expected 3`)
   return data
 })

@@ -2,34 +2,34 @@ import { UserError } from '../errors.js'
 import { chooseFolds, type Fold, indicesOfSplit, indicesOfSubjects } from './folds.js'
 import type { ImageSet } from './imageSet.js'
 
-/** Who is trained on and who is tested: no person is in two of the groups. */
+/** The training and test images of the main job. No test subject is trained on. */
 export interface MainJobData {
   readonly set: ImageSet
   readonly aus: readonly number[]
   readonly folds: readonly Fold[]
-  /** Identity classes: everybody with AU labels, test people included, as in the reference. */
+  /** Identity classes: all subjects with AU labels, including test subjects, as in the reference. */
   readonly subjects: readonly string[]
   readonly trainFolds: readonly string[]
   readonly testFold: string
-  /** Pictures of training people that fine-tuning trains on. */
+  /** Images of training subjects that fine-tuning trains on. */
   readonly train: Uint32Array
-  /** Held-out pictures of the same people. */
+  /** Held-out images of the same subjects. */
   readonly seen: Uint32Array
-  /** All pictures of the test people. */
+  /** All images of the test subjects. */
   readonly unseen: Uint32Array
-  /** Pictures for FMAE: people with one picture each, and the training pictures. */
+  /** Images for FMAE: those of subjects with one image each, and the training images. */
   readonly pretrain: Uint32Array
-  /** All pictures of people in folds, for the identity probe. */
+  /** All images of subjects in folds, for the identity probe. */
   readonly inFolds: Uint32Array
 }
 
-/** Of 24 images of a subject, 20 are trained on and 4 held out. */
+/** Of the 24 images of a subject, 20 are for training and 4 are held out. */
 const SEEN_FRACTION = 1 / 6
 
 /** Tests on fold 3 and trains on folds 1 and 2; to choose settings, tests on fold 2 and trains on fold 1. */
 export function mainJobData(set: ImageSet, testFold: 'fold2' | 'fold3', seed: number): MainJobData {
   const { aus } = set
-  if (!set.folds || !aus) throw new UserError(`${set.name}: folds.json and AU labels are missing`)
+  if (!set.folds || !aus) throw new UserError(`${set.name}: folds.json or AU labels are missing`)
   const trainFolds = testFold === 'fold3' ? ['fold1', 'fold2'] : ['fold1']
   const { folds, train, seen, test, subjects } = chooseFolds(set, {
     folds: set.folds.length,

@@ -14,7 +14,7 @@ import {
   tooLarge,
 } from './fileTree.js'
 
-/** A file that a visitor picked, or one that was fetched. */
+/** A file that the visitor picked or that was fetched. */
 class BlobFile implements TreeFile {
   constructor(
     readonly path: string,
@@ -41,17 +41,17 @@ class BlobFile implements TreeFile {
     try {
       return new Uint8Array(await blob.arrayBuffer())
     } catch (error) {
-      // A file that was moved or changed since it was picked.
+      // The file was moved or changed after it was picked.
       throw cannotRead(this.name, error)
     }
   }
 }
 
-/** Files by their paths, wherever a page has them from. Names with accents are kept composed. */
+/** Picked or fetched files by their paths. Paths are stored in Unicode NFC. */
 export class BlobTree implements FileTree {
   private readonly files: ReadonlyMap<string, BlobFile>
 
-  /** @param nameOf what messages call a file */
+  /** @param nameOf name of a file in messages */
   constructor(
     readonly name: string,
     blobs: Iterable<readonly [path: string, blob: Blob]>,
@@ -75,7 +75,7 @@ export class BlobTree implements FileTree {
 
   find(path: string): FoundFile | NotFound {
     const { path: inside, isAbsolute, escapes } = readPath(path)
-    if (isAbsolute || escapes) return { reason: `not below ${this.name}; expected a path in it` }
+    if (isAbsolute || escapes) return { reason: `outside ${this.name}; expected a path inside it` }
     return this.findOwn(inside)
   }
 

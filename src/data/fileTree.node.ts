@@ -38,10 +38,10 @@ export class DiskTree implements FileTree {
   readonly name: string
   private readonly real: string
   private readonly realFolders = new Map<string, string>()
-  /** The names in a folder, by their composed form. */
+  /** The names in a folder, by their NFC form. */
   private readonly names = new Map<string, ReadonlyMap<string, string>>()
 
-  /** @param allowOutside whether written paths may lead out of the folder */
+  /** @param allowOutside whether paths in labels may lead outside the folder */
   constructor(
     readonly folder: string,
     private readonly allowOutside = false,
@@ -62,7 +62,9 @@ export class DiskTree implements FileTree {
   find(path: string): FoundFile | NotFound {
     const inside = this.inside(path)
     if (inside === null && !this.allowOutside)
-      return { reason: `not below ${this.folder}; expected a path in it, another --root, or --allow-outside` }
+      return {
+        reason: `outside ${this.folder}; expected a path inside it, another --root, or --allow-outside`,
+      }
     try {
       const written = inside === null ? resolve(this.folder, path) : join(this.folder, inside)
       const name = inside === null ? written : this.onDisk(written, inside)
@@ -80,7 +82,7 @@ export class DiskTree implements FileTree {
     }
   }
 
-  /** The written path from the root, or null if it leads out of it. */
+  /** The given path relative to the root, or null if it leads outside. */
   private inside(text: string): string | null {
     const { path, isAbsolute, escapes } = readPath(text)
     if (!isAbsolute) return escapes ? null : path
@@ -94,7 +96,7 @@ export class DiskTree implements FileTree {
       ? realpathSync(name)
       : join(this.realFolder(dirname(name)), basename(name))
     if (!allowOutside && real !== this.real && !isBelow(real, this.real))
-      return { reason: `a link out of ${this.folder}; --allow-outside follows it` }
+      return { reason: `a link that leads outside ${this.folder}; --allow-outside follows it` }
     const status = link.isSymbolicLink() ? statSync(real, { bigint: true }) : link
     if (!status.isFile()) return { reason: 'not a regular file' }
     return { file: new DiskFile(path, name), identity: `${status.dev}:${status.ino}` }
@@ -112,7 +114,7 @@ export class DiskTree implements FileTree {
     return real
   }
 
-  /** macOS takes names apart (é is e and ´), label files mostly do not: a name that is not there may be under its twin. */
+  /** The path on disk. macOS may decompose names (é into e and ´), so this also tries equivalent names. */
   private onDisk(written: string, inside: string): string {
     if (lstatSync(written, { throwIfNoEntry: false })) return written
     let folder = this.folder
@@ -133,7 +135,7 @@ export class DiskTree implements FileTree {
   }
 }
 
-/** Also for names that no file can have. */
+/** Error codes of a missing file, including those for impossible names. */
 const noFile = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']
 
 function notFound(error: unknown): NotFound {

@@ -1,9 +1,9 @@
 import { UserError } from '../errors.js'
 
-/** Files that are read whole are held in memory; anything larger is no image and no label file. */
+/** Largest file that is read into memory as a whole; images and label files are smaller. */
 export const MAX_WHOLE_FILE = 2 ** 30
 
-/** Bytes that can be read anywhere; `name` is what messages call them. */
+/** Bytes that can be read at any offset; `name` is used in messages. */
 export interface ByteSource {
   readonly name: string
   readonly size: number
@@ -14,58 +14,60 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
   return { name, size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) }
 }
 
-/** One regular file. Its bytes are fetched when they are wanted; what goes wrong is a UserError that names it. */
+/** A regular file. Its bytes are read on demand. Errors are UserErrors that name the file. */
 export interface TreeFile {
-  /** From the root of its tree, `/` between the parts. */
+  /** Path from the root of its tree, with `/`. */
   readonly path: string
-  /** What messages call it. */
+  /** The name in messages. */
   readonly name: string
-  /** The whole file, of up to MAX_WHOLE_FILE bytes. */
+  /** The whole file, up to MAX_WHOLE_FILE bytes. */
   bytes(): Promise<Uint8Array<ArrayBuffer>>
   range(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>
-  /** Runs `use` on the file, readable at any offset. */
+  /** Opens the file for reading at any offset, and calls `use`. */
   withSource<T>(use: (source: ByteSource) => T): Promise<T>
 }
 
-/** A file by a path that someone wrote down. */
+/** A file that was found by a path. */
 export interface FoundFile {
   readonly file: TreeFile
-  /** The same for all paths to one file, however they are spelled. */
+  /** Identifies the file: the same for all paths that lead to it. */
   readonly identity: string
 }
 
 export const NO_SUCH_FILE = 'no such file'
 
-/** Why there is no such file, to follow the path in a message. */
+/** Why the file cannot be used; follows the path in messages. */
 export interface NotFound {
   readonly reason: string
 }
 
 export interface Listing {
-  /** Regular files, each once, sorted by path; hidden ones are left out. */
+  /** Regular files without hidden ones, each once, sorted by path. */
   readonly files: readonly TreeFile[]
-  /** What was passed over, one sentence each. */
+  /** What was skipped, one sentence each. */
   readonly notes: readonly string[]
 }
 
-/** The files below one folder, on a disk or as a page was given them: all that differs between Node and a browser. */
+/** The files in a folder and its subfolders: on disk in Node, picked or fetched in a browser. */
 export interface FileTree {
-  /** What a set of these files is called. */
+  /** The name of a set made of these files. */
   readonly name: string
-  /** What messages call the folder. */
+  /** The folder's name in messages. */
   readonly folder: string
   list(): Listing
-  /** By a path as labels write it: `/` or `\`, `.` and `..`, accents composed or not. Not outside of the folder. */
+  /**
+   * Finds a file by a path from labels: `/` or `\`, `.` and `..`, any Unicode form. Not outside the folder.
+   */
   find(path: string): FoundFile | NotFound
-  /** By a name that this program or its user gives: a link may lead anywhere. */
+  /** Finds a file by a name that the program or the user gave: links may lead anywhere. */
   findOwn(name: string): FoundFile | NotFound
 }
 
 export interface WrittenPath {
   readonly path: string
-  /** Starts at the root of the file system or at a drive. */
+  /** True if it starts at the root of the file system or at a drive. */
   readonly isAbsolute: boolean
-  /** Has more `..` than folders. */
+  /** True if `..` leads above its start. */
   readonly escapes: boolean
 }
 
@@ -82,7 +84,7 @@ export function readPath(text: string): WrittenPath {
   return { path: `${unified.startsWith('/') ? '/' : ''}${parts.join('/')}`, isAbsolute, escapes }
 }
 
-/** A text file's content: UTF-8, or UTF-16 where its first two bytes say so (Windows). The mark itself is left out. */
+/** The content of a text file: UTF-8, or UTF-16 LE with a byte order mark (Windows). The mark is removed. */
 export async function textOf(file: TreeFile): Promise<string> {
   const bytes = await file.bytes()
   const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8'
@@ -93,7 +95,7 @@ export async function textOf(file: TreeFile): Promise<string> {
   }
 }
 
-/** Null if there is nothing of that name; what is there and no file is an error. */
+/** The file, or null if nothing has that name. @throws UserError if it is not a regular file. */
 export function optionalFile(tree: FileTree, name: string): TreeFile | null {
   const found = tree.findOwn(name)
   if ('file' in found) return found.file

@@ -4,14 +4,14 @@ import { hasCode, UserError } from '../errors.js'
 import { Budget } from './budget.js'
 import { type ByteSource, MAX_WHOLE_FILE, cannotRead as refused, tooLarge } from './fileTree.js'
 
-/** Batches may be larger than the number of files that a process may hold open. */
+/** Limits open files: a batch may have more images than a process may open. */
 const openFiles = new Budget(16)
 
 export function cannotRead(path: string, error: unknown): UserError {
   return hasCode(error, 'ENOENT') ? new UserError(`${path}: no such file or folder`) : refused(path, error)
 }
 
-/** Runs `use` on the file, readable at any offset, and closes it again. */
+/** Opens the file for reading at any offset, calls `use`, and closes it. */
 export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   const handle = guarded(path, () => openSync(path, 'r'))
   try {
@@ -38,7 +38,9 @@ function guarded<T>(path: string, action: () => T): T {
   }
 }
 
-/** `length` bytes at `offset`. The file is opened each time: sets may have more shards than a process may hold open. */
+/**
+ * `length` bytes at `offset`. Opens the file each time, because a set may have more shards than file handles.
+ */
 export function readRange(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
   return whileOpen(path, (handle) => fill(path, handle, offset, length))
 }
@@ -66,7 +68,7 @@ function whileOpen<T>(path: string, use: (handle: FileHandle) => Promise<T>): Pr
   })
 }
 
-/** One read may give less than was asked for. */
+/** Reads until `bytes` is full: a single read may return less. */
 async function fill(path: string, handle: FileHandle, offset: number, length: number) {
   const bytes = new Uint8Array(length)
   for (let done = 0; done < length; ) {

@@ -5,17 +5,17 @@ import { isHidden } from './imageFiles.js'
 import { counted, examples } from './notes.js'
 
 /**
- * Every regular file below a folder, once. Links to folders are followed, but into no folder a second time, so that
- * links which lead back do not keep the walk busy; links to files of the folder itself are left out.
+ * Every regular file in a folder and its subfolders, once. Links to folders are followed, but no folder is
+ * read twice, so circular links end the walk. Links to files of the folder itself are skipped.
  */
 export class FolderWalk {
-  /** Sorted, `/` between the parts. */
+  /** Sorted, with `/`. */
   readonly paths: readonly string[]
-  /** What was passed over, one sentence each. */
+  /** What was skipped, one sentence each. */
   readonly notes: readonly string[]
 
   private readonly files: string[] = []
-  /** Where the folders that were read really are, by their paths. */
+  /** Real paths of the folders that were read, by their paths. */
   private readonly folders = new Map<string, string>()
   private readonly visited = new Set<string>()
   private readonly folderLinks: string[] = []
@@ -35,9 +35,15 @@ export class FolderWalk {
     const told = [
       {
         paths: this.again,
-        what: ['link is not followed: it leads back', 'links are not followed: they lead back'],
+        what: [
+          'link is skipped: its target is read already',
+          'links are skipped: their targets are read already',
+        ],
       },
-      { paths: copies, what: ['link repeats the target of another', 'links repeat the target of another'] },
+      {
+        paths: copies,
+        what: ['link has the same target as another', 'links have the same target as another'],
+      },
       { paths: this.broken, what: ['broken link', 'broken links'] },
       {
         paths: this.special,
@@ -49,7 +55,7 @@ export class FolderWalk {
       .map(({ paths, what }) => `${folder}: ${counted(paths.length, what[0], what[1])} (${examples(paths)})`)
   }
 
-  /** Reads a folder and those in it; links wait until all that is really here is known. */
+  /** Reads a folder and its subfolders. Links wait until all real files are known. */
   private enter(start: string, startReal: string): void {
     const waiting = [{ path: start, real: startReal }]
     for (let next = waiting.pop(); next; next = waiting.pop()) {
@@ -82,12 +88,12 @@ export class FolderWalk {
       else if (status.isFile()) this.fileLinks.push(path)
       else this.special.push(path)
     } catch {
-      // It leads nowhere, or to itself.
+      // The target does not exist, or the link leads to itself.
       this.broken.push(path)
     }
   }
 
-  /** Links in linked folders join the end of the list. */
+  /** Links inside linked folders are appended to the list. */
   private followFolders(): void {
     for (let at = 0; at < this.folderLinks.length; at++) {
       const path = this.folderLinks[at]
@@ -97,7 +103,9 @@ export class FolderWalk {
     }
   }
 
-  /** Returns the links to files elsewhere that share their target with an earlier one: images all the same. */
+  /**
+   * Adds links to files outside the folder. Returns those whose target an earlier link has; they count too.
+   */
   private followFiles(): string[] {
     if (this.fileLinks.length === 0) return []
     const own = new Set(this.files.map((path) => join(this.realFolder(path), basename(path))))
@@ -122,7 +130,7 @@ export class FolderWalk {
   }
 }
 
-/** Whether the path lies below the folder, both absolute. */
+/** True if the path is inside the folder. Both are absolute. */
 export function isBelow(path: string, folder: string): boolean {
   return path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 }

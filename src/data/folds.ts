@@ -3,21 +3,21 @@ import { UserError } from '../errors.js'
 import type { ImageSet } from './imageSet.js'
 import { streams } from './streams.js'
 
-/** A group of people who are trained on together or tested on together. */
+/** A group of subjects that is used as a whole for training or for testing. */
 export interface Fold {
   readonly name: string
   readonly subjects: readonly string[]
 }
 
-/** Indices into an ImageSet. No person is in two of the three. */
+/** Indices into an ImageSet. No subject is in two of the three. */
 export interface FoldSplit {
   readonly train: Uint32Array
-  /** For choosing settings; empty unless a validation fold was named. */
+  /** For choosing settings; empty without a validation fold. */
   readonly validation: Uint32Array
   readonly test: Uint32Array
 }
 
-/** All people of the set, sorted; pictures without a subject are left out. */
+/** All subjects of the set, sorted. Ignores images without a subject. */
 export function subjectsOf(set: ImageSet): readonly string[] {
   const found = new Set<string>()
   for (let index = 0; index < set.length; index++) {
@@ -27,7 +27,7 @@ export function subjectsOf(set: ImageSet): readonly string[] {
   return [...found].sort()
 }
 
-/** Indices of the pictures that pass, ascending. */
+/** Indices of the images that pass the test, ascending. */
 function indicesWhere(set: ImageSet, test: (index: number) => boolean): Uint32Array {
   const found: number[] = []
   for (let index = 0; index < set.length; index++) if (test(index)) found.push(index)
@@ -43,11 +43,11 @@ export function indicesOfSplit(set: ImageSet, split: string): Uint32Array {
   return indicesWhere(set, (index) => set.sample(index).split === split)
 }
 
-/** Deals the people out to `count` folds of nearly equal size; the same for the same people and seed. */
+/** Splits the subjects into `count` folds of nearly equal size. Depends only on the subjects and the seed. */
 export function makeFolds(subjects: readonly string[], count: number, seed: number): Fold[] {
   if (count < 2 || subjects.length < count)
     throw new UserError(
-      `Cannot make ${count} folds of ${subjects.length} people; 2 folds or more, one person each`,
+      `Cannot split ${subjects.length} subjects into ${count} folds; expected at least 2 folds with one subject each`,
     )
   const order = new PhiloxStream(seed, streams.folds).shuffle([...subjects].sort())
   return Array.from({ length: count }, (_, fold) => ({
@@ -62,24 +62,30 @@ function checkDisjoint(folds: readonly Fold[]): void {
     for (const subject of subjects) {
       const other = owner.get(subject)
       if (other !== undefined && other !== name)
-        throw new UserError(`Subject ${subject} is in ${other} and in ${name}; folds may not share people`)
+        throw new UserError(
+          `Subject ${subject} is in ${other} and ${name}; expected each subject in one fold`,
+        )
       owner.set(subject, name)
     }
 }
 
-/** The pictures of a fold's people. Throws UserError for a fold that is not there or has no picture. */
+/** The images of a fold's subjects. @throws UserError if the fold does not exist or has no images. */
 export function foldIndices(set: ImageSet, folds: readonly Fold[], name: string): Uint32Array {
   const fold = folds.find((candidate) => candidate.name === name)
   if (!fold)
-    throw new UserError(`No fold "${name}" in ${set.name}; there are ${folds.map((f) => f.name).join(', ')}`)
+    throw new UserError(
+      `No fold "${name}" in ${set.name}; the folds are ${folds.map((f) => f.name).join(', ')}`,
+    )
   const indices = indicesOfSubjects(set, fold.subjects)
-  if (indices.length === 0) throw new UserError(`Fold "${name}": ${set.name} has no picture of its people`)
+  if (indices.length === 0) throw new UserError(`Fold "${name}": ${set.name} has no image of its subjects`)
   return indices
 }
 
 /**
- * Tests on fold `test`, keeps `validation` apart, trains on the people of all other folds. Pictures of people in
- * no fold are in none of the parts. Throws UserError for an unknown or empty fold or a person in two folds.
+ * Splits the images: fold `test` for testing, fold `validation` for choosing settings, all other folds for
+ * training. Images of subjects in no fold are in none of the parts.
+ *
+ * @throws UserError for an unknown or empty fold, or a subject in two folds
  */
 export function splitByFold(
   set: ImageSet,
@@ -88,14 +94,15 @@ export function splitByFold(
   validation: string | null = null,
 ): FoldSplit {
   checkDisjoint(folds)
-  if (test === validation) throw new UserError(`Fold "${test}" cannot be both test and validation fold`)
+  if (test === validation)
+    throw new UserError(`Fold "${test}" cannot be both the test and the validation fold`)
   const others = folds.filter((fold) => fold.name !== test && fold.name !== validation)
   const train = indicesOfSubjects(
     set,
     others.flatMap((fold) => fold.subjects),
   )
   if (train.length === 0)
-    throw new UserError(`${set.name}: no picture is left to train on beside fold "${test}"`)
+    throw new UserError(`${set.name}: no training images remain when fold "${test}" is held out`)
   return {
     train,
     validation: validation === null ? new Uint32Array(0) : foldIndices(set, folds, validation),
@@ -104,8 +111,8 @@ export function splitByFold(
 }
 
 /**
- * Splits each person's pictures at random: `fraction` of them (rounded, at least one, and never all of several)
- * into `first`. For held-out pictures of known people and for the identity probe (0.7).
+ * Splits each subject's images at random: `fraction` of them go into `first` (rounded, at least one, and not
+ * all of several). For held-out images of training subjects, and for the identity probe (0.7).
  */
 export function splitPerSubject(
   set: ImageSet,
@@ -136,13 +143,13 @@ export function splitPerSubject(
 function requireSubject(set: ImageSet, index: number): string {
   const { subject } = set.sample(index)
   if (subject === null)
-    throw new UserError(
-      `${set.describe(index)}: no subject; identity training and folds need one for each picture`,
-    )
+    throw new UserError(`${set.describe(index)}: no subject; folds and IAT require one for each image`)
   return subject
 }
 
-/** Class of each listed picture's person within `subjects`: u32 [N]. A person not listed is an error. */
+/**
+ * Identity class of each image: the index of its subject in `subjects`, [N]. Throws UserError without one.
+ */
 export function subjectTargets(
   set: ImageSet,
   indices: ArrayLike<number>,
@@ -154,23 +161,23 @@ export function subjectTargets(
     const found = classes.get(subject)
     if (found === undefined)
       throw new UserError(
-        `${set.describe(index)}: subject ${subject} is not among the ${subjects.length} known people`,
+        `${set.describe(index)}: unknown subject ${subject}; expected one of the ${subjects.length} subjects in the folds`,
       )
     return found
   })
 }
 
-/** Targets 0 or 1, [N, A] row-major, columns in the order of `aus`. A picture without labels is an error. */
+/** Targets 0 or 1, [N, A], columns in the order of `aus`. @throws UserError for an image without labels. */
 export function auTargets(set: ImageSet, indices: ArrayLike<number>, aus: readonly number[]): Float32Array {
   const missing = aus.filter((unit) => !set.aus?.includes(unit))
   if (set.aus && missing.length > 0)
     throw new UserError(
-      `${set.name} has no labels for action units ${missing.join(', ')}; it has ${set.aus.join(', ')}`,
+      `${set.name}: no labels for AU ${missing.join(', ')}; its labels cover AU ${set.aus.join(', ')}`,
     )
   const targets = new Float32Array(indices.length * aus.length)
   for (let row = 0; row < indices.length; row++) {
     const active = set.sample(indices[row]).aus
-    if (!active) throw new UserError(`${set.describe(indices[row])}: no AU labels; fine-tuning needs them`)
+    if (!active) throw new UserError(`${set.describe(indices[row])}: no AU labels; fine-tuning requires them`)
     for (let column = 0; column < aus.length; column++)
       if (active.includes(aus[column])) targets[row * aus.length + column] = 1
   }
@@ -179,18 +186,18 @@ export function auTargets(set: ImageSet, indices: ArrayLike<number>, aus: readon
 
 /** How subjects are chosen for training and testing. */
 export interface FoldChoice {
-  /** Number of folds to make where the set has none of its own. */
+  /** Number of folds to create if the set has none. */
   readonly folds: number
   /** Default: the last fold. */
   readonly testFold?: string | undefined
-  /** Default: all folds but the test fold. */
+  /** Default: all folds except the test fold. */
   readonly trainOn?: readonly string[] | undefined
-  /** Share of each training subject's images that is held out. */
+  /** Fraction of each training subject's images to hold out. */
   readonly seenFraction: number
   readonly seed: number
 }
 
-/** Who is trained on and who is tested. No subject of the test fold is trained on. */
+/** Training and test images. No subject of the test fold is trained on. */
 export interface FoldParts {
   readonly folds: readonly Fold[]
   readonly testFold: string
@@ -202,17 +209,17 @@ export interface FoldParts {
   readonly subjects: readonly string[]
 }
 
-/** Folds of the set, or folds made of its subjects. */
+/** The folds of the set; if it has none, its subjects are split at random. */
 export function foldsOf(set: ImageSet, { folds, seed }: Pick<FoldChoice, 'folds' | 'seed'>): readonly Fold[] {
   return set.folds ?? makeFolds(subjectsOf(set), folds, seed)
 }
 
-/** @throws UserError for a set without subjects, an unknown fold, or a test fold that is to be trained on */
+/** @throws UserError for a set without subjects, an unknown fold, or a test fold in `trainOn` */
 export function chooseFolds(set: ImageSet, choice: FoldChoice): FoldParts {
   const known = subjectsOf(set)
   if (known.length === 0)
     throw new UserError(
-      `${set.name}: the labels name no subjects, so training and test subjects cannot be kept apart; expected "subject" in each label, or --subject-from for label files`,
+      `${set.name}: the labels name no subjects, so training and test subjects cannot be separated; expected "subject" in each label, or --subject-from for label files`,
     )
   const folds = foldsOf(set, choice)
   const testFold = choice.testFold ?? folds.at(-1)!.name
@@ -233,8 +240,8 @@ function usedFolds(
   const unknown = [testFold, ...(trainOn ?? [])].find((name) => !folds.some((fold) => fold.name === name))
   if (unknown !== undefined)
     throw new UserError(
-      `no fold is called "${unknown}"; there are ${folds.map(({ name }) => name).join(', ')}`,
+      `--test-fold or --train-on: no fold "${unknown}"; the folds are ${folds.map(({ name }) => name).join(', ')}`,
     )
-  if (trainOn?.includes(testFold)) throw new UserError(`--train-on names the test fold ${testFold}`)
+  if (trainOn?.includes(testFold)) throw new UserError(`--train-on includes the test fold ${testFold}`)
   return trainOn ? folds.filter(({ name }) => name === testFold || trainOn.includes(name)) : folds
 }

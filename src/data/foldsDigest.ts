@@ -2,7 +2,10 @@ import { type Fold, subjectsOf } from './folds.js'
 import type { ImageSet } from './imageSet.js'
 import { shortSha256 } from './shortSha256.js'
 
-/** Tells how the people of a set were dealt out from other people, and from other folds of the same. Wants Web Crypto. */
+/**
+ * Identifies the folds of a set: their names and their subjects that have images. Requires Web Crypto.
+ * Checkpoints store this text, so its wording must not change.
+ */
 export async function foldsDigest(set: ImageSet, folds: readonly Fold[]): Promise<string> {
   const known = new Set(subjectsOf(set))
   const present = folds.map(({ name, subjects }) => ({

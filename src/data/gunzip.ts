@@ -1,13 +1,13 @@
 import { UserError } from '../errors.js'
 import type { TreeFile } from './fileTree.js'
 
-/** What is unpacked is held in memory; above this it belongs on disk. */
+/** Decompressed data is held in memory, up to this size. */
 const MAX_UNPACKED = 2 ** 30
-/** Shards pack to a half or a tenth. What unpacks to more than this many times its size, and is not small, fills memory. */
+/** Shards compress to a half or a tenth. A much larger ratio is refused, unless the result is SMALL. */
 const MAX_RATIO = 200
 const SMALL = 2 ** 26
 
-/** By its first bytes: some are misnamed, and some servers unpack .gz files on the way. */
+/** Checks the first bytes: files may be misnamed, and some servers decompress .gz files. */
 export async function isGzip(file: TreeFile): Promise<boolean> {
   return file.withSource((source) => {
     if (source.size < 2) return false
@@ -16,11 +16,11 @@ export async function isGzip(file: TreeFile): Promise<boolean> {
   })
 }
 
-/** The unpacked content of a gzip file. */
+/** The decompressed content of a gzip file. */
 export async function gunzip(file: TreeFile): Promise<Uint8Array> {
   const bytes = await file.bytes()
   const refuse = (what: string) =>
-    new UserError(`${file.name}: unpacks to more than ${what}; unpack it first: gunzip ${file.name}`)
+    new UserError(`${file.name}: expands to more than ${what}; decompress it first: gunzip ${file.name}`)
   const packed = new Blob([bytes])
   const chunks: Uint8Array<ArrayBuffer>[] = []
   let size = 0

@@ -1,16 +1,17 @@
-/** True for the names of images that are read. */
+/** True for file names of supported image formats. */
 export function isImage(path: string): boolean {
   return /\.(jpe?g|png|webp)$/i.test(path)
 }
 
-/** True for the names of images in formats that are not read. */
+/** True for file names of image formats that are not supported. */
 export function isOtherImage(path: string): boolean {
   return /\.(avif|bmp|gif|hei[cf]|jfif|jp2|jxl|svg|tga|tiff?)$/i.test(path)
 }
 
 /**
- * Hidden files are no data, in folders and in archives: systems put their own beside images and shards, under the same names
- * too (`._1.jpg`, `__MACOSX/1.jpg`, Synology's `@eaDir/1.jpg/…`). `.` and `..` are places, not names.
+ * True for hidden files and system folders, which are ignored in folders and archives. Operating systems add
+ * them, some with the same file names: `._1.jpg`, `__MACOSX/1.jpg`, Synology's `@eaDir/1.jpg/…`. Not true for
+ * `.` and `..`.
  */
 export function isHidden(path: string): boolean {
   return path

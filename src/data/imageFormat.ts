@@ -1,21 +1,21 @@
-/** What the first bytes of an image say of it. */
+/** What the header of an image says. */
 export interface ImageFormat {
   readonly type: 'image/jpeg' | 'image/png' | 'image/webp'
-  /** As stored, before any turning. */
+  /** As stored, before the EXIF orientation is applied. */
   readonly width: number
   readonly height: number
 }
 
 /**
- * The format of the three that are read, by content whatever the name says: decoders know more (SVG among them, which may
- * name other files), and not all have passed as many eyes.
+ * The format of an image by its content, whatever its name says. Decoders support more formats than these
+ * three, such as SVG, which may refer to other files; those are refused.
  *
- * @throws Error with the reason, if it is none of them or gives no size
+ * @throws Error with the reason, if it is another format or has no valid size
  */
 export function imageFormat(bytes: Uint8Array): ImageFormat {
   const format = jpeg(bytes) ?? png(bytes) ?? webp(bytes)
-  if (!format) throw new Error(bytes.length === 0 ? 'it is empty' : describe(bytes))
-  if (!(format.width > 0 && format.height > 0)) throw new Error('its header gives no size')
+  if (!format) throw new Error(bytes.length === 0 ? 'the file is empty' : describe(bytes))
+  if (!(format.width > 0 && format.height > 0)) throw new Error('no valid size in its header')
   return format
 }
 
@@ -43,7 +43,7 @@ function png(bytes: Uint8Array): ImageFormat | null {
   return { type: 'image/png', width: big(bytes, 16, 4), height: big(bytes, 20, 4) }
 }
 
-/** The size stands in the frame header, markers 0xC0 … 0xCF but for tables (C4, CC) and JPEG extensions (C8). */
+/** The size is in the frame header: markers 0xC0 to 0xCF except tables (C4, CC) and JPEG extensions (C8). */
 function jpeg(bytes: Uint8Array): ImageFormat | null {
   if (!startsWith(bytes, '\xff\xd8\xff')) return null
   for (let at = 2; at < bytes.length; ) {
@@ -54,7 +54,7 @@ function jpeg(bytes: Uint8Array): ImageFormat | null {
       return { type: 'image/jpeg', width: big(bytes, at + 7, 2), height: big(bytes, at + 5, 2) }
     else at += 2 + Math.max(2, big(bytes, at + 2, 2) || 0)
   }
-  throw new Error('a JPEG that is cut off before its size')
+  throw new Error('a JPEG truncated before its size')
 }
 
 function webp(bytes: Uint8Array): ImageFormat | null {
@@ -71,7 +71,7 @@ function webp(bytes: Uint8Array): ImageFormat | null {
   throw new Error('a WebP without an image')
 }
 
-/** What people give by mistake most. */
+/** Names the formats that are given most often by mistake. */
 function describe(bytes: Uint8Array): string {
   const known = [
     { name: 'GIF', is: startsWith(bytes, 'GIF8') },
@@ -80,10 +80,10 @@ function describe(bytes: Uint8Array): string {
     { name: 'AVIF or HEIC', is: startsWith(bytes, 'ftyp', 4) },
     { name: 'JPEG XL', is: startsWith(bytes, '\xff\x0a') },
     {
-      name: 'a Git LFS pointer: fetch the file by git lfs pull',
+      name: 'a Git LFS pointer; fetch the file with git lfs pull',
       is: startsWith(bytes, 'version https://git'),
     },
     { name: 'text, such as SVG or HTML', is: startsWith(bytes, '<') || startsWith(bytes, '\xef\xbb\xbf<') },
   ].find(({ is }) => is)
-  return known ? `it is ${known.name}` : 'it begins as none of these'
+  return known ? `it is ${known.name}` : 'unknown format'
 }

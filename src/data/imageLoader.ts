@@ -6,21 +6,21 @@ import { type Standardisation, standardise } from './standardise.js'
 export interface ImageLoaderOptions {
   readonly set: ImageSet
   readonly decoder: ImageDecoder
-  /** Side of the network's input in pixels. */
+  /** Side length of the network's input in pixels. */
   readonly size: number
   readonly standardisation: Standardisation
   /** Memory for decoded images; default 1 GiB. */
   readonly cacheBytes?: number
-  /** Images of more pixels are refused; default 50 million. */
+  /** Images with more pixels are refused; default 50 million. */
   readonly maxPixels?: number
 }
 
-/** Images whose files are read or held at the same time: a batch may be larger than memory is. */
+/** Images that are read at the same time: the files of a whole batch may not fit in memory. */
 const AT_ONCE = 32
 
 /**
- * Pictures ready for the network, kept in memory up to a budget. What is in stays in: epochs visit every picture
- * once in random order, so throwing the oldest out would only make every visit a miss.
+ * Loads images as network input, and caches them up to a memory budget. Nothing is evicted: an epoch visits
+ * every image once in random order, so evicting the oldest would make most visits a miss.
  */
 export class ImageLoader {
   readonly set: ImageSet
@@ -35,7 +35,7 @@ export class ImageLoader {
     this.capacity = Math.floor((options.cacheBytes ?? 2 ** 30) / (3 * options.size ** 2 * 4))
   }
 
-  /** → [3, size, size]; do not write to it. UserError naming file and member if it cannot be decoded. */
+  /** → [3, size, size]; read only. @throws UserError that names file and member if it cannot be decoded. */
   async load(index: number): Promise<Float32Array> {
     const known = this.kept.get(index)
     if (known) return known
@@ -44,7 +44,7 @@ export class ImageLoader {
     return image
   }
 
-  /** The picture as people see it: RGB bytes, size·size·3. */
+  /** The image for display: RGB bytes, size·size·3. */
   decode(index: number): Promise<Uint8Array> {
     return this.reading.run(1, () => this.read(index))
   }
@@ -57,7 +57,7 @@ export class ImageLoader {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new UserError(
-        `${this.set.describe(index)}: not a readable image (${reason}); expected JPEG, PNG or WebP`,
+        `${this.set.describe(index)}: cannot be decoded (${reason}); expected JPEG, PNG or WebP`,
       )
     }
   }

@@ -3,12 +3,12 @@ import { unitsSeen } from './actionUnits.js'
 import type { ImageSample, ImageSet } from './imageSet.js'
 import { counted } from './notes.js'
 
-/** One image as a reader found it. */
+/** One image that a reader found. */
 export interface ReadImage {
   readonly sample: ImageSample
-  /** Where its labels stand: `labels.jsonl line 3`, `a.tar member 003.json`. */
+  /** Position of its labels: `labels.jsonl line 3`, `a.tar member 003.json`. */
   readonly where: string
-  /** The same for all images that are one file, however their paths are spelled. */
+  /** Identifies the file: the same for all paths that lead to it. */
   readonly identity: string
   /** File and member of the image itself. */
   readonly name: string
@@ -16,16 +16,16 @@ export interface ReadImage {
 }
 
 /**
- * The set of these images. `aus` are the units that its makers declare, null: those that its labels name.
+ * The set of these images. `aus` are the AUs that the set declares; null: those that occur in its labels.
  *
- * @throws UserError if one file is said to show two people, or twice other action units: a test subject would be trained on
+ * @throws UserError if one file has two subjects or two lists of AUs: a test image could be trained on
  */
 export function imageSetOf(
   images: readonly ReadImage[],
   about: Required<Pick<ImageSet, 'name' | 'aus' | 'folds' | 'notes'>>,
 ): ImageSet {
   const copies = countCopies(images)
-  const copyNote = `${about.name}: ${counted(copies, 'entry repeats', 'entries repeat')} an image file of another, with the same labels`
+  const copyNote = `${about.name}: ${counted(copies, 'entry repeats', 'entries repeat')} an image of an earlier entry, with the same labels`
   return {
     ...about,
     length: images.length,
@@ -38,13 +38,13 @@ export function imageSetOf(
   }
 }
 
-/** Who first said what of one file. */
+/** The images that first gave a file its subject and its AUs. */
 interface Known {
   subject: ReadImage | null
   aus: ReadImage | null
 }
 
-/** How many images are files that another one is already. */
+/** Counts images whose file an earlier image has. @throws UserError if their labels differ. */
 function countCopies(images: readonly ReadImage[]): number {
   const files = new Map<string, Known>()
   let copies = 0
@@ -58,7 +58,7 @@ function countCopies(images: readonly ReadImage[]): number {
     }
     copies++
     if (own.subject && known.subject && known.subject.sample.subject !== subject)
-      throw contradiction(known.subject, image, `subject "${known.subject.sample.subject}" and "${subject}"`)
+      throw contradiction(known.subject, image, `subjects "${known.subject.sample.subject}" and "${subject}"`)
     if (own.aus && known.aus && known.aus.sample.aus?.join() !== aus?.join())
       throw contradiction(known.aus, image, `AUs ${list(known.aus.sample.aus)} and ${list(aus)}`)
     known.subject ??= own.subject
@@ -69,7 +69,7 @@ function countCopies(images: readonly ReadImage[]): number {
 
 function contradiction(first: ReadImage, second: ReadImage, what: string): UserError {
   return new UserError(
-    `${first.where} and ${second.where}: one image, ${second.name}, with ${what}; expected the same labels`,
+    `${first.where} and ${second.where}: the same image, ${second.name}, has ${what}; expected the same labels`,
   )
 }
 

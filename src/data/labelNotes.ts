@@ -2,7 +2,7 @@ import { type Fold, subjectsOf } from './folds.js'
 import type { ImageSet } from './imageSet.js'
 import { counted, examples } from './notes.js'
 
-/** Where folds and the people of the set do not fit together, one sentence each. */
+/** Mismatches between the folds and the subjects of the set, one sentence each. */
 export function foldNotes(set: ImageSet, folds: readonly Fold[]): string[] {
   const known = new Set(subjectsOf(set))
   const inFolds = new Set(folds.flatMap(({ subjects }) => subjects))
@@ -11,27 +11,26 @@ export function foldNotes(set: ImageSet, folds: readonly Fold[]): string[] {
   const notes: string[] = []
   if (unknown.length > 0)
     notes.push(
-      `${set.name}: no image shows ${counted(unknown.length, 'subject')} that the folds name (${examples(unknown)})`,
+      `${set.name}: the folds list ${counted(unknown.length, 'subject')} without images (${examples(unknown)})`,
     )
   if (outside.length > 0)
     notes.push(
-      `${set.name}: ${counted(outside.length, 'subject is', 'subjects are')} in no fold (${examples(outside)}); ${counted(imagesOf(set, inFolds), 'image is', 'images are')} left out`,
+      `${set.name}: ${counted(outside.length, 'subject is', 'subjects are')} in no fold (${examples(outside)}); ${counted(imagesOf(set, new Set(outside)), 'image is', 'images are')} excluded`,
     )
+  const unnamed = imagesOf(set, new Set([null]))
+  if (unnamed > 0)
+    notes.push(`${set.name}: ${counted(unnamed, 'image is', 'images are')} excluded, without a subject`)
   return notes
 }
 
-/** Images of subjects that are in no fold. */
-function imagesOf(set: ImageSet, inFolds: ReadonlySet<string>): number {
+function imagesOf(set: ImageSet, subjects: ReadonlySet<string | null>): number {
   let count = 0
-  for (let index = 0; index < set.length; index++) {
-    const { subject } = set.sample(index)
-    if (subject !== null && !inFolds.has(subject)) count++
-  }
+  for (let index = 0; index < set.length; index++) if (subjects.has(set.sample(index).subject)) count++
   return count
 }
 
 /**
- * Units that all test images or none of them show: they enter the mean F1 as they are and drop out of the mean AUC.
+ * AUs that are active in all test images or in none: the mean F1 includes them, the mean AUC cannot.
  *
  * @param targets 0 or 1, [N, A]
  */
@@ -43,12 +42,12 @@ export function constantAuNotes(targets: ArrayLike<number>, aus: readonly number
     return count
   })
   return [
-    { units: aus.filter((_, column) => present[column] === images), where: 'present in all' },
-    { units: aus.filter((_, column) => present[column] === 0), where: 'absent from all' },
+    { units: aus.filter((_, column) => present[column] === images), where: 'active in all' },
+    { units: aus.filter((_, column) => present[column] === 0), where: 'inactive in all' },
   ]
     .filter(({ units }) => units.length > 0)
     .map(
       ({ units, where }) =>
-        `AU ${units.join(', ')}: ${where} ${counted(images, 'test image')}, so in the mean F1 but not in the mean AUC`,
+        `AU ${units.join(', ')}: ${where} ${counted(images, 'test image')}; included in the mean F1, but not in the mean AUC`,
     )
 }

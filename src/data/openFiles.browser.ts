@@ -3,17 +3,17 @@ import { isHidden } from './imageFiles.js'
 import type { ImageSet } from './imageSet.js'
 import { openSet } from './openSet.js'
 
-/** A file that a visitor picked or dropped, and its path from the folder that was picked, that folder's name first. */
+/** A file that the visitor picked or dropped. The path starts with the name of the picked folder. */
 export interface PickedFile {
   readonly path: string
   readonly file: File
 }
 
 /**
- * Opens images by what the files are: a folder with `labels.jsonl`, with shards (.tar, .tar.gz), or with images; the twin of
- * openImageSet.node.ts. Files are read when they are wanted; shards packed by gzip are held in memory.
+ * Opens a folder with `labels.jsonl`, shards (.tar, .tar.gz) or images; the counterpart of
+ * openImageSet.node.ts. Files are read on demand; gzip shards are held in memory.
  *
- * @throws UserError that names file and line, if they are none of these or something is wrong in them
+ * @throws UserError that names file and line, if there is no data or something is wrong in it
  */
 export async function openFiles(picked: readonly PickedFile[]): Promise<ImageSet> {
   const tree = treeOf(picked.filter(({ path }) => !isHidden(path)))
@@ -24,7 +24,7 @@ function treeOf(picked: readonly PickedFile[]): BlobTree {
   const first = picked[0]?.path ?? ''
   const root = first.slice(0, first.indexOf('/') + 1)
   const isFolder = root !== '' && picked.every(({ path }) => path.startsWith(root))
-  const name = isFolder ? root.slice(0, -1) : 'pictures'
+  const name = isFolder ? root.slice(0, -1) : 'images'
   const files = picked.map(({ path, file }) => [isFolder ? path.slice(root.length) : path, file] as const)
   return new BlobTree(name, files, (path) => `${name}/${path}`)
 }

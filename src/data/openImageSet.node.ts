@@ -9,15 +9,17 @@ import { openSet } from './openSet.js'
 import type { ReadOptions } from './readers/reader.js'
 
 export interface OpenOptions extends ReadOptions {
-  /** Label files only: folder that `img_path` starts from; default: where the label file stands. */
+  /** Label files only: folder that `img_path` is relative to; default: the folder of the label file. */
   readonly root?: string | undefined
-  /** Whether paths in labels and in dataset.json may lead out of their folder. */
+  /** Whether paths in labels and dataset.json may lead outside their folder. */
   readonly allowOutside?: boolean | undefined
 }
 
 /**
- * Opens images by what the path is: a shard (.tar, .tar.gz), a label file (.jsonl, .json), or a folder with
- * labels.jsonl, with shards, or with images. Rejects with a UserError if it is none of them or holds nothing.
+ * Opens a shard (.tar, .tar.gz), a label file (.jsonl, .json), or a folder with labels.jsonl, shards or
+ * images.
+ *
+ * @throws UserError if the path is none of these or contains no images
  */
 export async function openImageSet(path: string, options: OpenOptions = {}): Promise<ImageSet> {
   const isFolder = isFolderAt(path)
@@ -27,7 +29,7 @@ export async function openImageSet(path: string, options: OpenOptions = {}): Pro
 }
 
 function isFolderAt(path: string): boolean {
-  if (path === '') throw new UserError('the path of the data is empty; expected a file or a folder')
+  if (path === '') throw new UserError('the data path is empty; expected a file or a folder')
   try {
     return statSync(path).isDirectory()
   } catch (error) {

@@ -6,19 +6,20 @@ import { counted, examples } from './notes.js'
 import type { Reader, ReadOptions } from './readers/reader.js'
 import { readers } from './readers/table.js'
 
-/** A file or a folder to read, on a disk or in a page. */
+/** A file or a folder to read, on disk or in a page. */
 export interface Source {
   readonly tree: FileTree
-  /** The file that was given; null: the folder. */
+  /** The given file; null: the whole folder. */
   readonly file: TreeFile | null
-  /** Where the paths in label files start. */
+  /** Folder that paths in label files are relative to. */
   readonly root: FileTree
 }
 
 /**
- * Opens a set by the first reader of the table that takes it. What lies in the folder and is not read is told in the set's notes.
+ * Opens a set with the first reader of the table that accepts it. The set's notes list what else is in the
+ * folder.
  *
- * @throws UserError that names file and line, if no reader takes it or something is wrong in it
+ * @throws UserError that names file and line, if no reader accepts it or something is wrong in it
  */
 export async function openSet(source: Source, options: ReadOptions): Promise<ImageSet> {
   return source.file ? openFile(source, source.file, options) : openFolder(source, options)
@@ -46,7 +47,7 @@ async function openFolder(source: Source, options: ReadOptions): Promise<ImageSe
   const others = unread(tree, files, new Set())
   throw new UserError(
     [
-      `${tree.folder}: no .jpg, .jpeg, .png or .webp file in this folder or below it`,
+      `${tree.folder}: no .jpg, .jpeg, .png or .webp file in this folder or its subfolders`,
       ...notes,
       ...others,
     ].join('; '),
@@ -57,13 +58,13 @@ function anyOf(names: readonly string[]): string {
   return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
-/** Reading everything instead could train on people who were to be kept apart. */
+/** Ignoring `splits` could train on subjects that were meant to be held out. */
 function refuseSplits(reader: Reader, path: string, { splits }: ReadOptions): void {
   if (splits && !reader.hasSplits)
-    throw new UserError(`${path}: --split chooses among shards (.tar, .tar.gz); there are none`)
+    throw new UserError(`${path}: --split requires shards (.tar, .tar.gz); there are none`)
 }
 
-/** One sentence for each kind of data that lies in the folder and is not read. */
+/** One sentence for each kind of data in the folder that is not read. */
 function unread(tree: FileTree, files: readonly TreeFile[], read: ReadonlySet<string>): string[] {
   const rest = files.map(({ path }) => path).filter((path) => !read.has(path))
   const kinds = [

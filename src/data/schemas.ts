@@ -1,10 +1,20 @@
 import * as z from 'zod'
 import { UserError } from '../errors.js'
+import { subjectName } from './subjectRules.js'
 
-/** A person's name or number; the same everywhere. */
-const subject = z.union([z.string().min(1), z.int().transform(String)], 'expected text or a whole number')
+/** The name or number of a subject, in all file formats. */
+const subject = z.union(
+  [z.string().transform(subjectName).pipe(z.string().min(1)), z.int().transform(String)],
+  'expected text or an integer',
+)
 
-/** The JSON beside an image in a WebDataset shard; further fields (pose, light, …) are welcome and ignored. */
+/** The first value that occurs a second time. */
+function repeated<T>(values: readonly T[]): T | undefined {
+  const seen = new Set<T>()
+  return values.find((value) => seen.size === seen.add(value).size)
+}
+
+/** The .json of an image in a WebDataset shard. Other fields (pose, light, …) are ignored. */
 export const sampleSchema = z.object({
   subject: subject.nullish(),
   AUs: z.array(z.int()).nullish(),
@@ -18,28 +28,32 @@ export const labelLineSchema = z.object({
   subject: subject.nullish(),
 })
 
-/** `folds.json`: which people belong together. */
+/** `folds.json`: the subjects of each fold. */
 export const foldsSchema = z.object({
   key: z.literal('subject').optional(),
   folds: z
     .array(z.object({ name: z.string().min(1), subjects: z.array(subject).min(1) }))
     .min(1)
     .superRefine((folds, context) => {
-      const names = folds.map(({ name }) => name)
-      const twice = names.find((name, at) => names.indexOf(name) !== at)
-      if (twice !== undefined) context.addIssue(`two folds are called "${twice}"; expected a name for each`)
+      const name = repeated(folds.map((fold) => fold.name))
+      if (name !== undefined) context.addIssue(`two folds are named "${name}"; expected unique names`)
+      for (const fold of folds) {
+        const subject = repeated(fold.subjects)
+        if (subject !== undefined)
+          context.addIssue(`subject "${subject}" is listed twice in "${fold.name}"; expected once`)
+      }
     }),
 })
 
-/** `dataset.json`: the shards of a set and the action units that its labels name. */
+/** `dataset.json`: the shards of a set and the AUs that its labels cover. */
 export const datasetSchema = z.object({
   name: z.string().min(1),
   imageSize: z.int().positive().optional(),
   aus: z
     .array(z.int().positive())
     .superRefine((aus, context) => {
-      const twice = aus.find((unit, at) => aus.indexOf(unit) !== at)
-      if (twice !== undefined) context.addIssue(`AU ${twice} is listed twice; expected each once`)
+      const twice = repeated(aus)
+      if (twice !== undefined) context.addIssue(`AU ${twice} is listed twice; expected each AU once`)
     })
     .optional(),
   shards: z
@@ -55,7 +69,7 @@ export const datasetSchema = z.object({
 
 export type Dataset = z.output<typeof datasetSchema>
 
-/** Text → value of the schema's type; `where` (file, member or line) begins the message of what is wrong. */
+/** Parses JSON text by a schema. @throws UserError that begins with `where` (file, member or line). */
 export function parseJson<S extends z.ZodType>(text: string, schema: S, where: string): z.output<S> {
   const result = schema.safeParse(jsonValue(text, where))
   if (result.success) return result.data
@@ -65,7 +79,7 @@ export function parseJson<S extends z.ZodType>(text: string, schema: S, where: s
 
 function jsonValue(text: string, where: string): unknown {
   try {
-    // An editor of Windows may have put a mark before it.
+    // Windows editors may add a byte order mark.
     return JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
     const reason = (error as Error).message.replace(/\s+/g, ' ')

@@ -1,12 +1,13 @@
 /**
- * Decoded pictures → network input.
+ * Decoded images → network input.
  *
- * `imagenet`: (v/255 − mean) / deviation per channel with ImageNet's constants, the reference's input.
+ * `imagenet`: (v/255 − mean) / standard deviation per channel, with ImageNet's constants, as in the
+ * reference.
  *
- * `highpass`: each channel minus its local mean (a k×k box mean applied twice, windows cut at the border and
- * divided by what is left of them), then the whole picture divided by its own standard deviation. It removes skin,
- * light and background colour, which otherwise own every large direction of the input, so that small models learn
- * action units within minutes. k = 9 at 64 px and grows with the picture.
+ * `highpass`: each channel minus its local mean (a k×k box mean applied twice; at the border, the mean of the
+ * pixels inside the image), then the whole image divided by its own standard deviation. This removes the
+ * color of skin, light and background, which otherwise dominates the variance of the input, so that small
+ * models learn AUs within minutes. k = 9 at 64 px and grows with the image size.
  */
 
 export const standardisations = ['imagenet', 'highpass'] as const
@@ -14,7 +15,7 @@ export type Standardisation = (typeof standardisations)[number]
 
 const imagenetMean = [0.485, 0.456, 0.406]
 const imagenetDeviation = [0.229, 0.224, 0.225]
-/** A flat picture stays zero instead of blowing up rounding noise. */
+/** Keeps a uniform image at zero instead of amplifying rounding errors. */
 const smallestDeviation = 1e-4
 
 /** RGB bytes, size·size·3 row-major → [3, size, size]. */
@@ -38,12 +39,12 @@ function imagenet(pixels: Uint8Array, size: number): Float32Array {
   return out
 }
 
-/** The odd window width nearest below 9/64 of the side, at least 3: less would leave nothing of the picture. */
+/** The odd window width nearest to 9/64 of the side, at least 3: a width of 1 would remove everything. */
 export function highpassWindow(size: number): number {
   return Math.max(3, 2 * Math.floor((9 * size) / 128) + 1)
 }
 
-/** Mean over a window along one axis by running sums; `stride` steps along it, `across` from line to line. */
+/** Mean over a window along one axis, by running sums. `stride` is along the axis, `across` between lines. */
 function boxMeanLines(
   from: Float64Array,
   to: Float64Array,

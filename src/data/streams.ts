@@ -1,15 +1,17 @@
 /**
- * All Philox streams that draw from a run's seed (engine/random.ts). Two users of one number would draw the same values, so every
- * stream is listed here. Start values of parameters have streams of their own, hashes of their names.
+ * All Philox streams of a run's seed (engine/random.ts). Two uses of one stream number would draw the same
+ * values, so every stream is listed here. Initial values of parameters use hashes of the parameter names as
+ * streams.
  *
- * Where a stream has a step, it is the optimizer step (masks, drop path), the epoch (order), or epoch and image (augmentation).
+ * The step of a stream is the optimizer step (masks, drop path), the epoch (order), or epoch and image
+ * (augmentation).
  */
 export const streams = {
-  /** Train: random masking of patches, and that of the reconstructions shown in reports. */
+  /** Train: random masks, and the masks of reconstructions in reports. */
   masks: 0x3a5c0001,
   shownMasks: 0x3a5c0010,
   dropPath: 0x3a5c0002,
-  /** Train: heads that are drawn again after the encoder's weights are loaded. */
+  /** Train: heads that are initialized again after the encoder's weights are loaded. */
   auHead: 0x3a5c0003,
   identityHead: 0x3a5c0004,
   /** Data. */

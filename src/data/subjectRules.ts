@@ -1,9 +1,9 @@
 import { UserError } from '../errors.js'
 
-/** Finds the subject in a picture's path; null if the path does not fit. */
+/** Finds the subject in an image path; null if the path does not match. */
 export type SubjectRule = (imagePath: string) => string | null
 
-/** How the published label files of each data set write the person into `img_path`. */
+/** Patterns of the subject in `img_path`, for the published label files of each data set. */
 const namedRules = new Map<string, RegExp>([
   /** `2F15_T8/frame_1.jpg` → F15 */
   ['bp4d', /^.([FM]\d{2})/],
@@ -20,11 +20,16 @@ export function subjectRule(text: string): SubjectRule {
     pattern ??= new RegExp(text)
   } catch (error) {
     throw new UserError(
-      `Subject rule "${text}": expected bp4d, bp4dplus, disfa or a regular expression (${(error as Error).message})`,
+      `--subject-from "${text}": expected bp4d, bp4dplus, disfa or a regular expression (${(error as Error).message})`,
     )
   }
   return (imagePath) => {
     const match = pattern.exec(imagePath)
-    return match?.[1] ?? match?.[0] ?? null
+    return subjectName(match?.[1] ?? match?.[0] ?? '') || null
   }
+}
+
+/** A subject has one name however it was typed: with composed accents or not, and without spaces around it. */
+export function subjectName(text: string): string {
+  return text.trim().normalize('NFC')
 }

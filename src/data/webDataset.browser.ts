@@ -5,12 +5,12 @@ import { openSet } from './openSet.js'
 import { datasetSchema, parseJson } from './schemas.js'
 
 /**
- * A WebDataset on a server: a folder with `dataset.json`, its shards (.tar, .tar.gz) and, where people are dealt out,
- * `folds.json`. All of it is fetched before it is read.
+ * A WebDataset on a server: a folder with `dataset.json`, its shards (.tar, .tar.gz) and optionally
+ * `folds.json`. All files are fetched before they are read.
  *
  * @param folder its URL, ending in a slash
- * @param onLoaded hears the share of the shards that are there, 0 … 1
- * @throws UserError naming the file that is missing or damaged
+ * @param onLoaded receives the fraction of shards that are loaded, 0 to 1
+ * @throws UserError that names the file that is missing or damaged
  */
 export async function fetchWebDataset(
   folder: URL,

@@ -3,19 +3,19 @@ import { ImageLoader } from './imageLoader.js'
 import type { ImageDecoder, ImageSet } from './imageSet.js'
 import { counted } from './notes.js'
 
-/** More bad images than this are no accident: something is wrong with the data as a whole. */
+/** With more bad images than this, something is wrong with the whole data set. */
 const MAX_SHARE = 0.1
 /** Images read at the same time. */
 const AT_ONCE = 32
-/** To know whether an image can be decoded, few pixels are enough. */
+/** A small output size is enough to test whether an image can be decoded. */
 const SIZE = 16
 
 /**
- * The set without the images that cannot be read: every one is decoded once. A set and not a batch leaves them out, so that
- * batches, digests and metrics of a run are of the same images from beginning to end.
+ * The set without the images that cannot be decoded; decodes every image once. They are removed from the set
+ * instead of from each batch, so that batches, digests and metrics refer to the same images.
  *
- * @returns also what was wrong with each, in the order of the set
- * @throws UserError if they are more than a tenth
+ * @returns also the reason for each bad image, in the order of the set
+ * @throws UserError if more than a tenth of the images are bad
  */
 export async function withoutBadImages(
   set: ImageSet,
@@ -36,7 +36,7 @@ export async function withoutBadImages(
   const reasons = [...bad].sort(([a], [b]) => a - b).map(([, reason]) => reason)
   if (bad.size > most)
     throw new UserError(
-      `${set.name}: more than ${counted(most, 'image')} of ${set.length} cannot be read, a tenth at most may be skipped; the first: ${reasons[0]}`,
+      `${set.name}: more than ${counted(most, 'image')} of ${set.length} cannot be read; --bad-images skip allows at most a tenth. The first: ${reasons[0]}`,
     )
   return { set: bad.size === 0 ? set : partOf(set, (index) => !bad.has(index)), bad: reasons }
 }

@@ -2,13 +2,12 @@ import { propagate, recordOp, withTape } from './autograd.js'
 import type { Tensor } from './tensor.js'
 
 /**
- * Activation checkpointing (Chen et al. 2016, "Training deep nets with sublinear memory cost"): of all that
- * `forward` makes from x only its result is kept. Backward runs `forward` again, this time with a tape, and
- * differentiates that: about a third more arithmetic for the memory of one block instead of all. Every kernel
- * is deterministic and draws are functions of the step, so the second run makes the same numbers and the
- * gradients are those without checkpointing, bit for bit.
+ * Activation checkpointing (Chen et al. 2016, "Training deep nets with sublinear memory cost"): keeps only the result of
+ * `forward`. Backward runs `forward` again with a tape and differentiates it: about a third more arithmetic, but memory
+ * for one block instead of all. Kernels are deterministic and random draws depend on the step alone, so the gradients
+ * are bit-identical to those without checkpointing.
  *
- * `parameters` are those that `forward` uses: they put the node on the tape even where x needs no gradient.
+ * `parameters` are those that `forward` uses; they put the node on the tape even if x needs no gradient.
  */
 export function activationCheckpoint(
   x: Tensor,

@@ -13,17 +13,16 @@ export * from './adapterInfo.js'
 
 const CHOICES: readonly AdapterChoice[] = ['hardware', 'lavapipe', 'swiftshader']
 
-// Dawn crashes when the object that create() returned is collected while a device of it lives, so every one
-// made is held here for the life of the process.
+// Dawn crashes if the object returned by create() is collected while one of its devices lives, so all of them are kept
+// for the life of the process.
 const holder = globalThis as typeof globalThis & { fmaeGpuInstances?: GPU[] }
 
 /**
- * Finds the best WebGPU adapter through Dawn (npm `webgpu`): a GPU, else an installed software driver that
- * Dawn accepts (lavapipe), else SwiftShader out of an npm package.
- * `FMAE_ADAPTER=hardware|lavapipe|swiftshader` (or `options.choice`) accepts only that kind. Installs the
- * WebGPU classes and constants on globalThis. Nothing is printed: callers show `notice`, which says when the
- * adapter is software.
- * @throws NoAdapterError naming what was tried and the command that mends it.
+ * Finds the best WebGPU adapter through Dawn (npm `webgpu`): a GPU, else an installed software driver that Dawn
+ * accepts (lavapipe), else SwiftShader out of an npm package. `FMAE_ADAPTER=hardware|lavapipe|swiftshader` (or
+ * `options.choice`) accepts only that kind. Installs the WebGPU classes and constants on globalThis.
+ * Prints nothing: callers show `notice`, which says whether the adapter is software.
+ * @throws NoAdapterError that names what was tried and how to fix it.
  */
 export async function findAdapter(options: FindAdapterOptions = {}): Promise<FoundAdapter> {
   const choice = options.choice ?? choiceFromEnvironment()
@@ -33,7 +32,7 @@ export async function findAdapter(options: FindAdapterOptions = {}): Promise<Fou
     const answer = await request('system', [...flags, ...(choice === 'lavapipe' ? ['adapter=llvmpipe'] : [])])
     if (typeof answer === 'string') tried.push(`Dawn accepts no installed driver${answer}`)
     else if (choice !== 'hardware' || !answer.software) return answer
-    else tried.push(`only software is installed (${answer.description})`)
+    else tried.push(`only a software driver is installed (${answer.description})`)
   }
   if (choice === undefined || choice === 'swiftshader') {
     try {
@@ -56,13 +55,13 @@ function choiceFromEnvironment(): AdapterChoice | undefined {
   if (choice) return choice
   throw new NoAdapterError(
     [`FMAE_ADAPTER is "${wanted}"`],
-    `Set it to one of ${CHOICES.join(', ')}, or not at all.`,
+    `Set it to one of ${CHOICES.join(', ')}, or unset it.`,
   )
 }
 
 /** The adapter, or Dawn's reason for giving none. */
 async function request(origin: 'system' | 'swiftshader', flags: string[]): Promise<FoundAdapter | string> {
-  // Imported late: Dawn must not look for Vulkan before useSwiftShader() has chosen one.
+  // Imported late: Dawn must not search for Vulkan before useSwiftShader() has chosen a driver.
   const { create, globals } = await import('webgpu')
   Object.assign(globalThis, globals)
   const gpu = create(flags)
@@ -70,7 +69,7 @@ async function request(origin: 'system' | 'swiftshader', flags: string[]): Promi
   // 'high-performance' makes Dawn rank discrete GPUs before integrated ones, and those before CPUs.
   const ask = () => gpu.requestAdapter({ powerPreference: 'high-performance' })
   const { result, text } = await captureStderr(ask)
-  // A name that matches nothing is an exception in this binding, where WebGPU says null.
+  // For a name that matches nothing, this binding throws where WebGPU returns null.
   const adapter = await result.catch(() => null)
   if (!adapter) return dawnReason(text)
   passOn(text)
@@ -79,16 +78,14 @@ async function request(origin: 'system' | 'swiftshader', flags: string[]): Promi
   return { ...found, source }
 }
 
-/** Dawn's last warning in brackets: its lines run from the general to the particular, call stacks apart. */
+/** Dawn's last warning in parentheses: its lines run from general to specific, followed by call stacks. */
 function dawnReason(text: string): string {
   const warnings = text.match(/(?<=^Warning: ).*/gm)?.filter((line) => !HARMLESS.test(line)) ?? []
   const last = warnings.at(-1)
   return last ? ` (${last})` : ''
 }
 
-/**
- * Shows Dawn's warnings, but for those that merely say that an absurdly high limit was lowered to a sane one.
- */
+/** Shows Dawn's warnings, except those about an excessive limit that was lowered. */
 function passOn(text: string): void {
   const lines = text.split('\n').filter((line) => line !== '' && !HARMLESS.test(line))
   if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
@@ -99,5 +96,5 @@ const HARMLESS = /artificially reduced from \d+ to \d+ to fit dynamic offset all
 function mend(choice: AdapterChoice | undefined): string {
   if (choice === 'hardware')
     return "Install the GPU's Vulkan driver, or unset FMAE_ADAPTER to allow software."
-  return 'To mend it, run: npm run setup'
+  return 'To fix this, run: npm run setup'
 }

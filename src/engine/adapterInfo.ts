@@ -1,5 +1,5 @@
-// What the two platform twins (adapter.node.ts, adapter.browser.ts) share: the answer's type, the words for
-// it, and the rule that tells a software adapter from a GPU.
+// Shared by adapter.node.ts and adapter.browser.ts: the type of a found adapter, its description, and the rule that
+// tells a software adapter from a GPU.
 
 /**
  * Where an adapter came from: a GPU, a software driver of this machine, or the SwiftShader carried by npm.
@@ -10,27 +10,25 @@ export type AdapterSource = 'hardware' | 'system' | 'swiftshader'
 export type AdapterChoice = 'hardware' | 'lavapipe' | 'swiftshader'
 
 export interface FindAdapterOptions {
-  /**
-   * Accept only this kind; without it the best one found is taken: hardware, then lavapipe, then SwiftShader.
-   */
+  /** Accept only this kind. The default is the best one found: hardware, then lavapipe, then SwiftShader. */
   readonly choice?: AdapterChoice
-  /** Let Dawn show experimental features. In a browser the command line decides (--enable-unsafe-webgpu). */
+  /** Let Dawn expose experimental features. A browser needs the switch --enable-unsafe-webgpu for that. */
   readonly unsafeApis?: boolean
 }
 
 export interface FoundAdapter {
   readonly gpu: GPU
   readonly adapter: GPUAdapter
-  /** True when a CPU does the work. Callers print `notice`, so that nobody trains on a CPU unknowingly. */
+  /** True if it runs on a CPU. Callers print `notice`, so that nobody trains on a CPU unknowingly. */
   readonly software: boolean
   readonly source: AdapterSource
-  /** The driver's own words, or vendor and architecture where it says nothing. */
+  /** The driver's description, or vendor and architecture if it has none. */
   readonly description: string
   /** One sentence for the user: which adapter, and whether it is software. */
   readonly notice: string
 }
 
-/** No adapter could be had. The message names what was tried and the one command that mends it. */
+/** No adapter was found. The message names what was tried and how to fix it. */
 export class NoAdapterError extends Error {
   override readonly name = 'NoAdapterError'
 
@@ -45,9 +43,7 @@ export class NoAdapterError extends Error {
 /** llvmpipe / lavapipe (Mesa), SwiftShader (Google) and WARP (Windows), by whatever field names them. */
 const SOFTWARE_NAMES = /llvmpipe|lavapipe|softpipe|swiftshader|microsoft basic render|\bwarp\b/i
 
-/**
- * True when the adapter computes on a CPU. Drivers disagree on where they say so, hence three ways to tell.
- */
+/** True if the adapter runs on a CPU. Drivers report this in different places, so three are checked. */
 export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
   return (
     info.isFallbackAdapter === true ||
@@ -56,14 +52,14 @@ export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
   )
 }
 
-/** The adapter's name for people: the driver's description, else vendor and architecture. */
+/** The adapter's name: the driver's description, else vendor and architecture. */
 function describeAdapter(info: GPUAdapterInfo): string {
   return (
     info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ') || 'unnamed'
   )
 }
 
-/** Completes the record of an adapter that was found. */
+/** Completes the record of a found adapter. */
 export function foundAdapter(gpu: GPU, adapter: GPUAdapter, source: AdapterSource): FoundAdapter {
   const software = isSoftwareAdapter(adapter.info)
   const description = describeAdapter(adapter.info)
@@ -73,7 +69,7 @@ export function foundAdapter(gpu: GPU, adapter: GPUAdapter, source: AdapterSourc
 function notice(source: AdapterSource, software: boolean, description: string): string {
   if (!software) return `Adapter: ${description} (hardware).`
   if (source === 'swiftshader') {
-    return `Adapter: ${description}, SOFTWARE: the CPU does the work, several times slower than lavapipe would.`
+    return `Adapter: ${description} (software). It runs on the CPU, several times slower than lavapipe.`
   }
-  return `Adapter: ${description}, SOFTWARE: the CPU does the work, a GPU would be far faster.`
+  return `Adapter: ${description} (software). It runs on the CPU; a GPU would be much faster.`
 }

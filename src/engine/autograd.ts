@@ -1,6 +1,6 @@
 /**
- * Reverse-mode differentiation on a tape. Ops call `record` in the order they run; `backward` walks the tape
- * from its end, hands every node the gradient of its output and adds up what it returns for its inputs.
+ * Reverse-mode differentiation on a tape. Ops call `recordOp` in the order they run. `backward` walks the tape from its
+ * end, passes every node the gradient of its output, and adds up the gradients that it returns for its inputs.
  */
 import { addForward, addInto } from '../../kernels/elementwise.js'
 import { ShapeError } from './errors.js'
@@ -35,8 +35,8 @@ export function needsGrad(x: Tensor): boolean {
 }
 
 /**
- * Where an op's backward writes the gradient of `x`, all of it: a parameter's own slot when nothing was
- * accumulated there yet, else a fresh tensor that `backward` adds.
+ * Where an op's backward writes the whole gradient of `x`: the parameter's own slot if nothing is accumulated there yet,
+ * else a new tensor that `backward` adds.
  */
 export function gradientTarget(x: Tensor): Tensor {
   if (x instanceof Parameter && x.gradient && !x.gradientWritten && !x.gradientLent) {
@@ -107,7 +107,7 @@ export function propagate(
   return gradients
 }
 
-/** Adds `gradient` to what `input` has; returns tensors that are no longer needed for it. */
+/** Adds `gradient` to the gradient of `input`; returns tensors that are no longer needed. */
 function accumulate(gradients: Map<Tensor, Tensor>, input: Tensor, gradient: Tensor): readonly Tensor[] {
   const { runtime } = input
   if (input instanceof Parameter) {
@@ -132,7 +132,7 @@ function accumulate(gradients: Map<Tensor, Tensor>, input: Tensor, gradient: Ten
   return [present, gradient]
 }
 
-/** Frees activations and gradients during the walk, so that the peak is what backward really needs. */
+/** Frees activations and gradients during the walk, to keep the peak low. */
 class Lifetime {
   /** For each storage: how many tape nodes not yet walked have their output in it. */
   readonly #outputs = new Map<Storage, number>()

@@ -1,7 +1,7 @@
 import type { KernelCaps, SubgroupMatrixConfig } from '../../kernels/kernel.js'
 import { DeviceError } from './errors.js'
 
-/** What the adapter at hand can do; read once, before any kernel is chosen. */
+/** What the adapter can do; read once, before any kernel is chosen. */
 export interface Capabilities extends KernelCaps {
   readonly vendor: string
   readonly architecture: string
@@ -19,17 +19,15 @@ export interface Capabilities extends KernelCaps {
   readonly maxBufferBytes: number
 }
 
-/** Features the engine uses where an adapter has them; none is required. */
+/** Features that the engine uses if the adapter has them; none is required. */
 const optionalFeatures = ['timestamp-query', 'shader-f16', 'subgroups', 'subgroup-size-control'] as const
 
-/** Features that browsers do not ship yet; used only where the caller of `openDevice` asks for them. */
+/** Features that browsers do not ship yet; used only if the caller of `openDevice` requests them. */
 export type Experimental = 'subgroup-matrix'
 
 const SUBGROUP_MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix'
 
-/**
- * Limits worth raising to the adapter's own: the defaults would cap bindings at 128 MiB, buffers at 256 MiB.
- */
+/** Limits to raise to those of the adapter: the defaults cap bindings at 128 MiB and buffers at 256 MiB. */
 const raisedLimits = [
   'maxStorageBufferBindingSize',
   'maxBufferSize',

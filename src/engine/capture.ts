@@ -1,12 +1,10 @@
 /**
- * Capture and replay. A step whose shapes never change is run once as a rehearsal in which nothing reaches
- * the device: kernels, copies and clears are noted in order, and tensors get storage in name only. From the
- * notes follow the life of every tensor and hence the memory plan (memoryPlan.ts). The step then runs as
- * often as wanted by walking the list: no op code, no allocation, no bind groups made, nothing for the
- * garbage collector.
+ * Capture and replay. A step whose shapes never change is rehearsed once. During the rehearsal nothing reaches the device:
+ * kernels, copies and clears are recorded in order, and tensors have storage without a buffer. The recording gives the
+ * lifetime of every tensor and hence the memory plan (memoryPlan.ts). Replaying the step then walks the list: no op code,
+ * no allocation, no new bind groups, no garbage.
  *
- * What may change between runs is data: tensors from outside that are written before each run (images,
- * learning rate, seed).
+ * Only data may change between runs: outside tensors that are written before each run (images, learning rate, seed).
  */
 import type { Kernel } from '../../kernels/kernel.js'
 import { DeviceError } from './errors.js'
@@ -18,7 +16,7 @@ export type Command =
   | { readonly kind: 'copy'; readonly source: Storage; readonly target: Storage }
   | { readonly kind: 'clear'; readonly target: Storage }
 
-/** A command with all that encoding it needs. */
+/** A command with everything needed to encode it. */
 export type ReadyCommand =
   | {
       readonly kind: 'dispatch'
@@ -28,7 +26,7 @@ export type ReadyCommand =
     }
   | Exclude<Command, { kind: 'dispatch' }>
 
-/** What a step queues, in order. The runtime fills it (see `captureStep`). */
+/** The commands of a step, in order. The runtime fills it (see `captureStep`). */
 export class Capture {
   readonly commands: Command[] = []
   readonly #own = new Set<Storage>()

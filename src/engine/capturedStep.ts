@@ -7,9 +7,9 @@ import { StepMemory } from './stepMemory.js'
 import type { Tensor } from './tensor.js'
 
 /**
- * Rehearses `step`: its kernels are noted, not run, and its memory is planned but not taken. Running the
- * result does what `step` does, with whatever the tensors from outside hold by then. Host code of `step` runs
- * once, here. Steps that take turns share a `memory`.
+ * Rehearses `step`: records its kernels without running them, and plans its memory without allocating it. Running the
+ * result does what `step` does, with the current contents of outside tensors. Host code of `step` runs only once, here.
+ * Steps that take turns share a `memory`.
  */
 export function captureStep(
   runtime: Runtime,
@@ -26,7 +26,7 @@ export function captureStep(
   }
 }
 
-/** A step that was rehearsed (`captureStep`) and can be run again and again. */
+/** A step that was rehearsed (`captureStep`) and can be run repeatedly. */
 export class CapturedStep {
   readonly plan: MemoryPlan
   readonly #commands: readonly Command[]

@@ -5,7 +5,7 @@ import { Runtime } from './runtime.js'
 import { Sentinel } from './sentinel.js'
 
 export interface OpenOptions {
-  /** Scan every kernel's output for NaN and infinity. Slow. */
+  /** Check every kernel's output for NaN and infinity. Slow. */
   debug?: boolean
   /** Features that browsers do not ship yet, see docs/kernels-matmul.md. Off by default. */
   experimental?: readonly Experimental[]
@@ -19,7 +19,7 @@ export async function openDevice(options: OpenOptions = {}): Promise<Runtime> {
   const { experimental = [] } = options
   const found = await findAdapter({ unsafeApis: experimental.length > 0 })
   const device = await found.adapter.requestDevice(deviceDescriptor(found.adapter, experimental))
-  if (!device) throw new DeviceError(`the adapter ${found.description} gave no device`)
+  if (!device) throw new DeviceError(`the adapter ${found.description} provided no device`)
   const runtime = new Runtime(device, readCapabilities(found.adapter, device, found.software), found.notice)
   if (options.debug) runtime.sentinel = new Sentinel(runtime)
   return runtime

@@ -2,8 +2,8 @@ import { cast } from './ops/cast.js'
 import type { Runtime } from './runtime.js'
 
 /**
- * Whether a number beyond the largest half becomes infinity when it is stored as f16. WGSL lets a device give
- * the largest half instead; loss scaling would not notice gradients that overflow there. Wants `caps.f16`.
+ * Whether a number beyond the f16 range becomes infinity when it is stored as f16. WGSL allows a device to store the
+ * largest f16 number instead, which would hide overflowing gradients from loss scaling. Requires `caps.f16`.
  */
 export async function halvesOverflow(runtime: Runtime): Promise<boolean> {
   const large = runtime.tensor([1e6, -1e6], [2])

@@ -1,12 +1,12 @@
-/** How numbers cross between host and device: one array type per element type, and the bytes they take. */
+/** How numbers move between host and device: one array type per element type, and its size in bytes. */
 import { fromHalves, toHalves } from './float16.js'
 
 export type DType = 'f32' | 'f16' | 'u32' | 'i32'
 
-/** What the host sees. An f16 tensor is read and written as f32. */
+/** Host arrays. An f16 tensor is read and written as f32. */
 export type HostArray = Float32Array | Uint32Array | Int32Array
 
-/** What the host may write: an array of numbers of any kind. */
+/** Values that the host may write: an array of numbers of any type. */
 export type HostNumbers =
   | readonly number[]
   | Int8Array
@@ -27,8 +27,7 @@ export function byteLength(dtype: DType, count: number): number {
 /**
  * The bytes to upload for `values`: the same numbers, rounded where the tensor holds floats.
  *
- * @throws TypeError for what holds no numbers, RangeError for numbers that a tensor of whole numbers cannot
- * hold.
+ * @throws TypeError if a value is not a number, RangeError if an integer tensor cannot hold it.
  */
 export function toDevice(values: HostNumbers, dtype: DType): HostArray | Uint16Array {
   if (dtype === 'f16') {
@@ -45,15 +44,15 @@ export function toDevice(values: HostNumbers, dtype: DType): HostArray | Uint16A
 const arrayTypes = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const
 const wholeNumbers = { u32: [0, 2 ** 32 - 1], i32: [-(2 ** 31), 2 ** 31 - 1] } as const
 
-/** Callers need not be typed: BigInts, bytes of unknown meaning and gaps are not taken for numbers. */
+/** Callers may be untyped: rejects BigInts, raw bytes and holes. */
 function checkNumbers(values: HostNumbers): HostNumbers {
   const isArray = Array.isArray(values) || (ArrayBuffer.isView(values) && 'length' in values)
   if (!isArray || typeof (values[0] as unknown) === 'bigint') {
     const kind = (values as unknown)?.constructor?.name ?? String(values)
-    throw new TypeError(`write: ${kind}, wants an array of numbers`)
+    throw new TypeError(`write: ${kind}; expected an array of numbers`)
   }
   const wrong = Array.isArray(values) ? values.findIndex((value) => typeof value !== 'number') : -1
-  if (wrong >= 0) throw new TypeError(`write: value ${wrong} is ${values[wrong]}, wants a number`)
+  if (wrong >= 0) throw new TypeError(`write: value ${wrong} is ${values[wrong]}; expected a number`)
   return values
 }
 
@@ -62,7 +61,7 @@ function checkWhole(values: HostNumbers, dtype: 'u32' | 'i32'): HostNumbers {
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
     if (Number.isInteger(value) && value >= least && value <= most) continue
-    const takes = `a ${dtype} tensor takes whole numbers from ${least} to ${most}`
+    const takes = `a ${dtype} tensor takes integers from ${least} to ${most}`
     throw new RangeError(`write: value ${i} is ${value}; ${takes}`)
   }
   return values

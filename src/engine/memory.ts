@@ -1,6 +1,6 @@
 import { bindingLimitError, DeviceError } from './errors.js'
 
-/** A stretch of a GPU buffer that holds one tensor. `alive` turns false when it goes back to the pool. */
+/** A part of a GPU buffer that holds one tensor. `alive` becomes false when it returns to the pool. */
 export interface Storage {
   /** null for a tensor of a captured step that has no memory yet (see capture.ts). */
   buffer: GPUBuffer | null
@@ -28,8 +28,8 @@ export function sizeClass(bytes: number): number {
 }
 
 /**
- * Buffers by size class, last freed first used. What is allocated inside a scope goes back at its end, so a
- * step that repeats allocates nothing and its bind groups stay valid.
+ * Buffers by size class, reused last-in first-out. Allocations inside a scope are freed at its end, so a repeated step
+ * allocates nothing new and its bind groups stay valid.
  */
 export class BufferPool {
   readonly #free = new Map<number, PooledBuffer[]>()
@@ -48,8 +48,8 @@ export class BufferPool {
   ) {}
 
   /**
-   * `bufferBytes`: all buffers that exist now, parameters and plans included; `liveBytes`: those of the pool
-   * that are in use; the peaks are the most there was of each.
+   * `bufferBytes`: all existing buffers, including parameters and plans. `liveBytes`: those of the pool that are in use.
+   * The peaks are the maxima of each.
    */
   get usage(): { bufferBytes: number; peakBufferBytes: number; liveBytes: number; peakBytes: number } {
     return {
@@ -67,7 +67,7 @@ export class BufferPool {
 
   allocate(byteLength: number): Storage {
     if (byteLength > this.maxBindingBytes) throw bindingLimitError(byteLength, this.maxBindingBytes)
-    // Rounded up it may pass a limit that it keeps itself.
+    // The rounded size may exceed a limit that the exact size meets.
     const size = Math.min(sizeClass(byteLength), this.maxBindingBytes - (this.maxBindingBytes % 4))
     const reused = this.#free.get(size)?.pop()
     const { buffer, id } = reused ?? this.#create(size)
@@ -87,7 +87,7 @@ export class BufferPool {
 
   #create(size: number): PooledBuffer {
     const buffer = this.device.createBuffer({ size, usage: usage() })
-    if (!buffer) throw new DeviceError(`the device could not make a buffer of ${size} bytes`)
+    if (!buffer) throw new DeviceError(`the device could not create a buffer of ${size} bytes`)
     const id = this.#nextId++
     this.#sizes.set(id, size)
     this.#bufferBytes += size
@@ -95,10 +95,7 @@ export class BufferPool {
     return { buffer, id }
   }
 
-  /**
-   * Runs `make` and puts the lasting buffers (`createBuffer`) that it makes into `buffers`, those of a `make`
-   * that throws too.
-   */
+  /** Runs `make` and adds the buffers that it creates (`createBuffer`) to `buffers`, even if it throws. */
   collectLasting<T>(buffers: PooledBuffer[], make: () => T): T {
     const outer = this.#lasting
     this.#lasting = buffers
@@ -109,14 +106,14 @@ export class BufferPool {
     }
   }
 
-  /** Gives a buffer back to the device, once the work queued before is done. */
+  /** Destroys a buffer once the work queued before is done. */
   destroyBuffer({ buffer, id }: PooledBuffer): void {
     buffer.destroy()
     this.#bufferBytes -= this.#sizes.get(id)!
     this.#sizes.delete(id)
   }
 
-  /** Gives all free buffers of the pool back to the device. */
+  /** Destroys all free buffers of the pool. */
   trim(): void {
     for (const list of this.#free.values()) for (const entry of list) this.destroyBuffer(entry)
     this.#free.clear()

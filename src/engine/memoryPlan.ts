@@ -1,15 +1,15 @@
 /**
- * Which buffer holds which tensor when, for a step whose tensors and their lives are known beforehand.
+ * Assigns the tensors of a step to buffers, when all tensors and their lifetimes are known beforehand.
  *
- * Tensors that live at the same time lie in different buffers: WebGPU forbids a kernel to read one part of a
- * buffer and write another. Greedy by size (Pisarchyk & Lee 2020, "Efficient memory management for deep
- * neural net inference"): tensors from the largest to the smallest, each into the smallest buffer that is
- * free for its whole life, else into a new one. As a ViT repeats few sizes, the sum comes within a few per
- * cent of the bytes that live at the worst moment, which no plan can go below.
+ * Tensors that are live at the same time get different buffers: WebGPU does not allow a kernel to read one part of a
+ * buffer and write another. Greedy by size (Pisarchyk & Lee 2020, "Efficient memory management for deep neural net
+ * inference"): from the largest to the smallest, each tensor goes into the smallest buffer that is free for its whole
+ * lifetime, else into a new one. A ViT repeats few sizes, so the total is within a few percent of the peak of live
+ * bytes, the lower bound of any plan.
  */
 import type { Storage } from './memory.js'
 
-/** A tensor and its life: numbers of the first and last command that touch it. */
+/** A tensor and its lifetime: the indices of the first and last command that use it. */
 export interface PlannedTensor {
   readonly storage: Storage
   readonly bytes: number
@@ -27,7 +27,7 @@ export interface MemoryPlan {
   readonly buffers: readonly PlannedBuffer[]
   /** Sum of all buffers. */
   readonly bytes: number
-  /** Bytes of the tensors that live at the worst moment: the lower bound of `bytes`. */
+  /** Peak of live bytes: the lower bound of `bytes`. */
   readonly worstMomentBytes: number
 }
 

@@ -5,10 +5,7 @@ import { PhiloxStream } from './random.js'
 import type { Runtime } from './runtime.js'
 import { elementCount, Parameter, Tensor } from './tensor.js'
 
-/**
- * Start values of a parameter. `truncatedNormal` is cut at ±2, not at ±2σ (as PyTorch's trunc_normal_
- * default).
- */
+/** Initial values of a parameter. `truncatedNormal` is cut at ±2, not at ±2σ (as PyTorch's trunc_normal_ default). */
 export type Initialisation =
   | { kind: 'constant'; value: number }
   | { kind: 'uniform'; bound: number }
@@ -19,7 +16,7 @@ export interface ParameterSpec {
   readonly name: string
   readonly shape: readonly number[]
   readonly init: Initialisation
-  /** Frozen parameters get no gradient and no optimiser state. */
+  /** Frozen parameters get no gradient and no optimizer state. */
   readonly frozen?: boolean
 }
 
@@ -29,7 +26,7 @@ export interface ParameterSpec {
  */
 export const SLOT_ALIGNMENT = 128
 
-/** One stretch of the arena, within the adapter's binding limit. */
+/** One part of the arena, within the adapter's binding limit. */
 export interface ArenaChunk {
   readonly values: Tensor
   readonly gradients: Tensor
@@ -43,8 +40,8 @@ export interface ArenaSlot {
 }
 
 /**
- * All parameters of a model in a few large buffers, gradients in as many of the same layout, so that the
- * optimiser runs over everything in few dispatches. Frozen parameters lie in buffers of their own.
+ * All parameters of a model in a few large buffers, and their gradients in buffers of the same layout, so that the
+ * optimizer needs few dispatches. Frozen parameters have separate buffers.
  */
 export class ParameterArena {
   readonly chunks: readonly ArenaChunk[]
@@ -69,7 +66,7 @@ export class ParameterArena {
 
   get(name: string): Parameter {
     const parameter = this.#byName.get(name)
-    if (!parameter) throw new Error(`no parameter is called ${name}`)
+    if (!parameter) throw new Error(`there is no parameter ${name}`)
     return parameter
   }
 
@@ -77,12 +74,12 @@ export class ParameterArena {
     return this.#byName.has(name)
   }
 
-  /** Draws start values; each parameter has its own stream, so adding one leaves the others unchanged. */
+  /** Draws initial values; each parameter has its own stream, so adding one does not change the others. */
   initialise(specs: readonly ParameterSpec[], seed: number): void {
     for (const spec of specs) this.runtime.write(this.get(spec.name), drawInitial(spec, seed))
   }
 
-  /** Forgets gradients: the next backward overwrites them. */
+  /** Resets gradients: the next backward overwrites them. */
   zeroGrad(): void {
     for (const parameter of this.parameters) {
       parameter.gradientWritten = false
@@ -91,7 +88,7 @@ export class ParameterArena {
   }
 
   #add(parameter: Parameter): Parameter {
-    if (this.#byName.has(parameter.name)) throw new Error(`two parameters are called ${parameter.name}`)
+    if (this.#byName.has(parameter.name)) throw new Error(`two parameters are named ${parameter.name}`)
     this.#byName.set(parameter.name, parameter)
     return parameter
   }
@@ -114,7 +111,7 @@ export class ParameterArena {
   }
 }
 
-/** One new zeroed buffer, seen as a whole and as aligned parts. It lives as long as the runtime. */
+/** A new zeroed buffer, as a whole and as aligned parts. It lives as long as the runtime. */
 export function allocatePersistent(
   runtime: Runtime,
   shapes: readonly (readonly number[])[],

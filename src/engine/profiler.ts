@@ -12,9 +12,9 @@ export interface ProfileRow {
 }
 
 /**
- * Times every dispatch between two timestamps (`timestamp-query`) and sets it against the kernel's counted
- * cost. Or every pass, under the name of its first kernel: browsers round timestamps to 0.1 ms, so many short
- * dispatches are better timed together.
+ * Times every dispatch between two timestamps (`timestamp-query`) and relates it to the kernel's counted cost. It can time
+ * whole passes instead, under the name of their first kernel: browsers round timestamps to 0.1 ms, which is too coarse
+ * for short dispatches.
  */
 export class Profiler {
   readonly #querySet: GPUQuerySet

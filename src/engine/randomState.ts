@@ -4,8 +4,8 @@ import type { Runtime } from './runtime.js'
 import type { Tensor } from './tensor.js'
 
 /**
- * Address of the device's random draws: seed and stream, and the step as data. Draws are a pure function of
- * it, so a resumed run sets the step and goes on with the same numbers (see random.ts).
+ * Address of the device's random draws: seed and stream, and the step as data. Draws are a pure function of it, so
+ * a resumed run sets the step and continues with the same numbers (see random.ts).
  */
 export class RandomState {
   readonly #state: Tensor

@@ -21,10 +21,10 @@ const wallClock: Clock = {
 }
 
 /**
- * Sleeps through most of the device's work before a buffer is mapped. A pending `mapAsync` makes Dawn in Node
- * poll without pause, which takes a core away from a software adapter; a timer takes nothing. The expected
- * time is the time per dispatch of the wait before. A permanent tensor (the losses of training) keeps an
- * expectation of its own, so that an evaluation between two epochs does not spoil it.
+ * Sleeps through most of the device's work before a buffer is mapped. A pending `mapAsync` makes Dawn in Node poll
+ * constantly, which takes a core away from a software adapter; a timer does not. The expected time is based on the time
+ * per dispatch of the previous wait. A permanent tensor (the losses of training) has its own estimate, so that an
+ * evaluation between two epochs does not disturb it.
  */
 export class ReadbackWait {
   readonly #clock: Clock

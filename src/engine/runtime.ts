@@ -11,25 +11,22 @@ import { ReadbackWait } from './readbackWait.js'
 import { elementCount, type Tape, Tensor, type TensorRuntime } from './tensor.js'
 import { VariantTable } from './variants.js'
 
-/** How long the device's own word on a failed read is waited for. */
+/** How long to wait for the device's own error after a failed read. */
 const TELLING_MS = 100
 /**
  * After this many queued dispatches the encoder is submitted, so that the device does not wait for the host.
  */
 const DISPATCHES_PER_SUBMIT = 256
-/**
- * And after so much work: systems reset a GPU whose submit takes seconds (Windows after two), which this is
- * on the slowest.
- */
+/** Submits after this much work too: systems reset a GPU when a submit takes seconds (Windows after two). */
 const FLOPS_PER_SUBMIT = 5e11
 
-/** Looks at what kernels write, one by one: the sentinel of `--debug`. */
+/** Checks the output of each kernel: the sentinel of `--debug`. */
 export interface KernelWatch {
-  /** Where gradients may overflow, forward passes alone are looked at. */
+  /** Set if gradients may overflow: then only forward passes are checked. */
   forwardOnly: boolean
   /** Called after `kernel` was queued over `tensors`. */
   watch(kernel: Kernel, tensors: readonly Tensor[]): void
-  /** Throws what was found since the last call. */
+  /** Throws if it found something since the last call. */
   check(): Promise<void>
 }
 
@@ -51,7 +48,7 @@ export class Runtime implements TensorRuntime {
   readonly counters = { dispatches: 0, submits: 0, uploadedBytes: 0 }
   /** Scalar 1: the gradient of a loss with respect to itself. */
   readonly one: Tensor
-  /** Bound where a kernel has a result that is not wanted; four f32, never written. */
+  /** Bound in place of an unused result of a kernel; four f32, never written. */
   readonly unused: Tensor
 
   readonly #pipelines: PipelineCache
@@ -109,10 +106,10 @@ export class Runtime implements TensorRuntime {
   }
 
   /**
-   * Uploads `data`, of whatever kind of number; work queued before it still sees the old values.
+   * Uploads `data`, an array of any numeric type. Work queued before still sees the old values.
    *
-   * @throws TypeError or RangeError for values that the tensor cannot hold (see hostArrays.ts), DeviceError
-   * for another count of them.
+   * @throws TypeError or RangeError if the tensor cannot hold a value (see hostArrays.ts), DeviceError if their number
+   * differs from the tensor's size.
    */
   write(tensor: Tensor, data: HostNumbers): void {
     this.#upload(tensor, uploadable(data, tensor.shape, tensor.dtype))
@@ -158,9 +155,9 @@ export class Runtime implements TensorRuntime {
   }
 
   /**
-   * What `make` makes (a model, a training run), and a function that gives all its parameters, moments and
-   * inputs back to the device: for programs that make one model after the other. After `release` nothing of
-   * it may be used. What a `make` that throws has made by then is given back.
+   * Returns what `make` creates (a model, a training run) and a function that frees all its parameters, moments and
+   * inputs, for programs that create one model after another. Do not use it after `release`. If `make` throws, what it
+   * has created is freed.
    */
   own<T>(make: () => T): { made: T; release: () => void } {
     const buffers: PooledBuffer[] = []
@@ -181,7 +178,9 @@ export class Runtime implements TensorRuntime {
   /** Queues one kernel over `tensors`, in the order of its bindings. */
   dispatch(kernel: Kernel, tensors: readonly Tensor[]): void {
     if (tensors.length !== kernel.bindings.length) {
-      throw new DeviceError(`${kernel.name}: wants ${kernel.bindings.length} tensors, got ${tensors.length}`)
+      throw new DeviceError(
+        `${kernel.name}: expected ${kernel.bindings.length} tensors, got ${tensors.length}`,
+      )
     }
     const storages = tensors.map((tensor) => this.#live(tensor, kernel.name))
     if (this.capturing) {
@@ -205,9 +204,8 @@ export class Runtime implements TensorRuntime {
   }
 
   /**
-   * Queues commands for the first time; returns what queueing them again needs. After each kernel that is new
-   * here all is handed to the device: some drivers compile a kernel when it first runs, and do so while the
-   * next one is translated.
+   * Queues commands for the first time; returns what is needed to queue them again. Submits after each new kernel: some
+   * drivers compile a kernel when it first runs, in parallel to the translation of the next one.
    */
   replayFirst(commands: readonly Command[]): ReadyCommand[] {
     return commands.map((command) => {
@@ -249,7 +247,7 @@ export class Runtime implements TensorRuntime {
     this.#outsidePass().copyBufferToBuffer(buffer!, byteOffset, target.buffer!, target.byteOffset, byteLength)
   }
 
-  /** Hands all queued work to the device. */
+  /** Submits all queued work to the device. */
   flush(): void {
     if (!this.#encoder) return
     this.#endPass()
@@ -282,10 +280,7 @@ export class Runtime implements TensorRuntime {
     return bytes
   }
 
-  /**
-   * Bytes that WebGPU may hold copies of: uploaded since the last thing that was read, for work still under
-   * way.
-   */
+  /** Uploaded bytes that WebGPU may still hold copies of, since the last read. */
   get uploadsUnderWay(): number {
     return this.counters.uploadedBytes - this.#uploadedBytesDone
   }
@@ -295,7 +290,7 @@ export class Runtime implements TensorRuntime {
     await this.readBytes(this.one)
   }
 
-  /** What was learnt of waiting times does not hold for what comes next. */
+  /** Forgets the expected waiting times, because different work follows. */
   forgetPatience(): void {
     this.#patience = new ReadbackWait()
   }
@@ -306,10 +301,7 @@ export class Runtime implements TensorRuntime {
     this.device.destroy()
   }
 
-  /**
-   * A map that fails says little. Why it failed, such as the loss of the device, is told at about the same
-   * time.
-   */
+  /** A failed map has an unspecific error. The cause, such as device loss, is reported at about the same time. */
   async #throwReason(error: Error): Promise<never> {
     await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, TELLING_MS))])
     this.#throwFailure()
@@ -322,7 +314,7 @@ export class Runtime implements TensorRuntime {
 
   #live(tensor: Tensor, user = 'runtime'): Storage {
     if (!tensor.storage.alive)
-      throw new DeviceError(`${user}: a tensor [${tensor.shape}] is used after it was freed`)
+      throw new DeviceError(`${user}: a tensor [${tensor.shape}] was used after it was freed`)
     return tensor.storage
   }
 
@@ -331,10 +323,7 @@ export class Runtime implements TensorRuntime {
     return this.#encoder
   }
 
-  /**
-   * Timestamps stand at the beginning and the end of passes: with a profiler of dispatches each is a pass of
-   * its own.
-   */
+  /** Timestamps mark the start and end of passes, so a profiler of dispatches gives each dispatch its own pass. */
   #computePass(kernel: Kernel): GPUComputePassEncoder {
     if (this.profiler?.per === 'dispatch') this.#endPass()
     if (!this.#pass) {
@@ -359,6 +348,6 @@ function uploadable(data: HostNumbers, shape: readonly number[], dtype: DType) {
   const values = toDevice(data, dtype)
   const size = elementCount(shape)
   if (data.length !== size)
-    throw new DeviceError(`write: tensor [${shape}] wants ${size} values, got ${data.length}`)
+    throw new DeviceError(`write: tensor [${shape}] expects ${size} values, got ${data.length}`)
   return values
 }

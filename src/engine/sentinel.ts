@@ -9,9 +9,8 @@ export class NonFiniteError extends Error {
 }
 
 /**
- * Looks at everything that kernels write and remembers the first one that made a NaN or an infinity
- * (`--debug`). Where losses are scaled, gradients may overflow: their step is skipped. Then it looks at
- * forward passes only.
+ * Checks everything that kernels write and remembers the first kernel that produced NaN or infinity (`--debug`). With loss
+ * scaling, gradients may overflow (their step is skipped), so only forward passes are checked.
  */
 export class Sentinel implements KernelWatch {
   forwardOnly = false
@@ -29,7 +28,7 @@ export class Sentinel implements KernelWatch {
     const written = tensors.filter((tensor, i) => kernel.bindings[i] === 'write' && isFloat(tensor))
     for (const tensor of written) {
       const number = this.#names.push(`${kernel.name} → [${tensor.shape}]`)
-      // Of a scan itself nothing is looked at: the flag it writes is no float.
+      // The scan itself is not checked: the flag that it writes is not a float.
       runtime.dispatch(sentinelScan(runtime.caps, tensor.size, number, tensor.stored), [tensor, this.#flag])
     }
   }
@@ -42,6 +41,6 @@ export class Sentinel implements KernelWatch {
     const [number] = await reading
     if (number === 0) return
     this.runtime.clear(this.#flag)
-    throw new NonFiniteError(`the first NaN or infinity came out of ${names[number - 1]}`)
+    throw new NonFiniteError(`the first NaN or infinity is in the output of ${names[number - 1]}`)
   }
 }

@@ -2,9 +2,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-// Dawn writes warnings straight to file descriptor 2, past Node, and has no switch for it. While it looks for
-// drivers they are caught here: the reason why a driver was refused belongs in our own message, and the rest
-// is passed on.
+// Dawn writes warnings directly to file descriptor 2, bypassing Node, and this cannot be turned off. While it searches
+// for drivers, they are captured: the reason for refusing a driver goes into our own message, the rest is passed on.
 
 /**
  * Runs `action` and returns its result with what native code wrote to stderr during the call. `action` must

@@ -4,9 +4,8 @@ import type { MemoryPlan } from './memoryPlan.js'
 import type { Runtime } from './runtime.js'
 
 /**
- * The buffers of captured steps that take turns, such as the micro-batches of one optimiser step: none needs
- * what another left, so all use the same ones. The n-th buffer is as large as the n-th largest of any of the
- * plans.
+ * The buffers of captured steps that take turns, such as the micro-batches of one optimizer step. None needs the contents
+ * that another left, so all share the same buffers. The n-th buffer is as large as the n-th largest of any plan.
  */
 export class StepMemory {
   readonly #sizes: number[] = []
@@ -35,7 +34,7 @@ export class StepMemory {
     return this.#held
   }
 
-  /** Gives all back to the device; the steps must not run any more. */
+  /** Frees all buffers; the steps must not run afterwards. */
   release(): void {
     this.runtime.flush()
     for (const held of this.#held ?? []) this.runtime.memory.destroyBuffer(held)

@@ -2,14 +2,12 @@ import type { CapturedStep } from './capturedStep.js'
 import { Profiler } from './profiler.js'
 import type { Runtime } from './runtime.js'
 
-/**
- * A round on the device's clock lasts at least this long, so that its grain of up to 0.1 ms does not matter.
- */
+/** Shortest round on the device's clock, so that its resolution of up to 0.1 ms does not matter. */
 const ROUND_MS = 3
-/** Longer by the wall clock, which waits too. */
+/** Longer for the wall clock, which includes waiting. */
 const WALL_ROUND_MS = 20
 
-/** What variants are measured with. */
+/** The clock for measuring variants. */
 export interface StepTimer {
   /** The wall clock in milliseconds, on which budgets are counted. */
   readonly now: () => number
@@ -21,9 +19,9 @@ export interface StepTimer {
   close(): void
 }
 
-/** Times by the device's clock where it has one that moves, else by the wall's. */
+/** Measures by the device's clock if it works, else by the wall clock. */
 export class DeviceTimer implements StepTimer {
-  /** Times whole passes; null where the adapter has no timestamps, or they stand still. */
+  /** Times whole passes; null if the adapter has no timestamps, or they do not advance. */
   #profiler: Profiler | null
   readonly #profilerBefore: Profiler | null
 
@@ -61,7 +59,7 @@ export class DeviceTimer implements StepTimer {
     this.#dropProfiler()
   }
 
-  /** At the end, or where its timestamps stand still: some systems write zeros. */
+  /** At the end, or if its timestamps do not advance: some systems write zeros. */
   #dropProfiler(): void {
     this.#profiler?.destroy()
     this.#profiler = null

@@ -6,9 +6,9 @@ import { brotliDecompressSync } from 'node:zlib'
 import { makeOwnFolder } from '../folders.node.js'
 import { cacheFolder } from './cacheFolder.node.js'
 
-// SwiftShader, a Vulkan driver that runs on any x86-64 CPU, rides inside the npm package @sparticuz/chromium
-// as a brotli-packed tar. Unpacked to the user's cache and loaded before Dawn looks for Vulkan, it makes `npm
-// ci` alone enough on a machine with no driver at all.
+// SwiftShader, a Vulkan driver that runs on any x86-64 CPU, is contained in the npm package @sparticuz/chromium as a
+// Brotli-compressed tar. It is unpacked to the user's cache and loaded before Dawn searches for Vulkan. So `npm ci`
+// alone is enough on a machine without any driver.
 
 const LOADER = 'libvulkan.so.1'
 const DRIVER_RECORD = 'vk_swiftshader_icd.json'
@@ -61,7 +61,7 @@ export async function unpackSwiftShader(cacheRoot = cacheFolder()): Promise<stri
 function archivePath(): string {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new SwiftShaderError(
-      `the packaged SwiftShader is for linux-x64, this is ${process.platform}-${process.arch}`,
+      `the packaged SwiftShader supports only linux-x64; this is ${process.platform}-${process.arch}`,
     )
   }
   try {
@@ -90,7 +90,7 @@ async function writeFiles(folder: string, contents: Map<string, Buffer>): Promis
   const manifest: Record<string, string> = {}
   for (const name of FILES) {
     const content = contents.get(name)
-    if (!content) throw new Error(`the archive holds no ${name}`)
+    if (!content) throw new Error(`the archive does not contain ${name}`)
     await writeWhole(join(folder, name), content)
     manifest[name] = sha256(content)
   }

@@ -29,10 +29,10 @@ export class Tensor {
     this.size = elementCount(shape)
   }
 
-  /** The stored type that kernels over this tensor are made for. @throws ShapeError for whole numbers. */
+  /** The stored type that kernels over this tensor use. @throws ShapeError for integers. */
   get stored(): StoredType {
     if (this.dtype === 'f32' || this.dtype === 'f16') return this.dtype
-    throw new ShapeError('tensor', `${this.dtype} [${this.shape}] where f32 or f16 is wanted`)
+    throw new ShapeError('tensor', `${this.dtype} [${this.shape}] where f32 or f16 is expected`)
   }
 
   /** Another tensor over the same storage; not on the tape. */
@@ -46,7 +46,7 @@ export class Tensor {
     return fromDevice(bytes, this.dtype, this.size)
   }
 
-  /** Gives the storage back before its scope ends. */
+  /** Frees the storage before its scope ends. */
   dispose(): void {
     this.runtime.release(this)
   }
@@ -58,12 +58,9 @@ export class Parameter extends Tensor {
    * Whether `gradient` holds something since the last `zeroGrad`; if not, the next gradient overwrites it.
    */
   gradientWritten = false
-  /** Whether an op was given the slot to write to since the last `zeroGrad`. */
+  /** Whether an op received the slot to write to since the last `zeroGrad`. */
   gradientLent = false
-  /**
-   * The values rounded to f16, kept by the optimiser in mixed precision; what products read instead of the
-   * values.
-   */
+  /** The values rounded to f16, kept by the optimizer in mixed precision; products read this instead of the values. */
   shadow: Tensor | null = null
 
   constructor(
@@ -80,26 +77,26 @@ export class Parameter extends Tensor {
 }
 
 /**
- * Gradients of the inputs from that of the output. `taken(x)` hands over what later uses of the input x gave
- * it so far, or null: an op that takes it returns the sum, which spares a pass over both. Whoever takes
- * nothing has its gradient added by `backward`.
+ * Gradients of the inputs from that of the output. `taken(x)` returns the gradient that later uses of the input x have
+ * accumulated, or null. An op that takes it must return the sum, which saves a pass over both. Otherwise, `backward` adds
+ * the gradients.
  */
 export type Backward = (dy: Tensor, taken: (input: Tensor) => Tensor | null) => readonly (Tensor | null)[]
 
-/** One op that ran, for the way back (see autograd.ts). */
+/** An op that ran, for the backward pass (see autograd.ts). */
 export interface TapeNode {
   readonly name: string
   readonly output: Tensor
   readonly inputs: readonly Tensor[]
   readonly backward: Backward
-  /** What only this node's backward needs besides inputs and output; freed after it. */
+  /** Tensors that only this node's backward needs, besides inputs and output; freed after it. */
   readonly saved: readonly Tensor[]
 }
 
 /** Ops in the order in which they ran. */
 export type Tape = TapeNode[]
 
-/** What a tensor, and an op over it, ask of the runtime that made it (runtime.ts). */
+/** The part of the runtime that tensors and ops use (runtime.ts). */
 export interface TensorRuntime {
   readonly caps: Capabilities
   readonly variants: VariantTable<Tensor>
@@ -107,7 +104,7 @@ export interface TensorRuntime {
   tape: Tape | null
   /** Scalar 1: the gradient of a loss with respect to itself. */
   readonly one: Tensor
-  /** Bound where a kernel has a result that is not wanted; four f32, never written. */
+  /** Bound in place of an unused result of a kernel; four f32, never written. */
   readonly unused: Tensor
   /** Uninitialised. */
   empty(shape: readonly number[], dtype?: DType): Tensor

@@ -1,7 +1,7 @@
 /**
- * Measures which variants should run. A training step that is rehearsed shows which kernel classes it asks
- * for (variants.ts); `autotune` then takes a class's choice from an earlier run, or measures the candidates.
- * See docs/tuner.md.
+ * Chooses kernel variants by measuring them. Rehearsing a training step shows which kernel classes it uses
+ * (variants.ts). For each class, `autotune` takes the choice of an earlier run, or measures the candidates. See
+ * docs/tuner.md.
  */
 import type { Capabilities } from './capabilities.js'
 import { captureStep } from './capturedStep.js'
@@ -11,7 +11,7 @@ import type { Tensor } from './tensor.js'
 import { VariantRace } from './variantRace.js'
 import type { Choices, KernelClass } from './variants.js'
 
-/** A choice that later runs take over, as long as the texts of all candidates are those it was made with. */
+/** A choice that later runs reuse, as long as the kernel sources of all candidates are unchanged. */
 export interface StoredChoice {
   readonly variant: string
   /** Hash of the candidates' kernels. */
@@ -25,14 +25,14 @@ export type StoredChoices = Readonly<Record<string, StoredChoice>>
  * VariantStoreError.
  */
 export interface VariantStore {
-  /** For people. */
+  /** Its location, for messages. */
   readonly place: string
   load(adapter: string): Promise<StoredChoices>
   /** Adds to what is stored for the adapter. */
   save(adapter: string, choices: StoredChoices): Promise<void>
 }
 
-/** Under which name choices are stored: all that an adapter tells of itself and its driver. */
+/** The name under which choices are stored: everything that an adapter reports about itself and its driver. */
 export function adapterKey({ vendor, architecture, device, description }: Capabilities): string {
   return [vendor, architecture, device, description].join(' | ')
 }
@@ -46,14 +46,14 @@ export interface Tuning {
   readonly tunable: number
   /** Those of them that were measured now. */
   readonly measured: number
-  /** Candidates that were not used because they compute something else, or nothing. */
+  /** Candidates that were not used because their results are wrong or missing. */
   readonly warnings: readonly string[]
 }
 
 /**
- * Settles all `classes`: from `stored` where the kernels are still the same, else by measuring, for at most
- * about `budgetMs`. A class that the budget does not reach keeps the fixed table's choice, and is stored so:
- * the next run is to compute the same bits.
+ * Chooses a variant for all `classes`: from `stored` if the kernels are unchanged, else by measuring, for about
+ * `budgetMs` at most. A class that the budget does not reach keeps the choice of the fixed table. That choice is stored
+ * too, so that the next run computes the same bits.
  */
 export async function autotune(
   runtime: Runtime,
@@ -97,10 +97,7 @@ async function settle(
   return { choices, fresh, tunable, measured: race.measured, warnings: race.warnings }
 }
 
-/**
- * FNV-1a over the texts of all kernels that the candidates would run: a changed kernel or a new variant is
- * measured anew.
- */
+/** FNV-1a over the sources of all kernels of the candidates: a changed kernel or a new variant is measured again. */
 function hashOfKernels(
   runtime: Runtime,
   { tunable, spec }: KernelClass<Tensor>,

@@ -1,7 +1,7 @@
 /**
- * Measures the variants of a kernel class against each other. Every candidate runs the class's largest piece
- * of work on the same random operands; first for its result, which must be the fixed choice's up to rounding,
- * then in turns for its time.
+ * Measures the variants of a kernel class against each other. Every candidate runs the largest work of the class on the
+ * same random operands. First its result is compared with that of the fixed choice, up to rounding; then the candidates
+ * are timed in turns.
  */
 import { disagreement, disagreementPairs } from '../../kernels/disagreement.js'
 import { type CapturedStep, captureStep } from './capturedStep.js'
@@ -15,9 +15,9 @@ import type { KernelClass, Operand } from './variants.js'
 const MOST_REPEATS = 1024
 /** Candidates that were compiled and checked may finish a short race after the deadline. */
 const GRACE_MS = 200
-/** Another candidate replaces the fixed table's only where it takes less than this share of its time. */
+/** A candidate replaces the fixed choice only if it takes less than this fraction of its time. */
 const CLEARLY_FASTER = 0.95
-/** Largest difference from the fixed choice's result, in root mean squares of the result. */
+/** Largest difference from the result of the fixed choice, relative to its root mean square. */
 const TOLERANCE = { f32: 1e-3, f16: 3e-2 }
 
 interface Trial {
@@ -44,7 +44,7 @@ export class VariantRace {
     return this.timer.now() >= this.#deadline
   }
 
-  /** The device's waiting times and buffers are as if nothing had been measured. */
+  /** Resets waiting times and buffers of the device to those before measuring. */
   close(): void {
     this.timer.close()
     this.runtime.memory.trim()
@@ -93,9 +93,9 @@ export class VariantRace {
         await runtime.finish()
         return null
       })
-      // Compiling it is no cost of tuning: without tuning the run would do it.
+      // Compiling it does not count as tuning: the run compiles it in any case.
       this.#deadline += this.timer.now() - started
-      // The fixed choice fails: the step itself will say so.
+      // The fixed choice fails: the step itself will report it.
       if (problem !== null) return null
       const sound = [fixed]
       for (const trial of others) {
@@ -168,7 +168,7 @@ async function disagreementOf(got: readonly Tensor[], expected: readonly Tensor[
     const difference = await largestDifference(tensor, expected[i])
     // Written so that NaN is a disagreement.
     if (!(difference <= TOLERANCE[tensor.stored]))
-      return `its result differs from the fixed choice's by ${difference.toPrecision(2)} of the root mean square`
+      return `its result differs from that of the fixed choice by ${difference.toPrecision(2)} times the root mean square`
   }
   return null
 }

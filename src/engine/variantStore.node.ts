@@ -10,9 +10,7 @@ import type { StoredChoices, VariantStore } from './tuner.js'
 
 type Contents = Record<string, StoredChoices>
 
-/**
- * Another process holds the store for milliseconds; one that is not heard of for this long is not waited for.
- */
+/** A process locks the store for milliseconds only, so waiting longer than this is pointless. */
 const LOCK_TRIES = 200
 const LOCK_WAIT_MS = 25
 
@@ -38,7 +36,7 @@ export function openVariantStore(folder = process.env.FMAE_CACHE || cacheFolder(
         makeFolders(folder)
         const release = await waitForLock(`${place}.lock`)
         try {
-          // Read again: another process may have added to it. What is damaged is replaced.
+          // Read again: another process may have added to it. A damaged file is replaced.
           const contents = await load().catch((): Contents => ({}))
           const merged = { ...contents, [adapter]: { ...contents[adapter], ...choices } }
           await writeAtomically(place, [Buffer.from(`${JSON.stringify(merged, null, 1)}\n`)])
@@ -58,14 +56,14 @@ async function waitForLock(path: string): Promise<() => void> {
     if (release) return release
     await sleep(LOCK_WAIT_MS)
   }
-  throw new Error(`${path} is held by another process; if none is running, delete it`)
+  throw new Error(`${path} is locked by another process; if none is running, delete it`)
 }
 function parse(text: string): Contents {
   const contents: unknown = JSON.parse(text)
   if (!isRecord(contents)) throw new Error('expected an object')
   for (const [adapter, choices] of Object.entries(contents)) {
     const valid = isRecord(choices) && Object.values(choices).every(isChoice)
-    if (!valid) throw new Error(`"${adapter}" holds no choices`)
+    if (!valid) throw new Error(`"${adapter}" contains no choices`)
   }
   return contents as Contents
 }

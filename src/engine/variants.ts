@@ -1,10 +1,9 @@
 /**
- * Which variant of a kernel family runs. A family lists, for one piece of work, the variants that this
- * adapter can run; the first is what the fixed table says. Work is sorted into classes (`shapeClass`).
- * Choices are made before the first step and kept: the same choices, the same bits. tuner.ts measures what to
- * choose; see docs/tuner.md.
+ * Which variant of a kernel family runs. For each piece of work, a family lists the variants that this adapter can run;
+ * the first is the choice of the fixed table. Work is grouped into classes (`shapeClass`). Choices are made before the
+ * first step and kept, because the same choices give the same bits. tuner.ts measures what to choose; see docs/tuner.md.
  *
- * `T` is the type of the operands: the engine's tensors, of which nothing is needed here.
+ * `T` is the type of the operands, the engine's tensors; nothing here depends on it.
  */
 import type { KernelCaps } from '../../kernels/kernel.js'
 
@@ -17,9 +16,9 @@ export interface Operand {
 /** A family of kernels with several variants of the same work, e.g. the matrix product. */
 export interface Tunable<Spec, T> {
   readonly family: string
-  /** Work of one class runs the same variant: sizes rounded to what makes a difference. */
+  /** All work of a class runs the same variant; sizes are rounded to what affects speed. */
   shapeClass(spec: Spec): string
-  /** Variants that can run `spec` on this adapter; the first is the choice where nothing was measured. */
+  /** Variants that can run `spec` on this adapter; the first is the choice if nothing was measured. */
   candidates(caps: KernelCaps, spec: Spec): readonly string[]
   /** Operations in `spec`: classes with the most work are measured first. */
   flops(spec: Spec): number
@@ -34,11 +33,11 @@ export interface Tunable<Spec, T> {
 /** Variants by name of the kernel class. */
 export type Choices = Readonly<Record<string, string>>
 
-/** Work that a step asks for, under one choice. */
+/** Work of a step that shares one choice. */
 export interface KernelClass<T> {
   readonly name: string
   readonly tunable: Tunable<unknown, T>
-  /** The largest piece of work in the class: it stands for all. */
+  /** The largest piece of work in the class; it represents all. */
   readonly spec: unknown
   /** Operations of the whole class in the step. */
   readonly flops: number
@@ -51,7 +50,7 @@ export class VariantTable<T> {
 
   constructor(readonly caps: KernelCaps) {}
 
-  /** The choices made with `use`; for classes that are not among them the fixed table holds. */
+  /** The choices made with `use`; other classes follow the fixed table. */
   get inUse(): Choices {
     return this.#choices
   }
@@ -60,10 +59,7 @@ export class VariantTable<T> {
     this.#choices = choices
   }
 
-  /**
-   * The variant that runs `spec`. A choice that cannot run it, for its alignment say, gives way to the fixed
-   * table.
-   */
+  /** The variant that runs `spec`. If the choice cannot run it, e.g. for its alignment, the fixed table decides. */
   choose<Spec>(tunable: Tunable<Spec, T>, spec: Spec): string {
     const name = `${tunable.family} ${tunable.shapeClass(spec)}`
     const candidates = tunable.candidates(this.caps, spec)
@@ -72,7 +68,7 @@ export class VariantTable<T> {
     return chosen !== undefined && candidates.includes(chosen) ? chosen : candidates[0]
   }
 
-  /** The classes that `rehearse` asks for, those with most work first. */
+  /** The classes that `rehearse` uses, those with most work first. */
   askedBy(rehearse: () => void): KernelClass<T>[] {
     const asked = new Map<string, KernelClass<T>>()
     this.#asked = asked

@@ -5,11 +5,11 @@ import { patchCount, type VitConfig } from './config.js'
 import { type Encoder, encode, requireImages } from './vit.js'
 
 /**
- * Where the encoder looks: the attention of the last block, mean over heads and over the patch tokens as
- * queries (those are what the classifier pools), the cls token's column left out and the rest divided by its
- * sum. images [B, 3, S, S], not masked → [B, L] in row-major order of the patches; every row adds up to 1.
+ * Where the encoder looks: the attention of the last block, averaged over heads and over the patch tokens as queries
+ * (which the classifier pools). The column of the cls token is dropped and the rest normalized to sum 1. Images
+ * [B, 3, S, S], not masked → [B, L] in row-major order of the patches.
  *
- * @throws ShapeError for images of another size than the model's.
+ * @throws ShapeError if the image size is not that of the model.
  */
 export async function attentionMap(model: Encoder, images: Tensor): Promise<Float32Array> {
   const { config } = model
@@ -24,7 +24,7 @@ export async function attentionMap(model: Encoder, images: Tensor): Promise<Floa
   return map
 }
 
-/** q and k are small: they go to the host, which has float64. */
+/** q and k are small, so the host computes this in float64. */
 async function readLastQkv(model: Encoder, images: Tensor): Promise<Float32Array> {
   let reading: Promise<HostArray> | undefined
   images.runtime.scope(() => {
@@ -44,10 +44,7 @@ function lastQkv(model: Encoder, images: Tensor): Tensor {
   return linear(norm, p('attn.qkv.weight'), p('attn.qkv.bias'))
 }
 
-/**
- * Σ over heads and patch queries of softmax(q·kᵀ/√d) without the cls column, divided by its sum. qkv [1 + L,
- * 3D] of one image → [L].
- */
+/** Σ over heads and patch queries of softmax(q·kᵀ/√d) without the cls column, divided by its sum. qkv [1 + L, 3D] of one image → [L]. */
 function pooledAttention(qkv: Float32Array, config: VitConfig): Float64Array {
   const L = patchCount(config)
   const headDim = config.width / config.heads

@@ -18,7 +18,7 @@ import {
 } from './vit.js'
 
 export interface ClassifierOutput {
-  /** Features after `fc_norm`, [B, D]: what the heads, the probe and the map of features see. */
+  /** Features after `fc_norm`, [B, D]: the input of the heads, the probe and the feature map. */
   readonly features: Tensor
   /** [B, aus]. */
   readonly auLogits: Tensor
@@ -52,7 +52,7 @@ export function dropPathRates({ depth, dropPath }: ClassifierConfig): number[] {
 /** ViT → mean of the patch tokens → `fc_norm` → linear AU head, and the identity head of IAT where λ > 0. */
 export class AuClassifier {
   readonly parameters: ParameterArena
-  /** Strength of the gradient reversal, [1]; null where there is no identity head. */
+  /** Strength of the gradient reversal, [1]; null without an identity head. */
   readonly #lambda: Tensor | null
 
   constructor(
@@ -69,7 +69,7 @@ export class AuClassifier {
   }
 
   /**
-   * Strength of the gradient reversal from now on, in captured steps too: `config.lambda` until it is set.
+   * Sets the strength of the gradient reversal, also for captured steps. It starts as `config.lambda`.
    *
    * @throws RangeError if λ is negative or not finite, or the model has no identity head.
    */
@@ -83,7 +83,7 @@ export class AuClassifier {
   /**
    * images [B, 3, S, S]; `dropPath` only in training.
    *
-   * @throws ShapeError for images of another size than the model's.
+   * @throws ShapeError if the image size is not that of the model.
    */
   forward(images: Tensor, dropPath: DropPath | null = null): ClassifierOutput {
     requireImages('AuClassifier', images, this.config)
@@ -98,7 +98,7 @@ export class AuClassifier {
 
   #features(images: Tensor, dropPath: DropPath | null): Tensor {
     const p = this.parameters
-    // The cls token ran through all blocks but is not pooled. The mean and all after it are f32.
+    // The cls token passes through all blocks but is not pooled. The mean and everything after it are f32.
     const mean = meanTokens(encode(images, this, { dropPath }), 1)
     return layerNorm(mean, p.get('fc_norm.weight'), p.get('fc_norm.bias'), this.config.layerNormEps)
   }

@@ -63,7 +63,7 @@ export function block(
     const hidden = linear(norm2, p('mlp.fc1.weight'), p('mlp.fc1.bias'), 'gelu')
     return branch(middle, hidden, p('mlp.fc2.weight'), p('mlp.fc2.bias'), scales?.mlp)
   }
-  // Without a tape nothing inside the block is needed later: give it back at once.
+  // Without a tape, nothing inside the block is needed later, so free it at once.
   return x.runtime.tape ? run() : x.runtime.scope(run)
 }
 
@@ -73,10 +73,7 @@ function branch(x: Tensor, inner: Tensor, weight: Tensor, bias: Tensor, keep: Te
   return residual(x, linear(inner, weight, bias), keep)
 }
 
-/**
- * `block`, or with activation checkpointing a block whose inside backward computes again instead of keeping
- * it.
- */
+/** `block`; with activation checkpointing, backward recomputes the inside of the block instead of keeping it. */
 export function blockFor({ checkpointActivations }: Execution): typeof block {
   if (!checkpointActivations) return block
   return (x, parameters, prefix, config, scales) => {

@@ -14,9 +14,9 @@ export interface FmaeConfig extends VitConfig {
   readonly decoderWidth: number
   readonly decoderDepth: number
   readonly decoderHeads: number
-  /** Share of patches removed before the encoder. */
+  /** Fraction of patches removed before the encoder. */
   readonly maskRatio: number
-  /** Targets are patches normalised by their own mean and unbiased variance. */
+  /** Targets are patches normalized by their own mean and unbiased variance. */
   readonly normPix: boolean
 }
 
@@ -27,7 +27,7 @@ export type IdentityLoss = 'bce' | 'softmax'
 export interface ClassifierConfig extends VitConfig {
   /** Number of AU outputs. */
   readonly aus: number
-  /** Number of identity outputs: all subjects of the data set, test people included. */
+  /** Number of identity outputs: all subjects of the data set, test subjects included. */
   readonly subjects: number
   /** Strength of the gradient reversal at the start; 0 builds no identity head. */
   readonly lambda: number
@@ -49,12 +49,12 @@ export function patchValues({ patchSize }: VitConfig): number {
   return patchSize * patchSize * CHANNELS
 }
 
-/** Throws if the sizes cannot make a model; the message names the field. */
+/** @throws RangeError that names the field, if the sizes are inconsistent. */
 export function checkVitConfig(config: VitConfig): void {
   const { imageSize, patchSize, width, heads } = config
   for (const field of ['imageSize', 'patchSize', 'width', 'depth', 'heads'] as const) {
     if (!Number.isInteger(config[field]) || config[field] < 1) {
-      throw new RangeError(`${field} must be a positive whole number, got ${config[field]}`)
+      throw new RangeError(`${field} must be a positive integer, got ${config[field]}`)
     }
   }
   if (imageSize % patchSize !== 0) {
@@ -62,9 +62,8 @@ export function checkVitConfig(config: VitConfig): void {
   }
   if (width % heads !== 0) throw new RangeError(`width ${width} is not a multiple of heads ${heads}`)
   if (width % 4 !== 0)
-    throw new RangeError(`width ${width} is not a multiple of 4: the sin-cos table needs quarters`)
-  if (width / heads > 128)
-    throw new RangeError(`heads of ${width / heads} dimensions: attention goes up to 128`)
+    throw new RangeError(`width ${width} is not a multiple of 4, which position embeddings require`)
+  if (width / heads > 128) throw new RangeError(`width / heads is ${width / heads}; at most 128 is supported`)
 }
 
 export function checkFmaeConfig(config: FmaeConfig): void {
@@ -78,7 +77,9 @@ export function checkFmaeConfig(config: FmaeConfig): void {
   const { maskRatio } = config
   const kept = keptPatches(config)
   if (!(maskRatio >= 0 && maskRatio < 1) || kept < 1 || kept >= patchCount(config)) {
-    throw new RangeError(`maskRatio ${maskRatio} keeps ${kept} of ${patchCount(config)} patches`)
+    throw new RangeError(
+      `maskRatio ${maskRatio} leaves ${kept} of ${patchCount(config)} patches visible; at least 1 must be visible and 1 masked`,
+    )
   }
 }
 

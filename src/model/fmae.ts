@@ -39,7 +39,7 @@ function decoderConfig(config: FmaeConfig): BlockConfig {
   return { width: decoderWidth, heads: decoderHeads, mlpRatio, layerNormEps }
 }
 
-/** All parameters in state-dict order, with MAE's start values. */
+/** All parameters in state-dict order, with MAE's initialization. */
 export function fmaeParameters(config: FmaeConfig): ParameterSpec[] {
   checkFmaeConfig(config)
   const { width, decoderWidth } = config
@@ -78,7 +78,7 @@ export class Fmae {
   /**
    * images [B, 3, S, S], noise [B, L] that decides which patches are removed.
    *
-   * @throws ShapeError for images of another size than the model's, or noise of another shape.
+   * @throws ShapeError if the image size is not that of the model, or noise has another shape.
    */
   forward(images: Tensor, noise: Tensor): FmaeOutput {
     requireImages('Fmae', images, this.config)
@@ -95,7 +95,7 @@ export class Fmae {
     return layerNorm(x, p.get('norm.weight'), p.get('norm.bias'), this.config.layerNormEps)
   }
 
-  /** Mask tokens into the gaps, everything back in patch order, decoder, prediction: [B, L, p·p·3]. */
+  /** Inserts mask tokens, restores patch order, runs the decoder and predicts: [B, L, p·p·3]. */
   #decode(latent: Tensor, restore: Tensor): Tensor {
     const p = this.parameters
     const { config } = this

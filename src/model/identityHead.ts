@@ -21,9 +21,8 @@ function layerName(i: number): string {
 }
 
 /**
- * Who is it? Subject logits [B, S] from features z [B, D] behind a gradient reversal of strength lambda [1]:
- * the head learns to tell people apart while the backbone, receiving −λ of its gradient, unlearns it. Ning et
- * al. 2024, section on IAT.
+ * Subject logits [B, S] from features z [B, D], behind a gradient reversal of strength lambda [1]. The head learns to
+ * identify subjects; the encoder receives −λ times its gradient and unlearns identity. Ning et al. 2024, section on IAT.
  */
 export function identityHead(
   z: Tensor,

@@ -1,8 +1,8 @@
 import type { Initialisation, ParameterSpec } from '../engine/parameters.js'
 
 /**
- * Two families of start values. `pretraining`: Xavier-uniform weights, zero biases (MAE). `finetuning`:
- * normal weights of std 0.02 and zero biases, to be overwritten by a checkpoint where one is given.
+ * Two styles of initialization. `pretraining`: Xavier-uniform weights and zero biases (MAE). `finetuning`: normal weights
+ * of std 0.02 and zero biases; a checkpoint overwrites them, if one is given.
  */
 export type InitStyle = 'pretraining' | 'finetuning'
 
@@ -29,7 +29,7 @@ export function linearParameters(
   ]
 }
 
-/** A linear layer as PyTorch makes it: weight and bias uniform within ±1/√in. */
+/** A linear layer with PyTorch's default: weight and bias uniform within ±1/√in. */
 export function defaultLinearParameters(name: string, out: number, inputs: number): ParameterSpec[] {
   const init: Initialisation = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) }
   return [

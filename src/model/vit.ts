@@ -24,9 +24,8 @@ export function frozenPositions(name: string, width: number, config: VitConfig):
 }
 
 /**
- * Patch embedding as a convolution of stride = patch size. In pretraining its weight is Xavier-uniform over
- * [D, C·p·p] and the bias keeps the convolution's default ±1/√(C·p·p); before fine-tuning both have that
- * default.
+ * Patch embedding: a convolution whose stride is the patch size. In pretraining, its weight is Xavier-uniform over
+ * [D, C·p·p] and its bias has the convolution's default ±1/√(C·p·p). In fine-tuning, both have that default.
  */
 export function patchEmbedParameters(config: VitConfig, style: InitStyle): ParameterSpec[] {
   const { width, patchSize } = config
@@ -61,16 +60,16 @@ function embedPatches(patches: Tensor, parameters: ParameterArena, config: VitCo
   return linear(patches, weight, parameters.get('patch_embed.proj.bias'))
 }
 
-/** @throws ShapeError, in the name of `model`, unless `images` are f32 [B, 3, S, S] of the model's side S. */
+/** @throws ShapeError that names `model`, unless `images` are f32 [B, 3, S, S] of the model's size S. */
 export function requireImages(model: string, images: Tensor, { imageSize }: VitConfig): void {
   requireElements(model, 'images', images)
   const wanted = [CHANNELS, imageSize, imageSize]
   const [, ...each] = images.shape
   if (images.dtype === 'f32' && each.join() === wanted.join()) return
-  throw new ShapeError(model, `${described('images', images)}, wants [batch, ${wanted.join(', ')}]`)
+  throw new ShapeError(model, `${described('images', images)}, expected [batch, ${wanted.join(', ')}]`)
 }
 
-/** A model with a ViT in it. */
+/** A model that contains a ViT. */
 export interface Encoder {
   readonly parameters: ParameterArena
   readonly config: VitConfig
@@ -78,14 +77,11 @@ export interface Encoder {
 }
 
 export interface EncodeOptions {
-  /**
-   * Only these patches go in, u32 [B, M]: with the usual mask a quarter of the work. Their positions get no
-   * gradient.
-   */
+  /** Encode only these patches, u32 [B, M]: a quarter of the work at mask ratio 0.75. Their positions get no gradient. */
   readonly kept?: Tensor
   /** Only in training. */
   readonly dropPath?: DropPath | null
-  /** How many blocks run; by default all. */
+  /** Number of blocks to run (default: all). */
   readonly blocks?: number
 }
 

@@ -2,11 +2,11 @@ import { UMAP } from 'umap-js'
 import { streams } from '../data/streams.js'
 import { PhiloxStream } from '../engine/random.js'
 
-/** The paper's Figure 4 shows 20 people; 24 pictures of each keep the plot light and the run short. */
+/** The paper's Figure 4 shows 20 subjects; 24 images of each keep the plot light and the run short. */
 const mostSubjects = 20
 const mostPerSubject = 24
 
-/** Indices of the pictures to embed: up to 24 each of the 20 people (in order of name) with the most pictures. */
+/** Indices of the images to embed: up to 24 each of the 20 subjects (in order of name) with the most images. */
 export function chooseForEmbedding(subjects: readonly string[]): number[] {
   const images = new Map<string, number[]>()
   subjects.forEach((subject, index) => {
@@ -19,12 +19,12 @@ export function chooseForEmbedding(subjects: readonly string[]): number[] {
   return fullest.flatMap(([, indices]) => indices.slice(0, mostPerSubject))
 }
 
-/** Half the side of the square in which UMAP throws its points at the start. */
+/** Half the side of the square in which UMAP places its initial points. */
 const startingRadius = 10
 
 /**
- * Lays features [N][D] out in the plane by UMAP (McInnes, Healy and Melville 2018), Euclidean distance.
- * The same seed gives the same picture.
+ * Maps features [N][D] to the plane by UMAP (McInnes, Healy and Melville 2018), Euclidean distance.
+ * The same seed gives the same map.
  *
  * @param start places within the unit circle to start from instead of random ones: features that changed little then keep their places
  */
@@ -33,7 +33,7 @@ export function embed2d(
   seed: number,
   start: readonly (readonly [x: number, y: number])[] | null = null,
 ): [x: number, y: number][] {
-  // UMAP wants more points than neighbours; with one or two points there is nothing to lay out.
+  // UMAP requires more points than neighbors; one or two points need no layout.
   if (features.length < 3) return features.map((_, index) => [index, 0])
   const stream = new PhiloxStream(seed, streams.embedding)
   const umap = new UMAP({

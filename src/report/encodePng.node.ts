@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 
-/** Encodes a square picture, interleaved 8-bit RGB (size × size × 3 bytes), as a PNG data URI. Throws RangeError on a wrong length. */
+/** Encodes a square image, interleaved 8-bit RGB (size × size × 3 bytes), as a PNG data URI. Throws RangeError on a wrong length. */
 export async function pngDataUri(rgb: Uint8Array, size: number): Promise<string> {
   if (rgb.length !== size * size * 3) {
     throw new RangeError(

@@ -7,16 +7,16 @@ import { type LineSeries, lineChart } from './lineChart.js'
 import { runTitles, type Tone, tones } from './palette.js'
 import type { EmbeddingPlot, ReportInput } from './reportInput.js'
 import type { FineTuneReport, Report } from './reportSchema.js'
-import { neighbourShare, scatter } from './scatter.js'
+import { neighborShare, scatter } from './scatter.js'
 
-/** A drawing with its title, its signs, and a caption that says what it shows and what it cannot show. */
+/** A drawing with its title, its legend, and a caption that says what it shows and what it cannot show. */
 function figure(title: string, legend: Html | null, drawing: Html, caption: HtmlText, className = ''): Html {
   return html`<figure class="${className}"><h3>${title}</h3>${legend}${drawing}<figcaption>${caption}</figcaption></figure>`
 }
 
 type HtmlText = string | Html
 
-/** Signs of the curves: line, dash and marker of each. */
+/** Legend of the curves: line, dash and marker of each. */
 function legend(entries: readonly LegendEntry[]): Html {
   return html`<ul class="legend">${entries.map(
     ({ name, tone }) =>
@@ -31,9 +31,9 @@ function legend(entries: readonly LegendEntry[]): Html {
 }
 
 export function pretrainFigure({ report, lossCurves }: ReportInput): Html {
-  const series: LineSeries[] = [{ name: 'training people', tone: 'training', points: lossCurves.pretrain }]
+  const series: LineSeries[] = [{ name: 'training subjects', tone: 'training', points: lossCurves.pretrain }]
   if (lossCurves.pretrainHeldOut) {
-    series.push({ name: 'held-out people', tone: 'held-out', points: lossCurves.pretrainHeldOut })
+    series.push({ name: 'held-out subjects', tone: 'held-out', points: lossCurves.pretrainHeldOut })
   }
   const drawing = lineChart({
     description: `Masked-patch loss over ${report.pretrain.steps} pretraining steps`,
@@ -45,11 +45,11 @@ export function pretrainFigure({ report, lossCurves }: ReportInput): Html {
     'Pretraining loss',
     legend(series),
     drawing,
-    'Mean squared error on hidden patches, each standardised by its own mean and deviation, so predicting the patch mean alone scores about 1. Long curves are drawn as means of neighbouring steps. A low loss says that faces are predictable, not that expressions were understood.',
+    'Mean squared error on masked patches, each normalized by its own mean and standard deviation. Predicting the patch mean scores about 1. Long curves are averaged. A low loss shows that faces are predictable, not that expressions were understood.',
   )
 }
 
-/** Signs of the bars: a filled square each. */
+/** Legend of the bars: a filled square for each. */
 function barLegend(entries: readonly LegendEntry[]): Html {
   return html`<ul class="legend">${entries.map(
     ({ name, tone }) => html`<li><i class="swatch tone-${tone}"></i>${name}</li>`,
@@ -61,7 +61,7 @@ interface LegendEntry {
   readonly tone: Tone
 }
 
-/** Pictures per band: what a phone shows side by side. */
+/** Images per row: as many as fit on a phone. */
 const bandLength = 4
 
 export function reconstructionFigure({ reconstructions }: ReportInput): Html {
@@ -71,13 +71,13 @@ export function reconstructionFigure({ reconstructions }: ReportInput): Html {
   )
   const drawing =
     samples.length === 0
-      ? html`<p class="empty">No pictures were kept.</p>`
+      ? html`<p class="empty">No images available.</p>`
       : html`<div class="faces">${bands.map((band) => faceBand(band, size))}</div>`
   return figure(
     'Reconstructions',
     null,
     drawing,
-    html`${caption} Norm-pix reconstructions use the true patch mean and deviation, which the model does not predict: colour and brightness of hidden patches are given, only the pattern inside them is the model’s. That flatters them.`,
+    html`${caption} Reconstructions use the true mean and standard deviation of each masked patch, which the model does not predict. Color and brightness are therefore given; only the pattern is predicted.`,
     'full',
   )
 }
@@ -86,7 +86,7 @@ function faceBand(samples: readonly ReconstructionSample<string>[], size: number
   const rows = [
     ['original', 'original'],
     ['masked', 'masked'],
-    ['reconstruction', 'rebuilt'],
+    ['reconstruction', 'reconstructed'],
   ] as const
   const padding = bandLength - samples.length
   return html`<table>${rows.map(
@@ -100,7 +100,7 @@ function faceBand(samples: readonly ReconstructionSample<string>[], size: number
 
 export function gapFigure(runs: readonly FineTuneReport[]): Html {
   const drawing = barChart({
-    description: 'AUC on unseen and on seen people for every run',
+    description: 'AUC on unseen and seen subjects for every run',
     yLabel: 'AUC',
     baseline: 0.5,
     references: [],
@@ -108,16 +108,16 @@ export function gapFigure(runs: readonly FineTuneReport[]): Html {
       label: runTitles[run.name],
       detail: `gap ${change(run.aucSeen - run.auc)}`,
       bars: [
-        { name: 'unseen people', tone: run.name, value: run.auc },
-        { name: 'seen people', tone: run.name, value: run.aucSeen, pale: true },
+        { name: 'unseen subjects', tone: run.name, value: run.auc },
+        { name: 'seen subjects', tone: run.name, value: run.aucSeen, pale: true },
       ],
     })),
   })
   return figure(
-    'AUC on unseen and seen people',
+    'AUC on unseen and seen subjects',
     null,
     drawing,
-    'Solid: people never trained on. Pale: new pictures of people trained on. Bars start at 0.5, which is guessing. The gap is what knowing the person is worth; it also holds ordinary overfitting, and a run that learnt nothing has none.',
+    'Solid: unseen subjects. Pale: held-out images of training subjects. Bars start at 0.5, which is chance. The gap measures the identity shortcut, and ordinary overfitting with it. A run that learned nothing has no gap.',
   )
 }
 
@@ -130,18 +130,18 @@ export function epochFigure(runs: readonly FineTuneReport[], alwaysPresent: numb
   const lastIsReported = runs.every((run) => run.f1PerEpoch.at(-1) === run.f1At05)
   const last = lastIsReported ? ' The tables use the last epoch.' : ''
   const drawing = lineChart({
-    description: 'F1 on unseen people after every epoch',
+    description: 'F1 on unseen subjects after every epoch',
     xLabel: 'epoch',
     yLabel: 'F1 at threshold 0.5',
     yFrom: 0,
-    references: [{ name: 'no skill', value: alwaysPresent }],
+    references: [{ name: 'baseline', value: alwaysPresent }],
     series,
   })
   return figure(
-    'F1 per epoch, unseen people',
+    'F1 per epoch, unseen subjects',
     legend(series),
     drawing,
-    `Answering “present” to every picture scores ${score(alwaysPresent)} without looking (dotted line), so an F1 near that or near 0 shows no skill. F1 at 0.5 also falls when a model only becomes less sure of itself; AUC does not.${last}`,
+    `The dotted line (${score(alwaysPresent)}) is the F1 of always answering “present”. An F1 near it or near 0 shows no skill. F1 at 0.5 also falls when a model becomes less confident; AUC does not.${last}`,
   )
 }
 
@@ -155,10 +155,10 @@ export function auLossFigure({ report, lossCurves, baseRateEntropy }: ReportInpu
     series,
   })
   return figure(
-    'Action-unit loss, training people',
+    'Action-unit loss, training subjects',
     legend(series),
     drawing,
-    'Below the dotted line a run knows more than how often each unit occurs. The loss is measured on augmented training pictures: it says whether a run learns, not whether it carries over to other people.',
+    'Below the dotted line, a run knows more than the base rates. The loss is measured on augmented training images: it shows learning, not generalization to other subjects.',
   )
 }
 
@@ -176,7 +176,7 @@ export function identityLossFigure({ report, lossCurves, identityConstant }: Rep
     'Identity loss',
     legend(series),
     drawing,
-    `${lambdas ? `${lambdas}. ` : ''}The identity head tries to lower this loss, the backbone to raise it. The dotted line is the best that a constant answer, blind to the picture, can do. Near it, the head knows little; above it, it is being fooled, which is not the same as identity being gone.`,
+    `${lambdas ? `${lambdas}. ` : ''}The identity head minimizes this loss; the encoder maximizes it. The dotted line is the best constant prediction. Near it, the head knows little. Above it, the head is being fooled, which does not mean that identity is gone.`,
   )
 }
 
@@ -195,12 +195,12 @@ export function probeFigure(probe: Report['identityProbe']): Html {
     { name: 'FMAE-IAT', tone: 'fmae-iat' as const, value: iat },
   ]
   const references: Reference[] = [
-    { name: 'labels alone', value: probe.labelsOnly },
+    { name: 'AU labels', value: probe.labelsOnly },
     { name: 'chance', value: probe.chance },
   ]
   const drawing = barChart({
-    description: 'Share of pictures in which a linear probe names the person',
-    yLabel: 'share of pictures named right',
+    description: 'Accuracy of a linear probe that identifies the subject',
+    yLabel: 'accuracy',
     baseline: 0,
     references,
     groups: [
@@ -215,16 +215,16 @@ export function probeFigure(probe: Report['identityProbe']): Html {
       { name: 'FMAE-IAT', tone: 'fmae-iat' },
     ]),
     drawing,
-    `A linear classifier names the person from frozen features. The floor is not chance (${score(probe.chance)}) but ${score(probe.labelsOnly)}: people differ in which units they show, so the true labels alone name that share, and a perfect detector would too. The published protocol stops early and reads the scale of the features as well as what they hold; the converged probe is the one to judge by. A linear probe cannot see identity that is coded non-linearly.`,
+    `A linear classifier identifies the subject from frozen features. The baseline is not chance (${score(probe.chance)}) but ${score(probe.labelsOnly)}, the accuracy from the true AU labels alone. Subjects differ in their AUs, so a perfect detector reaches it too. The published protocol stops early and also measures the scale of the features. Judge by the converged probe. A linear probe cannot see identity that is encoded nonlinearly.`,
   )
 }
 
 export function embeddingFigure(title: string, plot: EmbeddingPlot, order: readonly string[]): Html {
-  const near = percent(neighbourShare(plot))
+  const near = percent(neighborShare(plot))
   return figure(
     title,
     null,
-    scatter(plot, order, `${title}: ${plot.points.length} pictures of ${order.length} people in the plane`),
-    `${plot.points.length} pictures of ${order.length} people, a colour and sign for each. In this plane the nearest neighbour is the same person for ${near} of the points.`,
+    scatter(plot, order, `${title}: ${plot.points.length} images of ${order.length} subjects`),
+    `${plot.points.length} images of ${order.length} subjects, each with its own color and symbol. The nearest neighbor on the map is the same subject for ${near} of the images.`,
   )
 }

@@ -25,7 +25,7 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-GB')
 }
 
-/** A span of time as people say it: 0.8 s, 47 s, 5 min 12 s, 1 h 03 min. */
+/** A duration as people write it: 0.8 s, 47 s, 5 min 12 s, 1 h 03 min. */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)}${space}s`
   const whole = Math.round(seconds)

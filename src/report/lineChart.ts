@@ -46,7 +46,7 @@ export function lineChart(chart: LineChart): Html {
   const series = chart.series
     .map((line) => ({ ...line, points: thin(finite(line.points)) }))
     .filter((line) => line.points.length > 0)
-  if (series.length === 0) return html`<p class="empty">Nothing was recorded.</p>`
+  if (series.length === 0) return html`<p class="empty">No data available.</p>`
   const references = chart.references ?? []
   const xs = series.flatMap((line) => line.points.map((point) => point[0]))
   const ys = [
@@ -100,7 +100,7 @@ function finite(points: Curve): Curve {
   return points.filter(([step, value]) => Number.isFinite(step) && Number.isFinite(value))
 }
 
-/** Means of equal groups of neighbouring points, at most `mostPoints` of them. */
+/** Means of equal groups of neighboring points, at most `mostPoints` of them. */
 function thin(points: Curve): Curve {
   const group = Math.ceil(points.length / mostPoints)
   if (group <= 1) return points

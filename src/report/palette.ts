@@ -1,6 +1,6 @@
 /**
- * One tone per thing that is compared, the same on the whole page. The hues are from Okabe and Ito (2008), made to be told
- * apart with any colour vision; every tone has its own dash and marker too, so that nothing rests on colour alone.
+ * One tone per compared item, the same on the whole page. The hues are from Okabe and Ito (2008) and are distinguishable
+ * with any color vision. Every tone also has its own dash and marker, so that nothing depends on color alone.
  */
 export const tones = {
   scratch: { light: '#6f7680', dark: '#a3abb6', dash: '2 4', marker: 'square' },
@@ -12,7 +12,7 @@ export const tones = {
 
 export type Tone = keyof typeof tones
 
-/** Hues of the people in the scatter plots; 7 hues × 3 markers tell 21 people apart. */
+/** Hues of the subjects in the scatter plots; 7 hues × 3 markers distinguish 21 subjects. */
 export const subjectHues: readonly { readonly light: string; readonly dark: string }[] = [
   { light: '#0072b2', dark: '#4ea3e0' },
   { light: '#d55e00', dark: '#f0803c' },

@@ -3,7 +3,7 @@ import { runTitles } from './palette.js'
 import type { ReportInput } from './reportInput.js'
 import type { FineTuneReport } from './reportSchema.js'
 
-/** The text that ends a run: scores, identity probe, times, warnings, and where the report lies. Plain and aligned, no colours. */
+/** The text that ends a run: scores, identity probe, times, warnings, and the path of the report. Plain and aligned, no colors. */
 export function summaryText(
   input: Pick<ReportInput<unknown>, 'report' | 'timings' | 'warnings'>,
   reportPath: string,
@@ -15,8 +15,8 @@ export function summaryText(
     ['λ', ...runs.map((run) => setting(run.lambda))],
     ['F1 at 0.5', ...runs.map((run) => score(run.f1At05))],
     ['F1 best (threshold)', ...runs.map((run) => `${score(run.f1Best)} (${run.threshold.toFixed(2)})`)],
-    ['AUC unseen people', ...runs.map((run) => score(run.auc))],
-    ['AUC seen people', ...runs.map((run) => score(run.aucSeen))],
+    ['AUC unseen subjects', ...runs.map((run) => score(run.auc))],
+    ['AUC seen subjects', ...runs.map((run) => score(run.aucSeen))],
     ['gap seen − unseen', ...runs.map((run: FineTuneReport) => change(run.aucSeen - run.auc))],
   ]
   const probe = report.identityProbe
@@ -30,7 +30,7 @@ export function summaryText(
       change(probe.fmaeIatPublished - probe.fmaePublished),
     ],
   ]
-  const floor = `  true labels alone ${score(probe.labelsOnly)}, chance ${score(probe.chance)}`
+  const floor = `  from true AU labels ${score(probe.labelsOnly)}, chance ${score(probe.chance)}`
   const times = [
     ['Time', '', ''],
     ...timings.map((timing) => [
@@ -38,7 +38,7 @@ export function summaryText(
       duration(timing.seconds),
       percent(timing.seconds / report.seconds),
     ]),
-    ['whole job', duration(report.seconds), ''],
+    ['total', duration(report.seconds), ''],
   ]
   const blocks = [align(scores), `${align(probes)}\n${floor}`, align(times)]
   if (warnings.length > 0) blocks.push(warnings.map((warning) => `Warning: ${warning}`).join('\n'))

@@ -16,8 +16,8 @@ import { pretrainTable, probeTable, scoreTable, timingTable, unitTable } from '.
 import { alwaysPresentF1, verdicts } from './verdicts.js'
 
 /**
- * The report page of one main job: a single HTML file with its style and pictures inside, no scripts, nothing loaded from
- * elsewhere. Pictures in `input` are data URIs. A pure function: the same input gives the same text.
+ * The report page of one main job: a single HTML file that contains its style and images, without scripts and external
+ * resources. Images in `input` are data URIs. A pure function: the same input gives the same text.
  */
 export function renderReport(input: ReportInput): string {
   return html`<!doctype html>
@@ -39,7 +39,7 @@ ${actionUnits(input)}
 ${identity(input)}
 ${howItRan(input)}
 </main>
-<footer>Method: ${paperLink}. The numbers on this page are those of report.json beside it.</footer>
+<footer>Method: ${paperLink}. The numbers on this page are also in report.json, in the same folder.</footer>
 </body>
 </html>
 `.text
@@ -55,18 +55,18 @@ function head(input: ReportInput): Html {
     : html`<span class="badge">hardware adapter</span>`
   const names = [adapter.vendor, adapter.architecture].filter((name) => name !== '').join(' ')
   const facts: readonly [string, Html | string, boolean?][] = [
-    ['Faces', `${count(data.images)} pictures of ${count(data.subjects)} people, ${data.aus} action units`],
+    ['Faces', `${count(data.images)} images of ${count(data.subjects)} subjects, ${data.aus} action units`],
     ['Model', `${model.preset}, ${count(model.parameters)} parameters`],
     ['Budget and seed', `${input.budget}, seed ${report.seed}`],
     ['Adapter', html`${badge}${adapter.description || names}`],
-    ['Driver names', names || 'none given'],
-    ['Took', duration(report.seconds)],
-    ['Who trained, who was tested', input.folds, true],
+    ['Driver', names || 'unknown'],
+    ['Run time', duration(report.seconds)],
+    ['Training and test data', input.folds, true],
   ]
   return html`<header>
 <p class="eyebrow">Run report, <time datetime="${input.date}">${readableDate(input.date)}</time></p>
 <h1>FMAE and identity adversarial training</h1>
-<p class="lead">A masked autoencoder learnt faces by rebuilding hidden patches. Its encoder was then trained to read facial action units, without and with a reversed-gradient head that pushes out who the person is.</p>
+<p class="lead">A masked autoencoder (FMAE) was pretrained on face images. Its encoder was then fine-tuned to detect facial action units (AUs), without and with identity adversarial training (IAT).</p>
 <dl class="conditions">${facts.map(
     ([name, value, wide]) => html`<div class="${wide ? 'wide' : ''}"><dt>${name}</dt><dd>${value}</dd></div>`,
   )}</dl>
@@ -75,11 +75,11 @@ function head(input: ReportInput): Html {
 
 function warnings(texts: readonly string[]): Html | null {
   if (texts.length === 0) return null
-  return html`<section class="warnings"><h2>Before you believe these numbers</h2><ul>${texts.map((text) => html`<li>${text}</li>`)}</ul></section>`
+  return html`<section class="warnings"><h2>Warnings</h2><ul>${texts.map((text) => html`<li>${text}</li>`)}</ul></section>`
 }
 
 function findings(input: ReportInput): Html {
-  return html`<section id="findings"><h2>What came out</h2><div class="grid verdicts">${verdicts(input).map(
+  return html`<section id="findings"><h2>Findings</h2><div class="grid verdicts">${verdicts(input).map(
     (verdict) =>
       html`<div class="verdict"><h3>${verdict.label}</h3><p class="figure">${verdict.figure}</p><p>${verdict.text}</p></div>`,
   )}</div></section>`
@@ -87,7 +87,7 @@ function findings(input: ReportInput): Html {
 
 function pretraining(input: ReportInput): Html {
   return html`<section id="pretraining"><h2>Pretraining</h2>
-<p>The masked autoencoder sees a part of each face and rebuilds the rest. No labels are used.</p>
+<p>The masked autoencoder sees part of each face and reconstructs the rest. It uses no labels.</p>
 <div class="grid">${pretrainFigure(input)}<div>${pretrainTable(input.report.pretrain)}</div>${reconstructionFigure(input)}</div></section>`
 }
 
@@ -95,7 +95,7 @@ function actionUnits(input: ReportInput): Html {
   const runs = input.report.finetune
   const always = alwaysPresentF1(input.prevalence)
   return html`<section id="action-units"><h2>Action units</h2>
-<p>Unseen people are in no fine-tuning set; seen people are, with other pictures. The best number of a row is bold where the runs differ; thresholds and gaps have no best.</p>
+<p>Unseen subjects are held out of all training. Seen subjects are training subjects, tested on held-out images. The best value of a row is bold.</p>
 <div class="grid"><div>${scoreTable(runs, always)}</div>${gapFigure(runs)}
 ${epochFigure(runs, always)}${auLossFigure(input)}
 <div>${unitTable(runs, 'f1PerAu', input.prevalence)}</div><div>${unitTable(runs, 'aucPerAu', input.prevalence)}</div>
@@ -106,16 +106,16 @@ function identity(input: ReportInput): Html {
   const { embedding, report } = input
   const order = [...new Set([...embedding.fmae.subjects, ...embedding.fmaeIat.subjects])].sort()
   return html`<section id="identity"><h2>Identity</h2>
-<p>How much of who it is stays in the features that the action units are read from.</p>
+<p>How well the subject can be identified from the features of the AU classifier.</p>
 <div class="grid">${probeFigure(report.identityProbe)}
 <div class="stack"><div>${probeTable(report.identityProbe)}</div>${identityLossFigure(input)}</div>
 ${embeddingFigure('FMAE features', embedding.fmae, order)}${embeddingFigure('FMAE-IAT features', embedding.fmaeIat, order)}
-</div><figure><figcaption>Both by UMAP with the same seed. It keeps neighbourhoods, not distances: the size of a cluster and the space between clusters mean nothing, and another seed draws another picture. The probe is the measurement, these are illustrations.</figcaption></figure></section>`
+</div><figure><figcaption>Both maps are made by UMAP with the same seed. UMAP preserves neighborhoods, not distances: the size of clusters and the space between them mean nothing. Another seed gives another map. The probe is the measurement; the maps are illustrations.</figcaption></figure></section>`
 }
 
 function howItRan(input: ReportInput): Html {
   const versions = Object.entries(input.versions).map(([name, version]) => `${name} ${version}`)
-  return html`<section id="run" class="run"><h2>How it ran</h2>
+  return html`<section id="run" class="run"><h2>Run details</h2>
 <p><code>${input.command}</code></p>
 <div class="grid"><div>${timingTable(input.timings, input.report.seconds)}</div>
 <div><h3>Versions</h3><p>${versions.join(', ')}</p>${

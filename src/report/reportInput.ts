@@ -11,7 +11,7 @@ export interface FineTuneCurves {
   readonly id: Curve
 }
 
-/** Points of one two-dimensional embedding; `subjects[i]` is the person on `points[i]`. */
+/** Points of one two-dimensional embedding; `subjects[i]` is the subject of `points[i]`. */
 export interface EmbeddingPlot {
   readonly points: readonly (readonly [x: number, y: number])[]
   readonly subjects: readonly string[]
@@ -23,41 +23,41 @@ export interface Timing {
 }
 
 /**
- * Everything the report page shows. `Picture` is a PNG data URI for `renderReport` and interleaved 8-bit RGB
+ * Everything that the report page shows. `Picture` is a PNG data URI for `renderReport` and interleaved 8-bit RGB
  * (size × size × 3) for `writeReport`, which encodes it.
  */
 export interface ReportInput<Image = string> {
   readonly report: Report
   readonly lossCurves: {
     readonly pretrain: Curve
-    /** Masked loss on people that were not pretrained on, if it was measured. */
+    /** Masked loss on held-out subjects, if it was measured. */
     readonly pretrainHeldOut?: Curve
     readonly finetune: { readonly [name in FineTuneName]?: FineTuneCurves }
   }
-  /** AU loss of answering each unit's rate among the training pictures, always: the loss of having learnt nothing. */
+  /** AU loss of always predicting each unit's base rate in the training images: the loss without learning. */
   readonly baseRateEntropy: number
-  /** Lowest identity loss that any constant answer reaches. */
+  /** Lowest identity loss of a constant prediction. */
   readonly identityConstant: number
-  /** Share of the unseen people's pictures that show a unit, keyed like f1PerAu. */
+  /** Fraction of the unseen subjects' images in which a unit is present, keyed like f1PerAu. */
   readonly prevalence: Readonly<Record<string, number>>
   readonly reconstructions: {
-    /** Side of the pictures in pixels. */
+    /** Image size in pixels. */
     readonly size: number
     readonly samples: readonly ReconstructionSample<Image>[]
-    /** Who is shown and how much was hidden, one sentence. */
+    /** Which subjects are shown and how much is masked. */
     readonly caption: string
   }
   readonly embedding: { readonly fmae: EmbeddingPlot; readonly fmaeIat: EmbeddingPlot }
   readonly timings: readonly Timing[]
   /** Name of the setting that ran, such as "short". */
   readonly budget: string
-  /** What the reader must know before believing the numbers; see findWarnings. */
+  /** Reasons to distrust the numbers; see findWarnings. */
   readonly warnings: readonly string[]
   readonly command: string
   readonly versions: Readonly<Record<string, string>>
   /** ISO 8601. */
   readonly date: string
-  /** Who trained, chose and tested, in words. */
+  /** Training and test data, in words. */
   readonly folds: string
   readonly notes: readonly string[]
 }

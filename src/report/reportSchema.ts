@@ -20,13 +20,13 @@ const finetune = z.strictObject({
   auc: share,
   aucSeen: share,
   f1PerAu: z.record(auNumber, share),
-  /** null: the unit is always present or always absent among these pictures, so the area is undefined. */
+  /** null: the unit is always present or always absent in these images, so the area is undefined. */
   aucPerAu: z.record(auNumber, share.nullable()),
   f1PerEpoch: z.array(share),
   seconds,
 })
 
-/** report.json: what one main job measured. F1 and `auc`: unseen people; `aucSeen`: held-out pictures of training people. */
+/** report.json: the results of a main job. F1 and `auc`: unseen subjects; `aucSeen`: held-out images of training subjects. */
 export const reportSchema = z.strictObject({
   adapter: z.strictObject({
     vendor: z.string(),
@@ -63,7 +63,7 @@ export const reportSchema = z.strictObject({
 export type Report = z.infer<typeof reportSchema>
 export type FineTuneReport = Report['finetune'][number]
 
-/** A report that does not fit the schema. `fields` are the paths at fault, such as `finetune[1].auc`. */
+/** A report that does not fit the schema. `fields` are the paths of the wrong fields, such as `finetune[1].auc`. */
 export class ReportError extends Error {
   constructor(
     readonly fields: readonly string[],
@@ -74,7 +74,7 @@ export class ReportError extends Error {
   }
 }
 
-/** Checks a value against the schema and returns it typed. Throws ReportError, which names every field at fault. */
+/** Checks a value against the schema and returns it typed. Throws ReportError, which names every wrong field. */
 export function parseReport(value: unknown): Report {
   const parsed = reportSchema.safeParse(value)
   if (parsed.success) return parsed.data

@@ -7,8 +7,8 @@ const side = 480
 const margin = 22
 
 /**
- * Points of an embedding, one hue and marker per person, both axes to the same scale. No ticks: the units of UMAP mean nothing.
- * `order` lists the people, so that two plots of the same people share their signs.
+ * Points of an embedding, one hue and marker per subject, both axes to the same scale. No ticks: the units of UMAP mean
+ * nothing. `order` lists the subjects, so that two plots of the same subjects use the same symbols.
  */
 export function scatter(plot: EmbeddingPlot, order: readonly string[], description: string): Html {
   const xs = plot.points.map((point) => point[0])
@@ -23,7 +23,7 @@ export function scatter(plot: EmbeddingPlot, order: readonly string[], descripti
     const shape = subjectMarkers[Math.floor(rank / subjectHues.length) % subjectMarkers.length]
     const points = plot.points
       .filter((_, index) => plot.subjects[index] === subject)
-      .map(([px, py]) => marker(shape, x(px), y(py), 4.2, `person ${subject}`))
+      .map(([px, py]) => marker(shape, x(px), y(py), 4.2, `subject ${subject}`))
     return html`<g class="point subject-${rank % subjectHues.length}">${points}</g>`
   })
   return svg(
@@ -34,8 +34,8 @@ export function scatter(plot: EmbeddingPlot, order: readonly string[], descripti
   )
 }
 
-/** Share of points whose nearest neighbour in the plane is the same person. */
-export function neighbourShare(plot: EmbeddingPlot): number {
+/** Fraction of points whose nearest neighbor in the plane is the same subject. */
+export function neighborShare(plot: EmbeddingPlot): number {
   const { points, subjects } = plot
   let same = 0
   points.forEach(([px, py], self) => {

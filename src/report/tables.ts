@@ -5,14 +5,14 @@ import { runTitles } from './palette.js'
 import type { Timing } from './reportInput.js'
 import type { FineTuneReport, Report } from './reportSchema.js'
 
-/** One row of numbers; `best` says whether the largest is emphasised. */
+/** One row of numbers; `best` says whether the largest is bold. */
 interface Row {
   readonly head: Html
   readonly cells: readonly string[]
   readonly best: boolean
 }
 
-/** Means over the units, one column per run. Thresholds and gaps have no best: a run that learnt nothing has no gap. */
+/** Means over the units, one column per run. Thresholds and gaps have no best: a run that learned nothing has no gap. */
 export function scoreTable(runs: readonly FineTuneReport[], alwaysPresent: number): Html {
   const row = (name: string, detail: string, value: (run: FineTuneReport) => string, best = true): Row => ({
     head: html`${name} <small>${detail}</small>`,
@@ -20,21 +20,21 @@ export function scoreTable(runs: readonly FineTuneReport[], alwaysPresent: numbe
     best,
   })
   const rows = [
-    row('AUC', 'unseen people', (run) => score(run.auc)),
-    row('AUC', 'seen people, new pictures', (run) => score(run.aucSeen)),
+    row('AUC', 'unseen subjects', (run) => score(run.auc)),
+    row('AUC', 'seen subjects', (run) => score(run.aucSeen)),
     row('Gap', 'seen − unseen', (run) => change(run.aucSeen - run.auc), false),
     row('F1', 'threshold 0.5', (run) => score(run.f1At05)),
     row('F1', 'best single threshold', (run) => score(run.f1Best)),
     row('Threshold', 'of the best F1', (run) => run.threshold.toFixed(2), false),
-    row('λ', 'identity reversal', (run) => setting(run.lambda), false),
+    row('λ', 'gradient reversal', (run) => setting(run.lambda), false),
   ]
-  return table('Scores, mean over the action units', ['', ...runs.map(runTitle)], rows, [
-    html`Always “present” <small>F1 of no skill</small>`,
+  return table('Scores, mean over AUs', ['', ...runs.map(runTitle)], rows, [
+    html`Always “present” <small>F1 baseline</small>`,
     ...runs.map(() => score(alwaysPresent)),
   ])
 }
 
-/** One row per action unit: F1 at 0.5 (with the share of pictures that show the unit) or AUC, on unseen people. */
+/** One row per action unit: F1 at 0.5 (with the prevalence of the unit) or AUC, on unseen subjects. */
 export function unitTable(
   runs: readonly FineTuneReport[],
   measure: 'f1PerAu' | 'aucPerAu',
@@ -55,8 +55,8 @@ export function unitTable(
       best: true,
     }
   })
-  const title = withRate ? 'F1 at threshold 0.5, unseen people' : 'AUC, unseen people'
-  return table(title, [withRate ? 'Unit, share present' : 'Unit', ...runs.map(runTitle)], rows, null)
+  const title = withRate ? 'F1 at threshold 0.5, unseen subjects' : 'AUC, unseen subjects'
+  return table(title, [withRate ? 'AU, prevalence' : 'AU', ...runs.map(runTitle)], rows, null)
 }
 
 export function pretrainTable(pretrain: Report['pretrain']): Html {
@@ -70,10 +70,10 @@ export function pretrainTable(pretrain: Report['pretrain']): Html {
     row('Loss', 'last', score(pretrain.lossLast)),
     row('Epochs', '', count(pretrain.epochs)),
     row('Steps', '', count(pretrain.steps)),
-    row('Speed', 'pictures a second', count(pretrain.imagesPerSecond)),
+    row('Speed', 'images/s', count(pretrain.imagesPerSecond)),
     row('Time', '', duration(pretrain.seconds)),
   ]
-  return table('Pretraining in numbers', ['', 'FMAE'], rows, null)
+  return table('Pretraining', ['', 'FMAE'], rows, null)
 }
 
 export function probeTable(probe: Report['identityProbe']): Html {
@@ -86,18 +86,13 @@ export function probeTable(probe: Report['identityProbe']): Html {
     row('Converged', 'softmax regression', probe.fmae, probe.fmaeIat),
     row('Published', 'short protocol', probe.fmaePublished, probe.fmaeIatPublished),
   ]
-  return table(
-    'Identity probe, share of pictures named right',
-    ['', 'FMAE', 'FMAE-IAT', 'Change'],
-    rows,
-    null,
-  )
+  return table('Accuracy of the identity probe', ['', 'FMAE', 'FMAE-IAT', 'Change'], rows, null)
 }
 
-/** Where the time went; `total` is the whole job, so that what no stage owns is shown too. */
+/** Time per stage; `total` is the whole job, so that time outside all stages is shown too. */
 export function timingTable(timings: readonly Timing[], total: number): Html {
   const rest = total - timings.reduce((sum, timing) => sum + timing.seconds, 0)
-  const all = rest > 0.05 * total ? [...timings, { name: 'Everything else', seconds: rest }] : timings
+  const all = rest > 0.05 * total ? [...timings, { name: 'other', seconds: rest }] : timings
   const rows = all.map((timing) => {
     const part = total > 0 ? timing.seconds / total : 0
     return html`<tr><th scope="row">${timing.name}</th><td class="num">${duration(timing.seconds)}</td><td class="num wide">${percent(part)}</td>
@@ -105,7 +100,7 @@ export function timingTable(timings: readonly Timing[], total: number): Html {
   })
   return html`<table class="timings"><caption>Wall-clock time</caption>
 <thead><tr><th scope="col">Stage</th><th scope="col" class="num">Time</th><th scope="col" class="num wide">Share</th><th aria-hidden="true"></th></tr></thead>
-<tbody>${rows}</tbody><tfoot><tr><th scope="row">Whole job</th><td class="num">${duration(total)}</td><td class="wide"></td><td></td></tr></tfoot></table>`
+<tbody>${rows}</tbody><tfoot><tr><th scope="row">total</th><td class="num">${duration(total)}</td><td class="wide"></td><td></td></tr></tfoot></table>`
 }
 
 function table(
@@ -127,7 +122,7 @@ ${rows.map((row) => html`<tr><th scope="row">${row.head}</th>${cells(row)}</tr>\
 function cells(row: Row): Html[] {
   const numbers = row.cells.map(Number).filter(Number.isFinite)
   const largest = Math.max(...numbers)
-  // Equal at the printed precision is equal; where all are equal none is best.
+  // Values are compared as printed; if all are equal, none is best.
   const emphasise = row.best && numbers.some((value) => value < largest)
   return row.cells.map((cell) =>
     emphasise && Number(cell) === largest

@@ -8,8 +8,8 @@ import type { ReportInput } from './reportInput.js'
 import { parseReport } from './reportSchema.js'
 
 /**
- * Writes `report.json` (checked against its schema) and `report.html` into a folder, which is made if it is missing.
- * Pictures are interleaved RGB. Throws ReportError, before writing anything, if the report does not fit.
+ * Writes `report.json` (checked against its schema) and `report.html` into a folder, which is created if missing.
+ * Images are interleaved RGB. Throws ReportError, before writing anything, if the report does not fit.
  */
 export async function writeReport(
   folder: string,

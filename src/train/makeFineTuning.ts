@@ -11,7 +11,7 @@ import { classifierConfig } from './modelConfig.js'
 import type { FineTuneSettings } from './settings.js'
 import type { RunSettings } from './trainingRun.js'
 
-/** The images of a fine-tuning and who is on them. */
+/** The images of a fine-tuning, and their AUs and subjects. */
 export interface FineTuningData {
   readonly loader: ImageLoader
   readonly train: ArrayLike<number>
@@ -24,24 +24,24 @@ export interface FineTuningData {
 export interface FineTuningPlan {
   readonly settings: FineTuneSettings
   readonly encoder: VitConfig
-  /** Batches that the adapter can hold, where the settings' are too large for it. */
+  /** Batches that fit this adapter, if those of the settings are too large. */
   readonly batches?: Pick<RunSettings, 'batchSize' | 'accumulation'>
-  /** Weights to start from; null for a start at random, and for a run that resumes from its own checkpoint. */
+  /** Weights to start from; null for random weights, and for a run that resumes from its own checkpoint. */
   readonly start: Start | null
-  /** Hears in one line what was taken from `start`. */
+  /** Receives one line on what was loaded from `start`. */
   readonly say: (line: string) => void
 }
 
 /** A fine-tuning ready for `trainLoop`. */
 export interface MadeFineTuning {
   readonly run: FineTuning
-  /** What its checkpoints say of it. */
+  /** Metadata for its checkpoints. */
   readonly info: CheckpointInfo
-  /** Gives its device memory back; see `Runtime.own`. */
+  /** Frees its device memory; see `Runtime.own`. */
   readonly release: () => void
 }
 
-/** Wants Web Crypto: Node, or a secure page. @throws UserError if `start` does not fit */
+/** Requires Web Crypto: Node, or a page in a secure context. @throws UserError if `start` does not fit. */
 export async function makeFineTuning(
   runtime: Runtime,
   data: FineTuningData,

@@ -1,4 +1,4 @@
-/** Model configurations: made from settings, and read from files. */
+/** Model configurations: built from settings, and read from files. */
 import * as z from 'zod'
 import { UserError } from '../errors.js'
 import {
@@ -13,7 +13,7 @@ import { type FineTuneSettings, fineTuneDefaults, type PretrainSettings } from '
 
 const size = z.int().positive()
 
-/** The fields of a `VitConfig`, as files carry it. */
+/** The fields of a `VitConfig` in files. */
 export const vitShape = {
   imageSize: size,
   patchSize: size,
@@ -50,7 +50,7 @@ type DecoderSettings = Pick<
 >
 type HeadSettings = Pick<FineTuneSettings, 'lambda' | 'idLoss' | 'idHeadLayers' | 'dropPath'>
 
-/** The preset with the sizes set instead. @throws UserError for sizes that make no model. */
+/** The preset, overridden by the sizes that are set. @throws UserError if the sizes are inconsistent. */
 export function vitConfig(settings: Geometry): VitConfig {
   const preset = presets[settings.preset]
   const config = {
@@ -81,7 +81,7 @@ export function fmaeConfig(settings: Geometry & DecoderSettings): FmaeConfig {
   return config
 }
 
-/** A classifier on the encoder of `encoder`, which may be that of an FMAE. */
+/** A classifier with the encoder of `encoder`, which may be an FMAE configuration. */
 export function classifierConfig(
   encoder: VitConfig,
   outputs: Pick<ClassifierConfig, 'aus' | 'subjects'>,
@@ -96,7 +96,7 @@ export function classifierConfig(
   }
 }
 
-/** "nano", or "nano with width 16, depth 2" where sizes are not the preset's. */
+/** "nano", or "nano with width 16, depth 2" if sizes differ from the preset. */
 export function modelName(preset: PresetName, config: VitConfig): string {
   const sizes: readonly string[] = [
     'imageSize',
@@ -116,7 +116,7 @@ export function modelName(preset: PresetName, config: VitConfig): string {
   return list === '' ? preset : `${preset} with ${list}`
 }
 
-/** Sizes that make no model are the fault of whoever wrote them, a user or a damaged file: `where` names the place. */
+/** Turns a RangeError of `check` into a UserError: the sizes come from a user or a damaged file, named by `where`. */
 export function checkSizes(check: () => void, where: string): void {
   try {
     check()

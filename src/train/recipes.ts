@@ -1,8 +1,8 @@
 import type { FineTuneSettings, PretrainSettings } from './settings.js'
 
 /**
- * Named changes to the default settings. `nano` is the defaults themselves: what works in minutes on rendered faces of 64 px. The others
- * are the published settings of the reference's README, for ViT-L on one GPU.
+ * Named changes to the default settings. `nano` is the defaults themselves, which work in minutes on rendered 64 px
+ * faces. The others are the published settings of the reference's README, for ViT-L on one GPU.
  */
 export const pretrainRecipes = {
   nano: {},
@@ -39,7 +39,7 @@ export const fineTuneRecipes = {
   'disfa-iat': { ...published, lambda: 0.5 },
 } as const satisfies Record<string, Partial<FineTuneSettings>>
 
-/** The model that a recipe was published for; null for this project's own. */
+/** The model that a recipe was published for; null for recipes of this project. */
 export function publishedPreset(recipe: string): 'vit-l' | null {
   return recipe.startsWith('nano') ? null : 'vit-l'
 }

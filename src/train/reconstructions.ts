@@ -5,21 +5,21 @@ import type { Runtime } from '../engine/runtime.js'
 import { CHANNELS, patchCount } from '../model/config.js'
 import type { Fmae } from '../model/fmae.js'
 
-/** Original, what the encoder saw, and the reconstruction of one picture. */
+/** One image: the original, the masked input of the encoder, and the reconstruction. */
 export interface ReconstructionSample<Image> {
   readonly original: Image
   readonly masked: Image
   readonly reconstruction: Image
 }
 
-/** The mean deviation of a standardised picture is 1: three of them span the grey scale. */
+/** A standardized image has standard deviation 1; three of them span the gray scale on each side. */
 const GREY_LEVELS_PER_UNIT = 127.5 / 3
 const MASK_GREY = 40
 
 /**
- * Masks pictures, lets FMAE fill them in and turns all three into RGB. Shown is what the network sees, the
- * standardised picture on mid-grey. Predicted patches get the true mean and deviation of their place, without which
- * normalised predictions cannot be shown; visible patches are the original's.
+ * Masks images, lets FMAE reconstruct them, and turns all three versions into RGB. The originals are the network's
+ * input: standardized, around mid-gray. Predictions normalized per patch cannot be shown as they are, so they get the
+ * true mean and standard deviation of their patch. Visible patches are copied from the original.
  */
 export async function reconstruct(
   runtime: Runtime,
@@ -54,7 +54,7 @@ export async function reconstruct(
 
 const randoms = new WeakMap<Runtime, RandomState>()
 
-/** The same one for all pictures of a runtime: each new one would leave bind groups behind, which pipelines keep (pipelines.ts). */
+/** Shared by all images of a runtime: each new one would leave bind groups behind, which pipelines keep (pipelines.ts). */
 function randomOf(runtime: Runtime, seed: number): RandomState {
   const known = randoms.get(runtime)
   if (known?.seed === seed) return known

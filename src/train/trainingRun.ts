@@ -25,7 +25,7 @@ export type RunSettings = Pick<
   | 'precision'
 >
 
-/** What the loop, the checkpoints and the log need to know of a training. */
+/** A training run, as the loop, the checkpoints and the log see it. */
 export interface TrainingRun {
   readonly kind: 'fmae' | 'iat'
   readonly runtime: Runtime

@@ -1,12 +1,12 @@
 import { relativeError } from './array64.js'
 
-/** One comparison of our numbers with numbers from elsewhere. */
+/** A comparison of our numbers with a reference. */
 export interface Check {
   readonly group: string
   readonly what: string
   /** Relative error, see `relativeError`. */
   readonly error: number
-  /** Largest error allowed where it is not the general one. */
+  /** Its own tolerance, or null for the general one. */
   readonly tolerance: number | null
 }
 

@@ -1,6 +1,6 @@
 /**
- * Numbers of the fixtures A1–A6: worked out in float64 with the published classes and, a second time, by an
- * implementation written from the paper's facts alone.
+ * Numbers of the fixtures A1–A6: computed in float64 with the published classes and, independently, with an
+ * implementation written from the paper alone.
  */
 import type { Schedule } from '../train/optim/schedule.js'
 
@@ -98,7 +98,7 @@ export const normalisedRamp = [1.4288689, 1.02062064, 0.61237238, 0.20412413]
 /** A6: size of every gradient of the BCE over one-hot subjects at zero logits, batch 64, 41 subjects. */
 export const ZERO_LOGIT_GRADIENT = 1.90549e-4
 
-/** A6: loss of ViT-S at the start on normal noise, normalised patches: 1.75–1.81 over seeds. */
+/** A6: initial loss of ViT-S on normal noise, normalized patches: 1.75–1.81 over seeds. */
 export const VIT_SMALL_START_LOSS = 1.78
 
 /** Table 1.9 of the specification: parameters and tensors of the published sizes. */

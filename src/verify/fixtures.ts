@@ -99,7 +99,7 @@ async function fmaeFixture(runtime: Runtime): Promise<Check[]> {
   const { fmae } = expected
   return [
     exact('mask', mask, [...fmae.masks.join('')].map(Number)),
-    a1('loss, normalised patches', await loss.read(), [fmae.lossNormPix]),
+    a1('loss, normalized patches', await loss.read(), [fmae.lossNormPix]),
     a1('loss, raw pixels', await make(false).step().loss.read(), [fmae.lossRaw]),
     a1('first predictions', pred.slice(0, 4), fmae.predStart),
     a1('last predictions', pred.slice(-3), fmae.predEnd),
@@ -150,9 +150,9 @@ async function gradientNorms(
   return Promise.all(checks)
 }
 
-/** A5: the normalised target, read off the gradient of the loss at a prediction of 0: −2·t̂/P. */
+/** A5: the normalized target, derived from the gradient of the loss at a prediction of 0: −2·t̂/P. */
 async function patchNormFixture(runtime: Runtime): Promise<Check[]> {
-  const a5 = comparisons('A5 patch normalisation')
+  const a5 = comparisons('A5 patch normalization')
   const pred = leaf(runtime.zeros([1, 1, 8]))
   const target = runtime.tensor([0, 1, 2, 3, 4, 5, 6, 7], [1, 1, 8])
   const mask = runtime.tensor([1], [1, 1])

@@ -12,16 +12,16 @@ import { classifierRun, fmaeRun, type ModelRun } from './modelRun.js'
 
 export interface GoldenResult {
   readonly checks: readonly Check[]
-  /** Values of `after.*` that were set aside, see `withoutRoundingSteps`. */
+  /** Number of excluded values of `after.*`, see `withoutRoundingSteps`. */
   readonly setAside: number
 }
 
-/** A gradient this much smaller than its tensor's root mean square is zero but for rounding. */
+/** A gradient this much smaller than its tensor's root mean square is zero up to rounding. */
 const ROUNDING = 1e-5
 
 /**
- * Runs a golden file's model on its batch: outputs, gradients and, with an optimiser, its steps, each
- * compared with the file's numbers. @throws UserError if tensors are missing, unknown or misshapen.
+ * Runs a golden file's model on its batch: outputs, gradients and, with an optimizer, its steps, each compared with
+ * the file's numbers. @throws UserError if tensors are missing, unknown or misshapen.
  */
 export async function checkGolden(runtime: Runtime, golden: GoldenFile): Promise<GoldenResult> {
   checkTensors(golden, expectedTensors(golden))
@@ -49,7 +49,9 @@ function subjectsOf({ file, tensors, kind, config }: GoldenFile): Uint32Array {
   const ids = Uint32Array.from(tensors.get('ids')!.data)
   const wrong = ids.find((id) => id >= config.subjects)
   if (wrong === undefined) return ids
-  throw new UserError(`${file}: tensor ids holds ${wrong | 0}; expected subjects 0 to ${config.subjects - 1}`)
+  throw new UserError(
+    `${file}: tensor ids contains ${wrong | 0}; expected subjects 0 to ${config.subjects - 1}`,
+  )
 }
 
 async function outputChecks(run: ModelRun, golden: GoldenFile): Promise<Check[]> {
@@ -114,9 +116,9 @@ async function trainingChecks(
 }
 
 /**
- * Weights whose gradient is zero but for rounding (key biases: softmax does not see them) take whole AdamW
- * steps of arbitrary sign, in any implementation. They are set aside, that is replaced by the file's own
- * values, if they are no further apart than the steps can have brought them.
+ * Weights whose gradient is zero up to rounding (key biases, which softmax ignores) take full AdamW steps of arbitrary
+ * sign, in any implementation. They are excluded (replaced by the file's values) if they differ by no more than these
+ * steps can explain.
  */
 function withoutRoundingSteps(
   ours: ArrayLike<number>,

@@ -7,7 +7,7 @@ import { classifierShape, fmaeShape } from '../train/modelConfig.js'
 
 const fmaeSchema = z.object(fmaeShape)
 
-/** Files of the first version say less: the rest is what the reference has. */
+/** Files of the first version have fewer fields: the rest are the values of the reference. */
 const classifierSchema = z.object({
   ...classifierShape,
   subjects: classifierShape.subjects.default(0),
@@ -28,7 +28,7 @@ const optimizerSchema = z.object({
 
 export type GoldenOptimizer = z.output<typeof optimizerSchema>
 
-/** A golden file that is complete: its tensors are finite, though not yet set against the model's shapes. */
+/** A complete golden file: its tensors are finite, but not yet compared with the model's shapes. */
 export type GoldenFile = {
   readonly file: string
   readonly tensors: ReadonlyMap<string, SafeTensor>
@@ -76,7 +76,7 @@ function parseJson<S extends z.ZodType>(
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new UserError(`${file}: metadata "${field}" is not JSON: ${(error as Error).message}`)
+    throw new UserError(`${file}: metadata "${field}" is invalid JSON: ${(error as Error).message}`)
   }
   const result = schema.safeParse(value)
   if (result.success) return result.data

@@ -11,7 +11,7 @@ export interface ExpectedTensors {
   readonly optional: ReadonlySet<string>
 }
 
-/** What the file must hold, by its kind, its config and its number of images. */
+/** The tensors that the file must contain, given its kind, its config and its number of images. */
 export function expectedTensors(golden: GoldenFile): ExpectedTensors {
   const { config, optimizer } = golden
   const batch = batchSize(golden)
@@ -55,10 +55,7 @@ function batchSize({ tensors, file }: GoldenFile): number {
   return batch
 }
 
-/**
- * Sets the file against `expected`. @throws UserError naming the tensors that are missing, unknown or
- * misshapen.
- */
+/** Compares the file with `expected`. @throws UserError naming the tensors that are missing, unknown or misshapen. */
 export function checkTensors({ file, tensors }: GoldenFile, expected: ExpectedTensors): void {
   const { shapes, optional } = expected
   const missing = [...shapes.keys()].filter((name) => !optional.has(name) && !tensors.has(name))
@@ -73,7 +70,7 @@ export function checkTensors({ file, tensors }: GoldenFile, expected: ExpectedTe
     // A scalar may be written with or without its one dimension.
     const isScalar = wanted.join() === '1' && shape.length === 0
     if (shape.join() !== wanted.join() && !isScalar)
-      throw new UserError(`${file}: tensor ${name} is [${shape}]; the config wants [${wanted}]`)
+      throw new UserError(`${file}: tensor ${name} is [${shape}]; the config expects [${wanted}]`)
   }
 }
 

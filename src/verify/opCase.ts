@@ -15,19 +15,19 @@ export interface CaseInput {
   readonly values: (random: PhiloxStream, count: number) => HostArray
 }
 
-/** One call of one op: what goes in, how our engine does it, and what it should be. */
+/** One call of an op: its inputs, its run on the engine, and its reference. */
 export interface OpCase {
   readonly op: string
-  /** Shapes and options, for people. */
+  /** Shapes and options, for display. */
   readonly label: string
   readonly inputs: readonly CaseInput[]
   readonly run: (...inputs: Tensor[]) => Tensor
   readonly reference: Reference
-  /** A CPU driver compiles its GPU kernels for many seconds: with those it runs on GPUs alone. */
+  /** Its GPU kernels take many seconds to compile on a CPU driver, so they run only on GPUs. */
   readonly costlyKernels?: boolean
 }
 
-/** Largest relative errors allowed to an op's cases; where absent, the caller's tolerance alone counts. */
+/** Largest relative errors allowed for an op's cases; without an entry, only the caller's tolerance applies. */
 export type Tolerances = Readonly<Record<string, number>>
 
 /** An activation, which gets a gradient: normal, with a few outliers of ten times the size. */

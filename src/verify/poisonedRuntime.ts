@@ -3,10 +3,7 @@ import { perValueKernel } from '../../kernels/perValue.js'
 import { Runtime } from '../engine/runtime.js'
 import type { DType, Tensor } from '../engine/tensor.js'
 
-/**
- * A runtime whose fresh tensors are full of NaN, so that whatever a kernel forgets to write shows in the
- * result.
- */
+/** A runtime whose new tensors are filled with NaN, so that values that a kernel fails to write show in the result. */
 export class PoisonedRuntime extends Runtime {
   override empty(shape: readonly number[], dtype: DType = 'f32'): Tensor {
     const tensor = super.empty(shape, dtype)
@@ -19,7 +16,7 @@ export interface KernelVariant {
   /** Which kernels it selects. */
   readonly name: 'CPU kernels' | 'GPU kernels'
   readonly runtime: Runtime
-  /** GPU kernels on a CPU driver: right all the same, but slow to compile. */
+  /** GPU kernels on a CPU driver: correct, but slow to compile. */
   readonly foreign: boolean
 }
 

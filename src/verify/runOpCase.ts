@@ -6,9 +6,7 @@ import { type Array64, array64, relativeError } from './array64.js'
 import { caseRandom, drawInputs, type OpCase, shapeText } from './opCase.js'
 import type { KernelVariant } from './poisonedRuntime.js'
 
-/**
- * A case with its random numbers drawn and its float64 answers worked out; made once, used on every variant.
- */
+/** A case with its random inputs and float64 results; computed once, used for every variant. */
 export interface PreparedCase {
   readonly opCase: OpCase
   readonly inputs: readonly HostArray[]
@@ -28,7 +26,7 @@ export interface OpResult extends CaseErrors {
   readonly cases: number
 }
 
-/** The cases that a variant runs: all, but for those that a CPU driver would compile for too long. */
+/** The cases that a variant runs: all except those that a CPU driver compiles too slowly. */
 export function casesOn({ foreign }: KernelVariant, cases: readonly OpCase[]): readonly OpCase[] {
   return foreign ? cases.filter(({ costlyKernels }) => !costlyKernels) : cases
 }

@@ -71,7 +71,7 @@ function peer(work: string, shape: string, times: Record<'ours' | 'tfjs' | 'jaxj
 
 t.test('RESULTS.md says where, when and with what it was measured', async (t) => {
   const text = resultsMarkdown(results)
-  t.match(text, '- Adapter: a driver (software: the CPU does the work), subgroups 4–8, shader-f16 no')
+  t.match(text, '- Adapter: a driver (software, runs on the CPU), subgroups 4–8, shader-f16 no')
   t.match(text, '- Date: 2026-01-02')
   t.match(text, '- Versions: node v20.0.0, @jax-js/jax 0.1.25')
   t.notMatch(text, 'Peers missing')

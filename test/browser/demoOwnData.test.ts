@@ -260,7 +260,7 @@ t.test('pictures without labels can be pretrained on only', only, async (t) => {
   await pretrain.button('One step').click()
   t.match(
     await pretrain.area.getByRole('alert').textContent(),
-    'plain: 22 pictures do not fill one batch of 32',
+    'plain: 22 images are fewer than one batch of 32',
   )
   await set(pretrain, { Width: '32', 'Depth (blocks)': '1', Batch: '8' })
   await pretrain.button('One step').click()
@@ -304,7 +304,7 @@ t.test('what is wrong with a folder is told in one sentence', only, async (t) =>
         rmSync(folder, { recursive: true })
         write(join(folder, 'notes.txt'), 'no picture')
       },
-      /^no pictures: no \.jpg, \.jpeg, \.png or \.webp file in this folder or below it$/,
+      /^no pictures: no \.jpg, \.jpeg, \.png or \.webp file in this folder or its subfolders$/,
     ],
     [
       'bad line',
@@ -314,7 +314,7 @@ t.test('what is wrong with a folder is told in one sentence', only, async (t) =>
     [
       'bad unit',
       (folder) => write(join(folder, 'labels.jsonl'), line({ img_path: 'a.jpg', AUs: [12, 99] })),
-      /^bad unit\/labels\.jsonl line 1: unknown action unit 99; expected a FACS action unit number \(or 999 for absent\)$/,
+      /^bad unit\/labels\.jsonl line 1: unknown AU 99; expected a FACS number, or 999 for inactive$/,
     ],
     [
       'missing',
@@ -361,7 +361,7 @@ t.test('a picture that cannot be read, and people who are not told, are named', 
   const { img_path } = JSON.parse(labels[20])
   t.match(
     await problem.textContent(),
-    new RegExp(`^broken/${img_path}: not a readable image \\(.*\\); expected JPEG, PNG or WebP$`),
+    new RegExp(`^broken/${img_path}: cannot be decoded \\(.*\\); expected JPEG, PNG or WebP$`),
   )
   await pretrain.state('empty')
   t.same(errors, [])

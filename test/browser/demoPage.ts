@@ -124,14 +124,17 @@ interface StoredRun {
   readonly running: boolean
 }
 
-/** What the browser's storage holds of a run; null if nothing. */
+/**
+ * What the browser's storage holds of a run; null if nothing yet. A new file stands empty until its first content
+ * is written.
+ */
 export function storedRun(page: Page, run: string): Promise<StoredRun | null> {
   return page.evaluate(async (name) => {
     try {
       const root = await navigator.storage.getDirectory()
       const folder = await (await root.getDirectoryHandle('runs')).getDirectoryHandle(name)
       const file = await (await folder.getFileHandle('history.json')).getFile()
-      return JSON.parse(await file.text())
+      return file.size === 0 ? null : JSON.parse(await file.text())
     } catch (error) {
       if ((error as DOMException).name === 'NotFoundError') return null
       throw error

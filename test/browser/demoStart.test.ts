@@ -62,7 +62,7 @@ const failures: Readonly<Record<string, readonly [Change, RegExp]>> = {
   ],
   'WebGPU has no adapter, as in Chromium with drivers that it does not trust': [
     prepend('worker.js', 'GPU.prototype.requestAdapter = async () => null'),
-    /^This browser cannot train here.*has WebGPU, but offers no graphics adapter\. Switch graphics/,
+    /^This browser cannot train here.*has WebGPU, but offers no adapter\. Turn on graphics/,
   ],
   'the adapter gives no device': [
     prepend('worker.js', 'GPUAdapter.prototype.requestDevice = async () => { throw new Error("no luck") }'),

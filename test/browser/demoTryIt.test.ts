@@ -254,7 +254,7 @@ t.test('files that are neither get their sentence', only, async (t) => {
   const other = await readFile(join(root, 'test', 'golden', 'classifier.safetensors'))
   t.match(
     await problem('other.safetensors', other),
-    /^other\.safetensors: no checkpoint of ours: metadata field format/,
+    /^other\.safetensors: not a checkpoint of fmae-webgpu: metadata field format/,
   )
   t.ok(await tab.area.getByText('There is no AU classifier yet.').isVisible(), 'none of them became a model')
   t.same(tab.errors, [])

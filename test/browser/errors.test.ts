@@ -29,7 +29,7 @@ t.test('a page that is not secure', { skip }, async (t) => {
   const message = await page.evaluate(() => errorsPage.open())
   t.match(
     message,
-    /^NoAdapterError: no WebGPU adapter: this page came neither over https nor from localhost\./,
+    /^NoAdapterError: no WebGPU adapter: this page was not loaded over https or from localhost\./,
   )
   t.match(message, /https address/)
 })
@@ -40,7 +40,7 @@ t.test('a tensor that no kernel can bind', { skip }, async (t) => {
   const message = await page.evaluate(() => errorsPage.tooLarge())
   t.match(
     message,
-    /^LimitError: a tensor of \d+ MiB passes this adapter's binding limit of \d+ MiB: use a smaller batch$/,
+    /^LimitError: a tensor of \d+ MiB exceeds this adapter's binding limit of \d+ MiB; use a smaller batch$/,
   )
   t.same(errors, [])
 })
@@ -50,10 +50,7 @@ t.test('a browser without an adapter', { skip }, async (t) => {
   if (plain.adapter) return t.pass('this machine has a GPU that needs no switches', { skip: true })
   const { page } = await openTestPage(plain, 'errors')
   const message = await page.evaluate(() => errorsPage.open())
-  t.match(
-    message,
-    /^NoAdapterError: no WebGPU adapter: this browser has WebGPU, but offers no graphics adapter\./,
-  )
+  t.match(message, /^NoAdapterError: no WebGPU adapter: this browser has WebGPU, but offers no adapter\./)
   t.match(message, /graphics acceleration.*--enable-unsafe-webgpu/)
 })
 

@@ -77,7 +77,7 @@ t.test('finetune from FMAE with IAT, evaluate, probe', async (t) => {
     '3',
   ]
   const text = await succeeds(t, [...args, ...size])
-  t.match(text, /loaded 28 tensors; new: .*ID_head\.weight/)
+  t.match(text, /loaded 28 tensors; newly initialized: .*ID_head\.weight/)
   const metrics = json('iat', 'metrics.json')
   t.match(metrics, { aus: tinyAus, testFold: 'fold3', f1At05: Number, f1Best: Number, threshold: Number })
   for (const field of ['f1PerAu', 'f1BestPerAu', 'aucPerAu'])
@@ -111,7 +111,7 @@ t.test('finetune from FMAE with IAT, evaluate, probe', async (t) => {
         '--json',
         file,
       ])
-      t.match(text, /4 people, 24 pictures of tiny faces/)
+      t.match(text, /4 subjects, 24 images from tiny faces/)
       const { converged, published, labelsOnly, chance } = JSON.parse(readFileSync(file, 'utf8'))
       for (const share of [converged, published, labelsOnly]) t.ok(share >= 0 && share <= 1)
       t.equal(chance, 0.25)
@@ -147,7 +147,7 @@ t.test('folds that the data does not bring: evaluate makes those of the fine-tun
     t.equal(code, 1)
     t.match(
       stderr,
-      /4 people, sha256 .*; now 2 folds, 3 people, .*Expected the people and folds of the fine-tuning/,
+      /4 people, sha256 .*; now 2 folds, 3 people, .*Expected the subjects and folds of the fine-tuning/,
     )
   })
 
@@ -156,7 +156,7 @@ t.test('folds that the data does not bring: evaluate makes those of the fine-tun
     const { folds, ...older } = metadata
     await writeSafetensors(out('older.safetensors'), tensors, older)
     const asked = evaluated.with(2, out('older.safetensors'))
-    t.match(await succeeds(t, asked), /does not say who was in its folds/)
+    t.match(await succeeds(t, asked), /does not store its folds, so they cannot be checked/)
     const { stderr } = await runProgram(asked.with(4, out('fewer')))
     t.match(stderr, /\(4 people; now 2 folds, 3 people/)
   })
@@ -165,8 +165,11 @@ t.test('folds that the data does not bring: evaluate makes those of the fine-tun
 t.test('evaluate says whose pictures they are', async (t) => {
   const of = (...more: string[]) =>
     succeeds(t, ['evaluate', '--checkpoint', checkpoint('iat'), '--data', faces, ...more])
-  t.match(await of(), /All pictures are measured, those of people trained on too/)
-  t.match(await of('--test-fold', 'fold1'), /fold1 was trained on: the classifier knows these people/)
+  t.match(await of(), /Evaluating all images, including those of training subjects/)
+  t.match(
+    await of('--test-fold', 'fold1'),
+    /the classifier was trained on fold1, so its subjects are seen subjects/,
+  )
   t.notMatch(await of('--test-fold', 'fold3'), /trained on/)
 })
 

@@ -24,7 +24,7 @@ t.test('the tiny main job writes a report that fits the schema, and checkpoints'
   }
   const again = await runProgram(tiny)
   t.equal(again.code, 1)
-  t.match(again.stderr, /holds a run: add --resume/)
+  t.match(again.stderr, /already contains a run; add --resume/)
   const otherLambda = await runProgram([...tiny, '--resume', '--lambda', '5'])
   t.equal(otherLambda.code, 1, 'a finished stage is not passed off as one with other settings')
   t.match(otherLambda.stderr, /lambda/)
@@ -42,16 +42,16 @@ t.test('Ctrl-C after the last training stops the job, and --resume brings it to 
   run.signal('SIGINT')
   const stopped = await run.ended
   t.equal(stopped.code, 130, stopped.stderr)
-  t.match(stopped.stdout, /To go on: the same command with --resume --out/)
+  t.match(stopped.stdout, /To continue, run the same command with --resume --out/)
   t.notOk(existsSync(join(out, 'report.html')))
   const resumed = await runProgram([...tiny, '--resume'])
   t.equal(resumed.code, 0, resumed.stderr)
-  t.match(resumed.stdout, /fmae-iat.*: finished before, taken as it is/)
+  t.match(resumed.stdout, /fmae-iat.*: already finished, reused/)
   t.ok(existsSync(join(out, 'report.html')))
   rmSync(out, { recursive: true })
 })
 
-t.test('no test person is trained on, and pictures of seen people are held out', async (t) => {
+t.test('no test subject is trained on, and images of seen subjects are held out', async (t) => {
   const faces = await openImageSet(join(root, 'data', 'faces'))
   for (const testFold of ['fold2', 'fold3'] as const) {
     const { set, train, seen, unseen, pretrain } = mainJobData(faces, testFold, 0)
@@ -59,7 +59,7 @@ t.test('no test person is trained on, and pictures of seen people are held out',
       new Set(Array.from(indices, (index) => set.sample(index).subject))
     const tested = subjects(unseen)
     t.notOk([...subjects(train), ...subjects(pretrain)].some((subject) => tested.has(subject)))
-    t.same([...subjects(seen)].sort(), [...subjects(train)].sort(), 'seen people are the training people')
+    t.same([...subjects(seen)].sort(), [...subjects(train)].sort(), 'seen subjects are the training subjects')
     const trained = new Set([...train, ...pretrain])
     t.notOk(
       Array.from(seen).some((index) => trained.has(index)),

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { RunLog } from '../../src/cli/runLog.node.js'
@@ -31,14 +31,17 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const)
     run.signal(signal)
     const { code, stdout } = await run.ended
     t.equal(code, 130)
-    t.match(stdout, /Stopped at step \d+ of 30000; saved to .*\nTo go on: the same command with --resume/)
+    t.match(
+      stdout,
+      /Stopped at step \d+ of 30000; saved to .*\nTo continue, run the same command with --resume/,
+    )
     t.equal(await stepOf(signal), rows(signal).at(-1)?.step)
   })
 
 t.test('--max-minutes stops in time, saves, and says how to go on', async (t) => {
   const { code, stdout } = await runProgram(pretrain('short', 5000, '--max-minutes', '0.0001'))
   t.equal(code, 130)
-  t.match(stdout, /Stopped at step 1 of 30000; saved to .*\nTo go on: the same command with --resume/)
+  t.match(stdout, /Stopped at step 1 of 30000; saved to .*\nTo continue, run the same command with --resume/)
   t.equal(await stepOf('short'), 1)
 })
 
@@ -48,12 +51,15 @@ t.test('a second run in the folder is refused; after kill -9 of the first the ne
   for (const more of [[], ['--resume']]) {
     const { code, stderr } = await runProgram(pretrain('shared', 5000, ...more))
     t.equal(code, 1)
-    t.match(stderr, /shared: another run \(process \d+\) is using this folder; wait for its end/)
+    t.match(stderr, /shared: another run \(process \d+\) is using this folder; wait until it ends/)
   }
   first.signal('SIGKILL')
   await first.ended
   const next = await runProgram(pretrain('shared', 5000, '--resume', '--max-minutes', '0.0001'))
-  t.match(next.stdout, /shared: the run that had this folder \(process \d+\) has ended; going on\./)
+  t.match(
+    next.stdout,
+    /shared: the last run here \(process \d+\) ended without releasing the folder; taking it over\./,
+  )
   t.match(next.stdout, /Resumed at step \d+ of 30000/)
   t.notOk(existsSync(join(out('shared'), 'run.lock')), 'the lock is given back')
 })
@@ -87,7 +93,7 @@ t.test('a user without a home is served', { skip: skipUnknown }, async (t) => {
     'doctor',
   ]
   const { stdout, stderr } = spawnSync('env', args, { ...unknown, encoding: 'utf8' })
-  t.match(stdout, /^Variants +.*fmae-webgpu-54321/m, stderr)
+  t.match(stdout, /^Autotuning +.*fmae-webgpu-54321/m, stderr)
 })
 
 t.test('the last two checkpoints and the best are kept', async (t) => {
@@ -120,16 +126,30 @@ t.test('--keep 1 keeps one beside the best, which may be an epoch that was not s
   t.equal(await stepOf('one', 'checkpoint-best.safetensors'), best)
 })
 
+t.test('a folder without its newest state is still a run: nothing in it is replaced', async (t) => {
+  t.equal((await runProgram(finetune('older', 3))).code, 0)
+  for (const name of ['checkpoint.safetensors', 'checkpoint-best.safetensors'])
+    rmSync(join(out('older'), name))
+  const before = readdirSync(out('older'))
+  const afresh = await runProgram(finetune('older', 3))
+  t.match(afresh.stderr, /^error: .*checkpoint-step6\.safetensors already exists; add --resume/)
+  const resumed = await runProgram(finetune('older', 3, '--resume'))
+  t.match(
+    resumed.stderr,
+    /checkpoint\.safetensors does not exist; copy .*checkpoint-step6\.safetensors to that name/,
+  )
+  t.same([afresh.code, resumed.code], [1, 1])
+  t.same(readdirSync(out('older')), before)
+  t.equal(rows('older').length, 9)
+})
+
 t.test('a finished run is trained longer, on the longer schedule, which is said', async (t) => {
   const { code, stdout } = await runProgram(finetune('kept', 8, '--resume'))
   t.equal(code, 0)
-  t.match(
-    stdout,
-    /Resumed at step 15 of 24\.\nTrained longer: 5 epochs become 8\. From here the learning rate/,
-  )
+  t.match(stdout, /Resumed at step 15 of 24\.\nExtended from 5 to 8 epochs\. The learning rate/)
   t.equal(await stepOf('kept'), 24)
   const shorter = await runProgram(finetune('kept', 6, '--resume'))
-  t.match(shorter.stderr, /was made with epochs = 8; this run has 6/)
+  t.match(shorter.stderr, /epochs is 8 in the checkpoint and 6 in this run/)
 })
 
 t.test('a run that diverges says which state is kept', async (t) => {
@@ -137,7 +157,7 @@ t.test('a run that diverges says which state is kept', async (t) => {
   const args = ['--batch-size', '9', '--warmup-epochs', '2', '--base-learning-rate', '1e6']
   const { code, stderr } = await runProgram(finetune('diverged', 40, ...args))
   t.equal(code, 1)
-  t.match(stderr, /error: .*diverged.checkpoint\.safetensors(: left as it was| keeps the state of step \d+)/)
+  t.match(stderr, /error: .*diverged.checkpoint\.safetensors(: not replaced| \(step \d+\))/)
   const { tensors } = await readSafetensors(join(out('diverged'), 'checkpoint.safetensors'))
   for (const [name, { data }] of tensors) t.ok([...data].every(Number.isFinite), name)
 })

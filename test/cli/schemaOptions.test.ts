@@ -26,7 +26,7 @@ t.test('a text given twice is refused, whatever it is', async (t) => {
     ['--test-fold', 'fold1'],
   ])
     t.throws(() => parse('--test-fold', 'fold1', flag, value), {
-      message: `${flag} is given twice; expected it once`,
+      message: `${flag} is given twice; expected once`,
     })
 })
 
@@ -36,7 +36,7 @@ t.test('of a number given twice the last counts, and that is said', async (t) =>
   t.equal(parse('--epochs', '5', '--epochs', '5').epochs, 5)
   t.same(
     said().map(({ args }) => args),
-    [['Note: --epochs is given as 1 and as 5; the last value counts.']],
+    [['Note: --epochs is given as 1 and as 5; the last value is used.']],
   )
 })
 

@@ -214,13 +214,13 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'unknown recipe': () => pretrain(faces, '--recipe', 'disfa'),
   'recipe named as a property of every object': () => pretrain(faces, '--recipe', 'constructor'),
   'a flag of one value given twice': () => ({ args: ['pretrain', '--data', faces, '--data', faces] }),
-  '`--aus` that is no list of numbers': () => finetune(faces, '--aus', '1,x'),
+  '`--aus` that is not a list of numbers': () => finetune(faces, '--aus', '1,x'),
   'the same AU twice in `--aus`': () => finetune(faces, '--aus', '1,1,2'),
-  '`--subject-from` that is no regular expression': () =>
+  '`--subject-from` that is not a regular expression': () =>
     finetune(labels('rule.jsonl', { img_path: 'a.jpg', AUs: [1] }), '--subject-from', '('),
   'missing config file': () => pretrain(faces, '--config', path('absent.json')),
   'config file that is not JSON': () => pretrain(faces, '--config', write('a.json', '{ "epochs": }')),
-  'config file that is no object': () => pretrain(faces, '--config', write('b.json', '[1]')),
+  'config file that is not an object': () => pretrain(faces, '--config', write('b.json', '[1]')),
   'config file with an unknown key': () => pretrain(faces, '--config', write('c.json', '{ "batchsize": 8 }')),
   'config file with a value of the wrong type': () => ({
     args: [
@@ -242,8 +242,8 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'config file with an empty list of AUs': () =>
     finetune(faces, '--config', write('e.json', '{ "aus": [] }')),
   '`--beta1 1`': () => pretrain(faces, '--beta1', '1'),
-  'image size no multiple of the patch size': () => pretrain(faces, '--image-size', '40'),
-  'width no multiple of the heads': () => pretrain(faces, '--heads', '3'),
+  'image size that is not a multiple of the patch size': () => pretrain(faces, '--image-size', '40'),
+  'width that is not a multiple of the heads': () => pretrain(faces, '--heads', '3'),
   '`--mask-ratio 1`': () => pretrain(faces, '--mask-ratio', '1'),
   'mask ratio that hides every patch': () => pretrain(faces, '--mask-ratio', '0.9'),
   'model larger than the adapter allows': () => pretrain(faces, '--width', '131072', '--heads', '1024'),
@@ -259,15 +259,15 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     env: { FMAE_ADAPTER: 'swiftshader' },
     ...(process.platform === 'linux' && process.arch === 'x64'
       ? {}
-      : { skip: 'the packaged SwiftShader is for linux-x64' }),
+      : { skip: 'the packaged SwiftShader supports only linux-x64' }),
   }),
   'missing file': () => pretrain(path('absent.tar')),
   'missing folder': () => pretrain(path('absent')),
-  'folder without pictures': () => {
+  'folder without images': () => {
     mkdirSync(path('empty'))
     return pretrain(path('empty'))
   },
-  'folder that may not be read': async () => {
+  'folder without read permission': async () => {
     mkdirSync(path('sealed'), { mode: 0o111 })
     // The folder of the tests wants to be removed in the end.
     const after = async () => chmodSync(path('sealed'), 0o755)
@@ -285,15 +285,15 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     return pretrain(path('pipe.tar'))
   },
   'truncated tar': () => pretrain(write('cut.tar', readFileSync(join(faces, 'faces.tar')).subarray(0, 5000))),
-  'file that is no tar': () => pretrain(write('noise.tar', 'noise '.repeat(1000))),
+  'file that is not a tar archive': () => pretrain(write('noise.tar', 'noise '.repeat(1000))),
   'tar with a negative size': () =>
     pretrain(write('negative.tar', rawTar(paxHeader({ size: '-1536' }), rawMember({}, 'x')))),
   'tar with a damaged pax header': () =>
     pretrain(write('pax.tar', rawTar(rawMember({ type: 'x' }, '99 path=a\n')))),
   'tar with a sparse member': () => pretrain(write('sparse.tar', rawTar(rawMember({ type: 'S' })))),
-  'tar with a link out of it': () =>
+  'tar with a link to a file outside': () =>
     pretrain(write('link.tar', rawTar(rawMember({ type: '2', linkName: '../a.jpg' })))),
-  'tar of names with more than one dot': () =>
+  'tar with more than one dot in its names': () =>
     pretrain(write('dots.tar', rawTar(rawMember({ name: 'a.b.jpg' }, 'x')))),
   'truncated gzip': () =>
     pretrain(write('cut.tar.gz', gzipSync(readFileSync(join(faces, 'faces.tar'))).subarray(0, 5000))),
@@ -301,11 +301,11 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     const image = (members['003.jpg'] as Uint8Array).slice(0, 300)
     return pretrain(await changedFaces('corrupt', { '003.jpg': image }))
   },
-  'SVG called .jpg': async () =>
+  'SVG named .jpg': async () =>
     pretrain(await changedFaces('svg', { '003.jpg': '<svg xmlns="http://www.w3.org/2000/svg"/>' })),
-  'image of too many pixels': async () =>
+  'image with too many pixels': async () =>
     pretrain(await changedFaces('pixels', { '003.jpg': largePngHeader() })),
-  '`--bad-images skip` with more than a tenth of them bad': async () => {
+  '`--bad-images skip` with more than a tenth of the images bad': async () => {
     const bad = Object.fromEntries(['000.jpg', '001.jpg', '002.jpg'].map((name) => [name, '']))
     return pretrain(await changedFaces('bad', bad), '--bad-images', 'skip')
   },
@@ -314,7 +314,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '.json that is not JSON': async () => pretrain(await changedFaces('notJson', { '003.json': '{AUs' })),
   '.json nested 10,000 levels deep': async () =>
     pretrain(await changedFaces('deep', { '003.json': '['.repeat(10_000) + ']'.repeat(10_000) })),
-  'one image under two subjects, by a link in a tar': async () => {
+  'image with two subjects, through a link in a tar': async () => {
     const linked = rawMember({ name: '024.jpg', type: '1', linkName: './003.jpg' })
     const labels = rawMember({ name: '024.json' }, '{ "subject": "eve", "AUs": [] }')
     const data = await changedFaces('linked', {})
@@ -323,62 +323,67 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     return finetune(data)
   },
   'shard listed twice': () => finetune(describedFaces('listed', { shards: ['faces.tar', './faces.tar'] })),
-  'shard outside of its folder': () => finetune(describedFaces('away', { shards: ['../faces/faces.tar'] })),
+  'shard outside its folder': () => finetune(describedFaces('away', { shards: ['../faces/faces.tar'] })),
   'AU declared twice': () => finetune(describedFaces('units', { shards: ['faces.tar'], aus: [1, 2, 1] })),
   'AU that the data set does not declare': async () =>
     finetune(await changedFaces('undeclared', { '003.json': '{ "subject": "dot", "AUs": [1, 999, 4] }' })),
   'bad line in a label file': () => pretrain(labels('bad.jsonl', { img_path: 'a.jpg' }, '{"img_path": ')),
-  'label file: AU that FACS does not know': () =>
+  'label file: AU that FACS does not define': () =>
     finetune(labels('au.jsonl', { img_path: 'a.jpg', AUs: [999, 99] })),
   'label file: missing images': () =>
     pretrain(labels('lost.jsonl', ...Array(8).fill({ img_path: 'absent.jpg', AUs: [999] }))),
-  'label file: one image under two subjects': () => {
+  'label file: image with two subjects': () => {
     const entry = (img_path: string, subject: string) => ({ img_path, subject, AUs: [1] })
     return finetune(
       labels('two.jsonl', entry('a.jpg', 'ann'), entry('b.jpg', 'bob'), entry('x/../a.jpg', 'bob')),
     )
   },
-  'label file: one image with other AUs': () =>
+  'label file: image with two lists of AUs': () =>
     finetune(labels('units.jsonl', { img_path: 'a.jpg', AUs: [1] }, { img_path: './a.jpg', AUs: [2, 1] })),
-  'label file: path out of its folder': () => finetune(labels('out.jsonl', { img_path: '../a.jpg' })),
+  'label file: path outside its folder': () => finetune(labels('out.jsonl', { img_path: '../a.jpg' })),
   'label file: absolute path': () => finetune(labels('absolute.jsonl', { img_path: '/data/a.jpg' })),
-  'label file: link out of its folder': () => {
+  'label file: link that leads outside its folder': () => {
     symlinkSync(join(root, 'package.json'), path('out.jpg'))
     return finetune(labels('linked.jsonl', { img_path: 'out.jpg' }))
   },
-  'label file: picture without a person': () =>
+  'label file: image without a subject': () =>
     finetune(labels('nobody.jsonl', { img_path: 'a.jpg', AUs: [1] })),
   'data without labels for finetune': async () => {
     mkdirSync(path('plain'))
     write('plain/a.jpg', await tinyJpeg(1, []))
     return finetune(path('plain'))
   },
-  'labels that name no AU for finetune': () =>
+  'labels without an active AU for finetune': () =>
     finetune(labels('calm.jsonl', { img_path: 'a.jpg', AUs: [999], subject: 'ann' })),
-  'AU to predict that the data has no labels for': async () => finetune(faces, '--aus', '1,4'),
-  'person in two folds': async () => {
+  'AU that the data has no labels for': async () => finetune(faces, '--aus', '1,4'),
+  'subject in two folds': async () => {
     const [first, second, third] = tinyFolds.folds
     const folds = { folds: [first, { ...second, subjects: ['cid', 'bob'] }, third] }
     return finetune(await changedFaces('shared', {}, folds))
   },
-  'two folds of one name': async () => {
+  'subject twice in one fold': async () => {
+    const [first, ...others] = tinyFolds.folds
+    const folds = { folds: [{ ...first, subjects: ['ann', ' ann'] }, ...others] }
+    return finetune(await changedFaces('repeated', {}, folds))
+  },
+  'two folds with one name': async () => {
     const [first, ...others] = tinyFolds.folds
     const folds = { folds: [first, ...others.map((fold) => ({ ...fold, name: 'fold1' }))] }
     return finetune(await changedFaces('twins', {}, folds))
   },
   'unknown fold (finetune)': () => finetune(faces, '--test-fold', 'fold9'),
   'unknown fold (evaluate)': () => evaluate(classifier, '--test-fold', 'fold9'),
-  'fold without a picture (evaluate)': async () => {
+  'fold without an image (evaluate)': async () => {
     const folds = { folds: [...tinyFolds.folds, { name: 'fold4', subjects: ['zoe'] }] }
     const data = await changedFaces('emptyFold', {}, folds)
     return evaluate(classifier, '--data', data, '--test-fold', 'fold4')
   },
-  'folds that are not those of the fine-tuning (evaluate)': async () => {
+  'folds that differ from the fine-tuning (evaluate)': async () => {
     const data = await changedFaces('loose', {})
     rmSync(join(data, 'folds.json'))
     return evaluate(classifier, '--data', data, '--test-fold', 'fold3')
   },
-  'folds.json that is not that of the fine-tuning (evaluate)': async () => {
+  'folds.json that differs from the fine-tuning (evaluate)': async () => {
     const [first, second, third] = tinyFolds.folds
     const folds = {
       folds: [first, { ...second, subjects: third.subjects }, { ...third, subjects: second.subjects }],
@@ -387,12 +392,11 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   },
   'training on the test fold': () => finetune(faces, '--train-on', 'fold1,fold3'),
   'unknown split': () => pretrain(faces, '--split', 'night'),
-  'unknown split beside one that is there': () => pretrain(faces, '--split', 'day,night'),
-  '`--split` where there are no shards': () =>
-    pretrain(labels('split.jsonl', { img_path: 'a.jpg' }), '--split', 'day'),
+  'unknown split beside a known one': () => pretrain(faces, '--split', 'day,night'),
+  '`--split` without shards': () => pretrain(labels('split.jsonl', { img_path: 'a.jpg' }), '--split', 'day'),
   'batch larger than the data': () => pretrain(faces, '--batch-size', '25'),
   'accumulation larger than an epoch': () => pretrain(faces, '--accumulation', '4'),
-  'one picture a person for probe': async () => {
+  'one image per subject for probe': async () => {
     const lone = Array.from({ length: 4 }, (_, at) => ({ img_path: write(`${at}.jpg`, ''), subject: at }))
     return { args: ['probe', '--checkpoint', fmae, '--data', labels('lone.jsonl', ...lone)] }
   },
@@ -412,25 +416,25 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         metadata.config = '{ "imageSize": 32, "patchSize": 16 }'
       }),
     ),
-  'Git-LFS pointer in place of a checkpoint': () =>
+  'Git LFS pointer instead of a checkpoint': () =>
     evaluate(
       write('lfs.safetensors', 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n'),
     ),
-  'web page in place of a checkpoint': () =>
+  'web page instead of a checkpoint': () =>
     evaluate(write('page.safetensors', '<!DOCTYPE html><html></html>')),
-  'checkpoint whose AUs are not as many as its outputs': () => changed('few', { aus: '[1,2]' }),
+  'checkpoint with fewer AUs than outputs': () => changed('few', { aus: '[1,2]' }),
   'checkpoint that lists an AU twice': () => changed('twice', { aus: '[1,1,2]' }),
-  'checkpoint of more blocks than it holds': () => changed('deep', { depth: 3_000_000 }),
-  'checkpoint of larger pictures than it holds places for': () => changed('wide', { imageSize: 16e6 }),
-  'checkpoint whose step is no whole number': () => changed('hex', { step: '0x10' }),
-  'checkpoint of a step after the end of the run': async () => {
+  'checkpoint with more blocks than weights': () => changed('deep', { depth: 3_000_000 }),
+  'checkpoint with larger images than position embeddings': () => changed('wide', { imageSize: 16e6 }),
+  'checkpoint whose step is not an integer': () => changed('hex', { step: '0x10' }),
+  'checkpoint whose step is after the end of the run': async () => {
     mkdirSync(path('late'))
     await changedCheckpoint('late/checkpoint.safetensors', fmae, (_, metadata) => {
       metadata.step = '4'
     })
     return pretrain(faces, '--resume', '--out', path('late'))
   },
-  'second moment below 0 in a checkpoint': async () =>
+  'negative second moment in a checkpoint': async () =>
     evaluate(
       await changedCheckpoint('negative.safetensors', classifier, (tensors) => {
         tensors.get('exp_avg_sq.head.bias')!.data[2] = -1
@@ -438,7 +442,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     ),
   'integers as weights in a checkpoint': async () =>
     evaluate(await changedCheckpoint('integers.safetensors', classifier, asIntegers)),
-  'integers as weights to start from': async () =>
+  'integers as weights for `--from`': async () =>
     finetune(
       faces,
       '--from',
@@ -447,7 +451,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         for (const name of Object.keys(metadata)) delete metadata[name]
       }),
     ),
-  '`--from` weights under the names of Hugging Face': async () => {
+  '`--from` weights with Hugging Face names': async () => {
     const tensors = (await readSafetensors(classifier)).tensors
     const renamed = [...tensors].map(([name, tensor]) => [
       `vit.${name.replace('blocks.', 'encoder.layer.')}`,
@@ -458,7 +462,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   },
   'NaN in a checkpoint': async () =>
     evaluate(await changedCheckpoint('nan.safetensors', classifier, poison(Number.NaN))),
-  'infinity in a checkpoint to start from': async () =>
+  'infinity in a checkpoint for `--from`': async () =>
     finetune(faces, '--from', await changedCheckpoint('inf.safetensors', fmae, poison(Infinity))),
   'wrong shape of a tensor in a checkpoint': async () =>
     evaluate(
@@ -472,7 +476,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         tensors.delete('head.weight')
       }),
     ),
-  '`--from` of another model size': () => finetune(faces, '--from', fmae, '--width', '32'),
+  '`--from` with another model size': () => finetune(faces, '--from', fmae, '--width', '32'),
   '`--from` a file without an encoder': async () =>
     finetune(
       faces,
@@ -482,14 +486,15 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         for (const name of [...tensors.keys()]) if (!name.startsWith('decoder')) tensors.delete(name)
       }),
     ),
-  '`--from` with another standardisation': () => finetune(faces, '--from', fmae, '--standardise', 'imagenet'),
+  '`--from` with another input normalization': () =>
+    finetune(faces, '--from', fmae, '--standardise', 'imagenet'),
   '`--from` with another number of attention heads': () => finetune(faces, '--from', fmae, '--heads', '4'),
   'FMAE checkpoint given to evaluate': () => evaluate(fmae),
   '`--out` is a file': () => pretrain(faces, '--out', write('notes.txt', 'hello')),
-  '`--out` with a finished run in it': () => pretrain(faces, '--out', path('fmae')),
+  '`--out` that contains a finished run': () => pretrain(faces, '--out', path('fmae')),
   '`--out` in a read-only folder': readOnlyFolder,
   '`--out` on a read-only file system': readOnlySystem,
-  '`--out` where no folder can be made': () => ({
+  '`--out` where no folder can be created': () => ({
     ...pretrain(faces, '--out', '/proc/run'),
     ...(process.platform === 'linux' ? {} : { skip: 'there is no /proc' }),
   }),
@@ -497,7 +502,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '`--out` that another run is using': () => pretrain(faces, '--out', lockedFolder('busy')),
   '`--out` that a run on another machine is using': () =>
     pretrain(faces, '--out', lockedFolder('far', 'node7')),
-  'log that cannot be begun anew': () => {
+  'log that cannot be replaced': () => {
     mkdirSync(path('logged', 'log.jsonl'), { recursive: true })
     return pretrain(faces, '--out', path('logged'))
   },
@@ -505,7 +510,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '`--resume` without a checkpoint': () => pretrain(faces, '--resume'),
   '`--resume` with another setting': () =>
     pretrain(faces, '--resume', '--out', path('fmae'), '--weight-decay', '0.1'),
-  '`--resume` with other pictures': async () => {
+  '`--resume` with other images': async () => {
     await writeFaces(path('moved'), members)
     const { args } = pretrain(path('moved'))
     await runProgram(args)

@@ -157,12 +157,12 @@ t.test('pictures are decoded once as long as the memory budget lasts', async (t)
 })
 
 t.test('mistakes of data show with their cause', async (t) => {
-  t.throws(() => makeSource({ batchSize: 11 }), { message: /10 pictures do not fill one batch of 11/ })
-  t.throws(() => makeSource({ aus: [1, 6] }), { message: /no labels for action units 6; it has 1, 12/ })
+  t.throws(() => makeSource({ batchSize: 11 }), { message: /10 images are fewer than one batch of 11/ })
+  t.throws(() => makeSource({ aus: [1, 6] }), { message: /no labels for AU 6; its labels cover AU 1, 12/ })
   t.throws(() => makeSource({ subjects: ['S1', 'S2'] }), { message: /subject S0 is not among the 2 known/ })
   const damaged = makeSource({ loader: makeLoader(100).loader, indices: [99], batchSize: 1 })
   await t.rejects(damaged.next(), {
     name: 'UserError',
-    message: /ramps member 99: not a readable image \(bad marker\)/,
+    message: /ramps member 99: cannot be decoded \(bad marker\)/,
   })
 })

@@ -79,15 +79,15 @@ t.test('folds that cannot be used are refused with the reason', async (t) => {
     { name: 'three', subjects: ['zoe'] },
   ]
   t.throws(() => splitByFold(set, folds, 'four'), {
-    message: 'No fold "four" in people; there are one, two, three',
+    message: 'No fold "four" in people; the folds are one, two, three',
   })
-  t.throws(() => splitByFold(set, folds, 'three'), { message: /has no picture of its people/ })
+  t.throws(() => splitByFold(set, folds, 'three'), { message: /has no image of its subjects/ })
   t.throws(() => splitByFold(set, folds, 'one', 'one'), { message: /both test and validation/ })
-  t.throws(() => splitByFold(set, folds.slice(0, 1), 'one'), { message: /no picture is left to train on/ })
+  t.throws(() => splitByFold(set, folds.slice(0, 1), 'one'), { message: /no training images remain/ })
   t.throws(() => splitByFold(set, [...folds, { name: 'five', subjects: ['ann'] }], 'one'), {
-    message: 'Subject ann is in one and in five; folds may not share people',
+    message: 'Subject ann is in one and five; expected each subject in one fold',
   })
-  t.throws(() => makeFolds(['ann'], 2, 0), { message: /Cannot make 2 folds of 1 people/ })
+  t.throws(() => makeFolds(['ann'], 2, 0), { message: /Cannot split 1 subjects into 2 folds/ })
 })
 
 t.test('pictures of each person are divided, some on both sides', async (t) => {

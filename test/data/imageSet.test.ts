@@ -50,7 +50,7 @@ t.test('a folder of shards follows its dataset.json and brings its folds', async
   t.equal((await openImageSet(folder, { splits: ['extra'] })).length, 2)
   t.equal((await openImageSet(`${folder}/more.tar.gz`)).sample(0).split, 'extra')
   await t.rejects(openImageSet(folder, { splits: ['extra', 'fold9'] }), {
-    message: /no shard of split fold9; there are fold1, extra/,
+    message: /no shard has split fold9; splits in the data: fold1, extra/,
   })
 })
 
@@ -91,9 +91,9 @@ t.test('what is wrong with a shard is said with file and member', async (t) => {
       await makeTar({ ...good, '000001.jpg': '' }),
       /member 000001\.jpg: a second image named 000001/,
     ],
-    'cut.tar': [tar.subarray(0, 1500), /cut\.tar: the archive is truncated/],
+    'cut.tar': [tar.subarray(0, 1500), /cut\.tar: truncated archive/],
     'cut.tar.gz': [gzipSync(tar).subarray(0, 200), /cut\.tar\.gz: truncated or damaged gzip file/],
-    'text.tar.gz': [Buffer.from('hello'), /text\.tar\.gz: the archive is truncated/],
+    'text.tar.gz': [Buffer.from('hello'), /text\.tar\.gz: truncated archive/],
   }
   const files = Object.fromEntries(Object.entries(cases).map(([file, [bytes]]) => [file, Buffer.from(bytes)]))
   const folder = t.testdir(files)
@@ -120,7 +120,7 @@ t.test('dataset.json and folds.json are checked', async (t) => {
   })
   const twice = ['S1', 'S2'].map((subject) => ({ name: 'a', subjects: [subject] }))
   await t.rejects(open(dataset, { folds: twice }), {
-    message: /folds\.json: field "folds": two folds are called "a"; expected a name for each/,
+    message: /folds\.json: field "folds": two folds are named "a"; expected unique names/,
   })
   await t.rejects(open(dataset, { folds: [{ name: 'a' }] }), {
     message: /folds\.json: field "folds\.0\.subjects"/,

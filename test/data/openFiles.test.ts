@@ -100,7 +100,7 @@ t.test(
       { path: '1.png', file },
     ])
     t.equal(plain.length, 1, 'single files have no folder')
-    t.equal(plain.name, 'pictures')
+    t.equal(plain.name, 'images')
   },
 )
 

@@ -85,7 +85,7 @@ t.test('without a tape, or without anything to train, nothing is recorded', asyn
   t.equal(runtime.tape, null, 'a failure inside leaves no tape behind')
 })
 
-t.test('backward wants a scalar', async (t) => {
+t.test('backward requires a scalar', async (t) => {
   const x = runtime.tensor([1, 2], [2])
   x.requiresGrad = true
   const { result, tape } = withTape(runtime, () => scale(x, 2))
@@ -103,7 +103,7 @@ t.test('activations are freed by backward, except those that the caller keeps', 
   const freed = withTape(runtime, make)
   backward(freed.result.loss, freed.tape)
   t.throws(() => gelu(freed.result.hidden), DeviceError)
-  await t.rejects(freed.result.hidden.read(), /\[2,2\] is used after it was freed/)
+  await t.rejects(freed.result.hidden.read(), /\[2,2\] was used after it was freed/)
   const kept = withTape(runtime, make)
   backward(kept.result.loss, kept.tape, [kept.result.hidden])
   t.equal((await kept.result.hidden.read()).length, 4)

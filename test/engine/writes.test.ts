@@ -67,20 +67,22 @@ for (const dtype of dtypes) {
 t.test('what holds no numbers is refused by its kind', async (t) => {
   const held = runtime.tensor([1, 2], [2])
   const write = (values: unknown) => () => runtime.write(held, values as HostNumbers)
-  t.throws(write(new BigInt64Array(2)), { message: 'write: BigInt64Array, wants an array of numbers' })
-  t.throws(write(new BigUint64Array(2)), { message: 'write: BigUint64Array, wants an array of numbers' })
-  t.throws(write(new DataView(new ArrayBuffer(2))), { message: 'write: DataView, wants an array of numbers' })
-  t.throws(write([1, undefined]), { message: 'write: value 1 is undefined, wants a number' })
-  t.throws(write([[1], [2]]), { message: 'write: value 0 is 1, wants a number' })
-  t.throws(write('ab'), { message: 'write: String, wants an array of numbers' })
-  t.throws(write([1, 2, 3]), { message: 'write: tensor [2] wants 2 values, got 3' })
+  t.throws(write(new BigInt64Array(2)), { message: 'write: BigInt64Array; expected an array of numbers' })
+  t.throws(write(new BigUint64Array(2)), { message: 'write: BigUint64Array; expected an array of numbers' })
+  t.throws(write(new DataView(new ArrayBuffer(2))), {
+    message: 'write: DataView; expected an array of numbers',
+  })
+  t.throws(write([1, undefined]), { message: 'write: value 1 is undefined; expected a number' })
+  t.throws(write([[1], [2]]), { message: 'write: value 0 is 1; expected a number' })
+  t.throws(write('ab'), { message: 'write: String; expected an array of numbers' })
+  t.throws(write([1, 2, 3]), { message: 'write: tensor [2] expects 2 values, got 3' })
   t.same(await held.read(), Float32Array.of(1, 2))
 })
 
 t.test('a tensor that is refused its values leaves no memory behind', async (t) => {
   const { liveBytes } = runtime.memory.usage
   t.throws(() => runtime.tensor([1.5], [1], 'u32'), /takes whole numbers/)
-  t.throws(() => runtime.tensor([1, 2], [3]), /wants 3 values, got 2/)
+  t.throws(() => runtime.tensor([1, 2], [3]), /expects 3 values, got 2/)
   t.equal(runtime.memory.usage.liveBytes, liveBytes)
 })
 

@@ -28,7 +28,7 @@ const wrong: readonly (readonly number[])[] = [
 t.test('a model refuses images of another size than its own, by name', async (t) => {
   for (const shape of wrong) {
     const images = runtime.zeros(shape)
-    const message = `images is [${shape}], wants [batch, 3, 32, 32]`
+    const message = `images is [${shape}], expected [batch, 3, 32, 32]`
     const refusal = (model: string) => ({ name: 'ShapeError', message: `${model}: ${message}` })
     t.throws(() => fmae.forward(images, noise), refusal('Fmae'), `Fmae, [${shape}]`)
     t.throws(() => classifier.forward(images), refusal('AuClassifier'), `AuClassifier, [${shape}]`)
@@ -44,7 +44,7 @@ t.test('an empty batch is refused', async (t) => {
 t.test('images of another type are refused', async (t) => {
   const images = runtime.zeros([2, 3, 32, 32], 'u32')
   t.throws(() => classifier.forward(images), {
-    message: 'AuClassifier: images is u32 [2,3,32,32], wants [batch, 3, 32, 32]',
+    message: 'AuClassifier: images is u32 [2,3,32,32], expected [batch, 3, 32, 32]',
   })
 })
 
@@ -55,7 +55,7 @@ t.test('the masked autoencoder refuses noise of another length or batch', async 
     [1, 16],
     [2, 4, 4],
   ]) {
-    const message = `Fmae: noise is [${shape}], wants f32 [2,16]`
+    const message = `Fmae: noise is [${shape}], expected f32 [2,16]`
     t.throws(() => fmae.forward(images, runtime.zeros(shape)), { name: 'ShapeError', message }, `[${shape}]`)
   }
 })

@@ -64,18 +64,18 @@ export function exampleInput(seed = 0): ReportInput<Uint8Array> {
     reconstructions: {
       size,
       samples: Array.from({ length: 8 }, () => exampleFaces(random)),
-      caption: 'Eight people that the model never saw, three quarters of the patches hidden.',
+      caption: 'Eight held-out subjects; three quarters of the patches are masked.',
     },
     embedding: {
       fmae: exampleEmbedding(seed, 2, 1.7),
       fmaeIat: exampleEmbedding(seed, 3, 0.9),
     },
     timings: [
-      { name: 'Reading pictures', seconds: 6.2 },
+      { name: 'Reading images', seconds: 6.2 },
       { name: 'Pretraining', seconds: 53.4 },
       ...finetune.map((run) => ({ name: `Fine-tuning, ${run.name}`, seconds: run.seconds })),
       { name: 'Identity probe', seconds: 12.6 },
-      { name: 'Pictures and report', seconds: 7.3 },
+      { name: 'Images and report', seconds: 7.3 },
     ],
     budget: 'short',
     warnings: [],
@@ -83,7 +83,7 @@ export function exampleInput(seed = 0): ReportInput<Uint8Array> {
     versions: { 'fmae-webgpu': '0.1.0', node: '20.19.4', webgpu: '0.6.2' },
     date: '2025-01-31T12:00:00Z',
     folds:
-      'Pretraining: one picture each of 4,096 people. Fine-tuning: 128 people, 18 of 24 pictures; seen: their other 6. Settings were chosen on 32 other people; unseen: 32 further people in nothing else.',
+      'Pretraining: one image of each of 4,096 subjects. Fine-tuning: 128 subjects, 18 of 24 images. Seen: their other 6 images. Unseen: 32 subjects used for nothing else.',
     notes: [
       'Example input from a seeded generator. Nothing on this page was measured.',
       'One seed. Differences between runs are judged over several seeds in the README.',

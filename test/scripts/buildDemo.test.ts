@@ -16,6 +16,6 @@ t.test('the demo is built into a new folder, and again over itself, with its lic
 
 t.test('a folder of other files is not emptied', async (t) => {
   const folder = t.testdir({ 'index.html': 'mine' })
-  await t.rejects(buildDemo(folder), /holds other files; give a new or an empty folder/)
+  await t.rejects(buildDemo(folder), /contains other files; choose a new or empty folder/)
   t.equal(readFileSync(join(folder, 'index.html'), 'utf8'), 'mine')
 })

@@ -22,5 +22,5 @@ t.test('a batch that no binding holds is evaluated in smaller ones', async (t) =
     t.ok(Math.max(...apart) < 1e-5, name)
   }
   memory.maxBindingBytes = image / 2
-  await t.rejects(outputs(), { name: 'UserError', message: /one picture takes a tensor of .* --image-size/ })
+  await t.rejects(outputs(), { name: 'UserError', message: /one image needs a tensor of .* --image-size/ })
 })

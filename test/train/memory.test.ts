@@ -39,7 +39,7 @@ t.test('a batch that no binding holds is cut into equal parts', async (t) => {
   t.same(fitBatch({ batchSize: 7, accumulation: 1 }, quarter, limit(1)), { batchSize: 1, accumulation: 7 })
   t.throws(
     () => fitBatch(settings, 2 ** 20, limit(2)),
-    /one picture takes .* 4 MiB.* at most 2 MiB.* smaller --image-size/,
+    /one image needs .* 4 MiB.* at most 2 MiB.* smaller --image-size/,
   )
 })
 

@@ -126,7 +126,7 @@ t.test('a resumed run computes the same bits although the cache has changed', as
   const info = { config, settings: pretrainDefaults() }
   const path = join(t.testdir(), 'checkpoint.safetensors')
   const whole = makeRun(variants)
-  t.same(await settle(whole, await cacheOf('blurred')), ['Kernel variants: from the cache (the test).'])
+  t.same(await settle(whole, await cacheOf('blurred')), ['Autotuned kernels: from the cache (the test).'])
   await train(whole, 1)
   await saveCheckpoint(path, whole, info)
   const expected = await train(whole)
@@ -145,7 +145,7 @@ t.test('a resumed run computes the same bits although the cache has changed', as
 
 t.test('a pinned variant that this adapter lacks: a notice, and the fixed table', async (t) => {
   const lines = await settle(makeRun(['plain']), await cacheOf('plain'), { [blurred]: 'blurred' })
-  t.match(lines, [/does not offer: blurred \(blur 24\)/])
+  t.match(lines, [/lacks kernel variants of the checkpoint: blurred \(blur 24\)/])
   t.equal(lines.length, 1)
   t.same(runtime.variants.inUse, { [blurred]: 'plain' })
 })
@@ -174,7 +174,7 @@ t.test('what is measured, or not in time, is stored and said', async (t) => {
     save: async (adapter, choices) => saved.push(adapter, Object.keys(choices)) as never,
   }
   const lines = await settle(makeRun(['plain', 'blurred']), store)
-  t.match(lines, [/^Tuned [01] of 1 kernel classes in \d+\.\d s \(stored in the test\)\.$/])
+  t.match(lines, [/^Autotuned [01] of 1 kernel classes in \d+\.\d s \(stored in the test\)\.$/])
   t.match(saved, [runtime.caps.description, [blurred]])
 })
 
@@ -183,6 +183,6 @@ t.test('a cache that can be neither read nor written: one notice, and the run go
     throw new VariantStoreError('the cache is gone')
   }
   const lines = await settle(makeRun(['plain', 'blurred']), { place: 'x', load: fail, save: fail })
-  t.match(lines, [/the cache is gone; training goes on/, /^Tuned .* \(not stored\)\.$/])
+  t.match(lines, [/the cache is gone\. Training continues/, /^Autotuned .* \(not stored\)\.$/])
   t.equal(lines.length, 2)
 })

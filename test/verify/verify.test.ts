@@ -97,7 +97,7 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
       rename('w.norm.bias', 'w.norm.offset'),
       /missing: w\.norm\.bias; unknown: w\.norm\.offset/,
     ],
-    ['a shape is wrong', fmae, config({ patchSize: 8 }), /tensor \S+ is \[.*\]; the config wants \[/],
+    ['a shape is wrong', fmae, config({ patchSize: 8 }), /tensor \S+ is \[.*\]; the config expects \[/],
     ['NaN', fmae, setFirst('imgs', Number.NaN), /tensor imgs: value 0 is NaN/],
     [
       'no kind',
@@ -116,16 +116,16 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
       'config is no JSON',
       classifier,
       ({ metadata }) => Object.assign(metadata, { config: '{' }),
-      /"config" is not JSON/,
+      /"config" is invalid JSON/,
     ],
     ['config field', classifier, config({ heads: 0 }), /config\.heads/],
     [
       'more blocks than it holds',
       classifier,
       config({ depth: 3e6 }),
-      /config: such a model has [\d,]+ weights or more/,
+      /config: the model has at least [\d,]+ weights/,
     ],
-    ['places for larger images', fmae, config({ imageSize: 16e6 }), /config: such a model has/],
+    ['places for larger images', fmae, config({ imageSize: 16e6 }), /config: the model has at least/],
     ['impossible sizes', classifier, config({ heads: 3 }), /width 16 is not a multiple of heads 3/],
     [
       'optimizer field',
@@ -138,7 +138,7 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
       'too few steps',
       classifier,
       ({ tensors }) => tensors.set('losses', { shape: [1], data: new Float32Array(1) }),
-      /tensor losses is \[1\]; the config wants \[3\]/,
+      /tensor losses is \[1\]; the config expects \[3\]/,
     ],
   ]
   for (const [what, file, change, message] of wrong) {

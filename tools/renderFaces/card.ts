@@ -1,4 +1,4 @@
-/** The papers that go with a set: dataset.json, folds.json, LICENSE and the card (README.md). */
+/** The documents of a data set: dataset.json, folds.json, LICENSE and the card (README.md). */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FaceSet } from './faceSet.js'
@@ -43,7 +43,7 @@ OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 SOFTWARE.
 `
 
-/** Mean, and deviation over people, of how often a unit is present. */
+/** Prevalence of a unit: mean and standard deviation over subjects. */
 function rateRow(faces: FaceSet, unit: number): string {
   const labelled = faces.plans.filter((plan) => plan.split !== 'extra')
   const people = [...new Set(labelled.map((plan) => plan.picture.person))]
@@ -166,12 +166,12 @@ Technologies, MIT; Li et al., *Learning Formation of Physically-Based Face Attri
 `
 }
 
-/** Folds one line each, so that the file stays small and still reads. */
+/** One line per fold, so that the file is small and readable. */
 function foldsJson(faces: FaceSet): string {
   const rows = faces.folds.map((fold) => `  ${JSON.stringify(fold)}`)
   const head = {
-    about: 'People of each fold, for subject-exclusive cross-validation.',
-    rule: 'People shuffled by the seed and dealt out in turn; all pictures of a person are in one fold.',
+    about: 'Subjects of each fold, for subject-exclusive cross-validation.',
+    rule: 'Subjects are shuffled by the seed and assigned in turn; all images of a subject are in one fold.',
     key: 'subject',
   }
   return `${JSON.stringify(head).slice(0, -1)},"folds":[\n${rows.join(',\n')}\n]}\n`

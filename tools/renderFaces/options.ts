@@ -1,4 +1,4 @@
-/** The command line: commander reads it, zod checks it, every complaint names its flag. */
+/** The command line: commander parses it and zod checks it; every error names its flag. */
 import { Command, CommanderError } from 'commander'
 import * as z from 'zod'
 
@@ -36,21 +36,18 @@ function command(): Command {
   return new Command('renderFaces')
     .description('Renders a set of faces with exact identity and action-unit labels, as WebDataset shards.')
     .requiredOption('--model <folder>', 'folder with ict-face.safetensors and facs.json')
-    .requiredOption(
-      '--out <folder>',
-      'folder to write; shards and cards of an earlier set there are replaced',
-    )
-    .option('--people <n>', 'labelled people, split into three folds', '168')
-    .option('--per-person <n>', 'pictures of each labelled person', '24')
-    .option('--extra-people <n>', 'further people with one picture each, for pretraining', '0')
-    .option('--size <pixels>', 'side of the square pictures', '64')
+    .requiredOption('--out <folder>', 'output folder; replaces shards and cards of an earlier set there')
+    .option('--people <n>', 'labeled subjects, split into three folds', '168')
+    .option('--per-person <n>', 'images per labeled subject', '24')
+    .option('--extra-people <n>', 'additional subjects with one image each, for pretraining', '0')
+    .option('--size <pixels>', 'size of the square images', '64')
     .option('--aus <set>', 'action units: bp4d or disfa', 'bp4d')
     .option(
       '--correlation <c>',
-      'identity shortcut: rates of a person ~ Beta(0.3c, 0.7c); small is strong, 4 like BP4D, none: all 0.3',
+      'identity shortcut: AU rates of a subject are drawn from Beta(0.3c, 0.7c). Small c is strong, 4 is like BP4D, none sets all rates to 0.3',
       '4',
     )
-    .option('--seed <n>', 'same seed, same bytes on one adapter', '0')
+    .option('--seed <n>', 'random seed; the same seed gives the same bytes on the same adapter', '0')
     .option('--quality <q>', 'JPEG quality', '85')
     .allowExcessArguments(false)
 }

@@ -9,8 +9,8 @@ export function auTable(aus: readonly number[], metrics: ActionUnitMetrics): str
     `${'AU'.padEnd(8)}${'F1@0.5'.padStart(10)}${`F1@${threshold.toFixed(2)}`.padStart(10)}${'AUC'.padStart(10)}`,
     ...aus.map((au, i) => row(String(au), f1PerAu[i], f1BestPerAu[i], aucPerAu[i]!)),
     row('mean', f1At05, f1Best, auc),
-    `AU loss ${loss.toFixed(4)}; always answering the base rates would give ${baseRateEntropy.toFixed(4)}.`,
-    'The second threshold was chosen on these very pictures.',
+    `AU loss ${loss.toFixed(4)}; predicting the base rates gives ${baseRateEntropy.toFixed(4)}.`,
+    'The second threshold was chosen on these same images, so its F1 is optimistic.',
   ]
   return lines.join('\n')
 }

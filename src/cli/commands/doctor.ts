@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { type FoundAdapter, findAdapter, NoAdapterError } from '#adapter'
 import { openVariantStore } from '#variantStore'
 
-// Limits that decide what fits, in WebGPU's own words.
+// Limits that decide which models fit, by their WebGPU names.
 const LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -17,9 +17,9 @@ const DOUBLE = `
 @compute @workgroup_size(4) fn main(@builtin(global_invocation_id) id: vec3u) { values[id.x] *= 2.0; }`
 
 /**
- * Prints what this machine offers: Node, packages, adapter, features, limits, a four-number computation, then `more` (what only
- * tests need, looked for by the caller); and, when something is missing that training needs, the one command that mends it. Returns
- * the exit code: 0 when training can run.
+ * Prints what this machine offers: Node, packages, adapter, features, limits, a four-number computation, then the rows
+ * of `more` (what only tests need). If training lacks something, prints the command that fixes it. Returns the exit
+ * code: 0 if training can run.
  */
 export async function doctor(
   more: () => Promise<[name: string, value: string][]> = async () => [],
@@ -27,7 +27,7 @@ export async function doctor(
   row('Node', `${process.version} ${process.platform}-${process.arch}`)
   const problems = [await checkImages(), await checkAdapter()].filter((problem) => problem !== null)
   for (const [name, value] of await more()) row(name, value)
-  if (problems.length === 0) console.log('\nAll is well.')
+  if (problems.length === 0) console.log('\nNo problems found.')
   for (const problem of problems) console.log(`\n${problem}`)
   return problems.length === 0 ? 0 : 1
 }
@@ -35,11 +35,11 @@ export async function doctor(
 async function checkImages(): Promise<string | null> {
   try {
     const { default: sharp } = await import('sharp')
-    row('Pictures', `sharp ${sharp.versions.sharp ?? ''}`)
+    row('Images', `sharp ${sharp.versions.sharp ?? ''}`)
     return null
   } catch (error) {
-    row('Pictures', `sharp does not load: ${messageOf(error)}`)
-    return 'To mend it, run: npm ci'
+    row('Images', `sharp does not load: ${messageOf(error)}`)
+    return 'To fix this, run: npm ci'
   }
 }
 
@@ -55,36 +55,38 @@ async function checkAdapter(): Promise<string | null> {
   printAdapter(found)
   printVariants()
   const problem = await compute(found.adapter)
-  row('Computing', problem ?? 'right')
+  row('Computation', problem ?? 'correct')
   if (found.source === 'swiftshader')
     console.log('\nlavapipe is several times faster; to install it, run: npm run setup')
   return (
-    problem &&
-    'The driver computes wrongly. Another one can be tried: FMAE_ADAPTER=swiftshader npm run doctor'
+    problem && 'The driver returns wrong results. Try another one: FMAE_ADAPTER=swiftshader npm run doctor'
   )
 }
 
-function printAdapter({ adapter, software, source, description }: FoundAdapter): void {
+function printAdapter({ adapter, software, description }: FoundAdapter): void {
   const { info, features, limits } = adapter
-  row('Adapter', software ? `SOFTWARE (${source}): the CPU does the work` : 'hardware')
-  row('Vendor', info.vendor || 'not told')
-  row('Architecture', info.architecture || 'not told')
+  row('Adapter', software ? 'software, runs on the CPU' : 'hardware')
+  row('Vendor', info.vendor || 'unknown')
+  row('Architecture', info.architecture || 'unknown')
   row('Description', description)
   row(
     'Subgroups',
-    info.subgroupMinSize ? `${info.subgroupMinSize} to ${info.subgroupMaxSize} lanes` : 'not told',
+    info.subgroupMinSize ? `${info.subgroupMinSize} to ${info.subgroupMaxSize} lanes` : 'unknown',
   )
   row('Features', [...features].sort().join(', '))
   for (const [at, name] of LIMITS.entries()) row(at === 0 ? 'Limits' : '', `${name} ${limits[name]}`)
 }
 
-/** Where the tuner keeps its choices (docs/tuner.md). */
+/** Where autotuning stores its choices (docs/tuner.md). */
 function printVariants(): void {
   const { place } = openVariantStore()
-  row('Variants', existsSync(place) ? `${place}; to measure kernels anew, delete it` : `${place}, none yet`)
+  row(
+    'Autotuning',
+    existsSync(place) ? `${place} (delete it to autotune again)` : `${place} (not created yet)`,
+  )
 }
 
-/** Doubles four numbers on the device: a driver can enumerate well and still fail here. Returns what went wrong. */
+/** Doubles four numbers on the device: some drivers list an adapter that fails here. Returns what went wrong. */
 async function compute(adapter: GPUAdapter): Promise<string | null> {
   const input = new Float32Array([1, 2, 3, 4])
   try {

@@ -15,13 +15,13 @@ import { auTable } from './auTable.js'
 import { openForTest } from './openData.js'
 import { imageLoader, openAnnouncedDevice } from './session.js'
 
-/** `evaluate`: AU metrics of a finished classifier on labelled pictures. Returns the exit code. */
+/** `evaluate`: AU metrics of a classifier on labeled images. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
   const file = await readSafetensors(options.checkpoint)
   const info = readInfo(file, options.checkpoint)
   if (info.kind !== 'iat') {
     throw new UserError(
-      `${options.checkpoint}: an FMAE checkpoint has no AU outputs; expected one that finetune saved`,
+      `${options.checkpoint}: an FMAE checkpoint has no AU outputs; expected a checkpoint of finetune`,
     )
   }
   const { config, aus, standardise } = info
@@ -34,7 +34,7 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
   const loader = imageLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)
   const { auLogits } = await classify(runtime, model, loader, indices, options.batchSize)
   const metrics = actionUnitMetrics(auLogits, targets, aus.length)
-  console.log(`${indices.length} pictures of ${set.name}\n${auTable(aus, metrics)}`)
+  console.log(`${indices.length} images from ${set.name}\n${auTable(aus, metrics)}`)
   if (options.json) writeJson(options.json, { images: indices.length, aus, ...metrics })
   runtime.close()
   return 0
@@ -42,7 +42,7 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
 
 type ClassifierInfo = Extract<ReadInfo, { kind: 'iat' }>
 
-/** The pictures of `--test-fold`; folds that the data does not bring are made as the fine-tuning made them. */
+/** The images of `--test-fold`. Data without folds is split as the fine-tuning split it. */
 async function chosenImages(
   set: ImageSet,
   options: EvaluateOptions,
@@ -50,7 +50,9 @@ async function chosenImages(
 ): Promise<Uint32Array> {
   const { testFold } = options
   if (!testFold) {
-    console.log('All pictures are measured, those of people trained on too; --test-fold measures one fold.')
+    console.log(
+      'Evaluating all images, including those of training subjects. Use --test-fold to evaluate one fold.',
+    )
     return Uint32Array.from({ length: set.length }, (_, index) => index)
   }
   const { folds: count, seed } = info.options
@@ -58,11 +60,11 @@ async function chosenImages(
   const indices = foldIndices(set, folds, testFold)
   await checkFolds(set, folds, options, info)
   if (trainingFolds(folds, info).includes(testFold))
-    console.log(`${testFold} was trained on: the classifier knows these people.`)
+    console.log(`Note: the classifier was trained on ${testFold}, so its subjects are seen subjects.`)
   return indices
 }
 
-/** With other folds, or one person more or fewer, people who were trained on would pass for test people. */
+/** With other folds, or one subject more or fewer, training subjects would be scored as unseen. */
 async function checkFolds(
   set: ImageSet,
   folds: readonly Fold[],
@@ -72,13 +74,13 @@ async function checkFolds(
   const now = await foldsDigest(set, folds)
   const known = before ?? `${config.subjects} people`
   const inFolds = new Set(folds.flatMap(({ subjects }) => subjects))
-  const people = subjectsOf(set).filter((subject) => inFolds.has(subject)).length
-  if (before !== undefined ? before !== now : config.subjects !== people)
+  const count = subjectsOf(set).filter((subject) => inFolds.has(subject)).length
+  if (before !== undefined ? before !== now : config.subjects !== count)
     throw new UserError(
-      `${data}: its folds are not those of ${checkpoint} (${known}; now ${now}): people who were trained on would be scored as unseen. Expected the people and folds of the fine-tuning, or no --test-fold`,
+      `${data}: its folds differ from those of ${checkpoint} (${known}; now ${now}), so training subjects could be scored as unseen. Expected the subjects and folds of the fine-tuning, or no --test-fold`,
     )
   if (before === undefined)
-    console.log(`${checkpoint} does not say who was in its folds: that the folds are the same is not checked`)
+    console.log(`Warning: ${checkpoint} does not store its folds, so they cannot be checked.`)
 }
 
 /** Names of the folds that the fine-tuning trained on. */

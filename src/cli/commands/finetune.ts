@@ -21,18 +21,19 @@ import { openData } from './openData.js'
 import { parameterCount } from './pretrain.js'
 import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
-/** `finetune`: AU training on all folds but one, tested on that one after every epoch. Returns the exit code. */
+/** `finetune`: trains AUs on all folds but one, and tests on that one after every epoch. Returns the exit code. */
 export async function finetune(options: FineTuneOptions): Promise<number> {
   const set = await openData(options)
   const aus = options.aus ?? set.aus
-  if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning needs a set with labels`)
-  if (aus.length === 0) throw new UserError(`${options.data}: no label names an action unit; expected some`)
+  if (!aus) throw new UserError(`${options.data}: no AU labels; fine-tuning requires labels`)
+  if (aus.length === 0) throw new UserError(`${options.data}: no label contains an active AU`)
   const parts = chooseFolds(set, options)
   const { train, test, testFold, subjects } = parts
   const encoder = vitConfig(options)
-  // A test image without labels shows now, not after an epoch.
+  // Finds a test image without labels now, not after an epoch.
   const targets = auTargets(set, test, aus)
   for (const note of [...foldNotes(set, parts.folds), ...constantAuNotes(targets, aus)]) console.log(note)
+  const stop = new StopSignal(options.maxMinutes)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
   const loader = imageLoader(set, encoder.imageSize, options.standardise, options.cacheMegabytes)
@@ -53,7 +54,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   )
   const name = options.lambda > 0 ? `FMAE-IAT, lambda ${options.lambda}` : 'AU classifier'
   console.log(
-    `${name}: ${parameterCount(run)} parameters, AUs ${aus.join(', ')}; ${train.length} training images, ${test.length} test images of fold ${testFold}`,
+    `${name}: ${parameterCount(run)} parameters, AUs ${aus.join(', ')}; ${train.length} training images, ${test.length} test images (${testFold})`,
   )
   const log = openLog(options.out, 'evaluation.jsonl', options.resume)
   const measure = async (indices: Uint32Array) => {
@@ -71,7 +72,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
     tune: options.tune,
     memoryReport: options.memoryReport,
     keep: options.keep,
-    stop: new StopSignal(options.maxMinutes),
+    stop,
     onEpoch: async (epoch) => {
       if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return undefined
       measured.last = await measure(test)
@@ -83,7 +84,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
       return { name: 'f1At05', value: f1At05, better: 'higher' }
     },
   })
-  if (outcome === 'stopped') console.log('To go on: the same command with --resume')
+  if (outcome === 'stopped') console.log('To continue, run the same command with --resume')
   else {
     const seen = parts.seen.length > 0 ? await measure(parts.seen) : null
     report(options, aus, parts, measured.last!, seen)
@@ -108,7 +109,7 @@ function report(
   console.log(auTable(aus, unseen))
   if (seen)
     console.log(
-      `Held-out pictures of training people: F1 ${percent(seen.f1At05)} at 0.5, AUC ${seen.auc?.toFixed(3) ?? 'undefined'}`,
+      `Held-out images of training subjects: F1 ${percent(seen.f1At05)} at 0.5, AUC ${seen.auc?.toFixed(3) ?? 'undefined'}`,
     )
   console.log(`Saved ${checkpointPath(options.out)} and ${file}`)
 }

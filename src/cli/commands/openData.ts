@@ -8,9 +8,9 @@ export interface DataOptions extends Omit<OpenOptions, 'splits'> {
   readonly split?: readonly string[] | undefined
 }
 
-/** Opens `--data`, and says what its reader left out, skipped or met twice. */
+/** Opens `--data`, and prints what its reader ignored, skipped or found twice. */
 export async function openData(options: DataOptions): Promise<ImageSet> {
-  // A command's other options, such as the AUs to predict, are none of the reader's.
+  // Other options of a command, such as the AUs to predict, do not concern the reader.
   const { data, split, root, subjectFrom, badImages, allowOutside } = options
   const opened = await openImageSet(data, { splits: split, root, subjectFrom, badImages, allowOutside })
   for (const note of opened.notes ?? []) console.log(note)
@@ -22,13 +22,13 @@ export async function openData(options: DataOptions): Promise<ImageSet> {
 }
 
 /**
- * Opens labelled images to measure `aus` on. Where labels do not say which units they cover, one that they never
- * name counts as absent in all images, and that is said.
+ * Opens labeled images to measure `aus` on. If the labels do not list the AUs that they cover, an AU that they never
+ * mention counts as inactive in all images, and a line says so.
  */
 export async function openForTest(options: DataOptions, aus: readonly number[]): Promise<ImageSet> {
   const set = await openData(options)
   const lacking = aus.filter((unit) => !set.aus?.includes(unit))
   if (!set.aus || lacking.length === 0 || set.ausDeclared) return set
-  console.log(`${set.name} never names AU ${lacking.join(', ')}: taken as absent in all its images`)
+  console.log(`${set.name}: no label mentions AU ${lacking.join(', ')}; treated as inactive in all images`)
   return { ...set, aus: [...set.aus, ...lacking] }
 }

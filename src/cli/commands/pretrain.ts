@@ -12,15 +12,16 @@ import { StopSignal } from '../stopSignal.js'
 import { openData } from './openData.js'
 import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 
-/** `pretrain`: FMAE on a folder of face pictures; writes checkpoint and log to `--out`. Returns the exit code. */
+/** `pretrain`: trains FMAE on face images; writes checkpoint and log to `--out`. Returns the exit code. */
 export async function pretrain(options: PretrainOptions): Promise<number> {
   const config = fmaeConfig(options)
   const set = await openData(options)
   if (set.length < options.batchSize) {
     throw new UserError(
-      `${options.data}: ${set.length} pictures do not fill one batch of ${options.batchSize}`,
+      `${options.data}: ${set.length} images are fewer than one batch of ${options.batchSize}`,
     )
   }
+  const stop = new StopSignal(options.maxMinutes)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
   const loader = imageLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
@@ -28,7 +29,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
   const batches = fittedBatch(options, largestFmaeActivation(config), runtime)
   const run = new Pretraining(runtime, config, { ...options, ...batches }, loader, indices)
   console.log(
-    `FMAE ${modelName(options.preset, config)}: ${parameterCount(run)} parameters, ${set.length} pictures of ${set.name}`,
+    `FMAE ${modelName(options.preset, config)}: ${parameterCount(run)} parameters, ${set.length} images from ${set.name}`,
   )
   const { outcome } = await runManaged({
     run,
@@ -44,10 +45,10 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     tune: options.tune,
     memoryReport: options.memoryReport,
     keep: options.keep,
-    stop: new StopSignal(options.maxMinutes),
+    stop,
     onEpoch: async (_, loss) => ({ name: 'loss', value: loss, better: 'lower' }),
   })
-  if (outcome === 'stopped') console.log('To go on: the same command with --resume')
+  if (outcome === 'stopped') console.log('To continue, run the same command with --resume')
   else console.log(`Saved ${checkpointPath(options.out)}`)
   runtime.close()
   return outcome === 'stopped' ? 130 : 0

@@ -8,7 +8,7 @@ import { writeJson } from './evaluate.js'
 import { openData } from './openData.js'
 import { imageLoader, openAnnouncedDevice } from './session.js'
 
-/** `probe`: how well people can be told apart by frozen features. Returns the exit code. */
+/** `probe`: how well subjects can be identified from frozen features. Returns the exit code. */
 export async function probe(options: ProbeOptions): Promise<number> {
   const file = await readSafetensors(options.checkpoint)
   const info = readInfo(file, options.checkpoint)
@@ -23,7 +23,7 @@ export async function probe(options: ProbeOptions): Promise<number> {
   const { features } = await classify(runtime, model, loader, subjects.indices, options.batchSize)
   const accuracy = probeFeatures(set, subjects, features, model.config.width, options.seed)
   const result = { ...accuracy, ...probeFloors(set, subjects) }
-  console.log(`${subjects.subjects.length} people, ${subjects.indices.length} pictures of ${set.name}`)
+  console.log(`${subjects.subjects.length} subjects, ${subjects.indices.length} images from ${set.name}`)
   for (const [name, value] of Object.entries(result)) {
     if (value !== null)
       console.log(`${probeTitles[name as keyof typeof probeTitles].padEnd(52)} ${value.toFixed(4)}`)
@@ -34,8 +34,8 @@ export async function probe(options: ProbeOptions): Promise<number> {
 }
 
 const probeTitles = {
-  converged: 'converged softmax regression on standardised features',
-  published: "the paper's short protocol (20 epochs of one-hot BCE)",
-  labelsOnly: 'from the true AU labels alone',
+  converged: 'converged softmax regression, standardized features',
+  published: 'published protocol (20 epochs of one-hot BCE)',
+  labelsOnly: 'true AU labels instead of features',
   chance: 'chance',
 }

@@ -28,12 +28,12 @@ import { keepFolder, tryToKeep } from '../runFolder.node.js'
 import { StopSignal } from '../stopSignal.js'
 import { imageLoader, openAnnouncedDevice } from './session.js'
 
-/** Options with the budget settled. */
+/** Options with a budget. */
 type Options = QuickstartOptions & { readonly budget: BudgetName }
 type Pretrained = Awaited<ReturnType<typeof pretrainStage>>
 type Tuned = Readonly<Record<FineTuneName, FineTuned>>
 
-/** Held-out pictures shown in the report. */
+/** Held-out images shown in the report. */
 const SHOWN = 8
 
 /** `quickstart`, the main job: FMAE, three fine-tunings, identity probe, report. Returns the exit code. */
@@ -41,18 +41,18 @@ export async function quickstart(given: QuickstartOptions): Promise<number> {
   const data = mainJobData(await openBundledFaces(), given.testFold, given.seed)
   const runtime = await openAnnouncedDevice(given)
   const options: Options = { ...given, budget: given.budget ?? defaultBudget(runtime.caps) }
+  const stop = new StopSignal(options.maxMinutes)
   const out = runFolder(options)
   const budget: Budget = budgets[options.budget]
   const loader = imageLoader(data.set, budget.model.imageSize, 'highpass', 1024)
   const { seed, resume, tune, precision } = options
-  const stop = new StopSignal(options.maxMinutes)
   const job: MainJob = { runtime, budget, data, loader, seed, precision, out, resume, tune, stop }
   try {
     await runMainJob(job, options)
     return 0
   } catch (error) {
     if (!(error instanceof Stopped)) throw error
-    console.log(`To go on: the same command with --resume --out ${out}`)
+    console.log(`To continue, run the same command with --resume --out ${out}`)
     return 130
   } finally {
     runtime.close()
@@ -60,18 +60,17 @@ export async function quickstart(given: QuickstartOptions): Promise<number> {
 }
 
 /**
- * The folder asked for, which must not hold a run unless it is to be resumed; by default the first free one of
- * `runs/short-seed0`, `runs/short-seed0-2`, …, or with `--resume` the last one there is. This process keeps it.
+ * The folder in `--out`, which may contain a run only with `--resume`. The default is the first free one of
+ * `runs/short-seed0`, `runs/short-seed0-2`, …, or with `--resume` the last existing one. This process locks it.
  */
 function runFolder({ out, resume, budget, seed }: Options): string {
   const taken = (folder: string) => existsSync(stageCheckpoint(folder, 'fmae-pretrain'))
   if (out !== undefined) {
-    if (resume && !taken(out))
-      throw new UserError(`--resume: there is no run in ${out}; start without --resume`)
+    if (resume && !taken(out)) throw new UserError(`--resume: ${out} contains no run; start without --resume`)
     keepFolder(out)
     if (!resume && taken(out))
       throw new UserError(
-        `${out} holds a run: add --resume to go on with it, or give another folder by --out`,
+        `${out} already contains a run; add --resume to continue it, or choose another folder with --out`,
       )
     return out
   }
@@ -90,7 +89,7 @@ async function runMainJob(job: MainJob, options: Options): Promise<void> {
   const started = performance.now()
   const clock = new Stopwatch()
   console.log(
-    `Budget ${options.budget}. Training people: ${data.trainFolds.join(' and ')}; test people: ${data.testFold}. Run folder: ${out}`,
+    `Budget ${options.budget}. Training on ${data.trainFolds.join(' and ')}, testing on ${data.testFold}. Run folder: ${out}`,
   )
   const pretrained = await pretrainStage(job)
   clock.lap('FMAE pretraining')
@@ -102,17 +101,17 @@ async function runMainJob(job: MainJob, options: Options): Promise<void> {
     fmae: await fineTuneStage(job, 'fmae', 0, encoder),
     'fmae-iat': await fineTuneStage(job, 'fmae-iat', lambda, encoder),
   }
-  clock.lap('three fine-tunings with their evaluations')
+  clock.lap('three fine-tunings and evaluations')
   const identity = await analyseIdentity(job, tuned.fmae, tuned['fmae-iat'])
   await stopIfRequested(job)
-  clock.lap('identity probes and map')
+  clock.lap('identity probes and feature maps')
   const report = makeReport(job, pretrained, tuned, identity, (performance.now() - started) / 1000)
   const input = reportInput(job, options, report, pretrained, tuned, identity, clock.laps, samples)
   const { htmlPath } = await writeReport(out, input)
   console.log(`\n${summaryText(input, htmlPath)}`)
 }
 
-/** Pictures of different test people. */
+/** Images of different test subjects. */
 function shownImages({ data }: MainJob): number[] {
   const firsts = new Map(Array.from(data.unseen, (index) => [data.set.sample(index).subject, index]))
   return [...firsts.values()].slice(0, SHOWN)
@@ -203,7 +202,7 @@ function reportInput(
     reconstructions: {
       size: budget.model.imageSize,
       samples,
-      caption: `People of ${data.testFold}, whom FMAE never saw; ${100 * budget.model.maskRatio} % of the patches hidden. Shown is the network's view: the picture without its smooth parts.`,
+      caption: `Subjects of ${data.testFold}, held out from all training; ${100 * budget.model.maskRatio} % of the patches are masked. The images show the network's input, which is high-pass filtered.`,
     },
     embedding: identity.embedding,
     timings,
@@ -223,7 +222,7 @@ function webgpuVersion(): string {
 
 function foldsText({ data }: MainJob): string {
   const { train, seen, unseen, pretrain, trainFolds, testFold } = data
-  return `Trained on ${train.length} pictures of ${trainFolds.join(' and ')}; "seen" are ${seen.length} held-out pictures of the same people; "unseen" are the ${unseen.length} pictures of ${testFold}. FMAE saw ${pretrain.length} pictures, none of a test person.`
+  return `Trained on ${train.length} images of ${trainFolds.join(' and ')}. Seen: ${seen.length} held-out images of the same subjects. Unseen: the ${unseen.length} images of ${testFold}. FMAE was pretrained on ${pretrain.length} images, none of a test subject.`
 }
 
 function commandLine({ budget, seed, lambda, testFold, precision }: Options): string {
@@ -234,7 +233,7 @@ function commandLine({ budget, seed, lambda, testFold, precision }: Options): st
   return `node dist/train.js quickstart ${flags.join(' ')}`
 }
 
-/** At most about 400 points, each the mean of its neighbours: a page need not carry every step. */
+/** At most about 400 points, each a mean over neighboring steps, to keep the page small. */
 function curve(steps: readonly Readonly<Record<string, number>>[], name: string): Curve {
   const width = Math.max(1, Math.ceil(steps.length / 400))
   const points: [number, number][] = []

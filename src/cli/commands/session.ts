@@ -12,14 +12,14 @@ import type { RunSettings } from '../../train/trainingRun.js'
 
 export interface DeviceOptions {
   readonly debug?: boolean
-  /** f16 needs an adapter that has it. */
+  /** f16 requires an adapter with shader-f16. */
   readonly precision?: StoredType
 }
 
 /**
- * Opens the device and says which; a software adapter is never used silently.
+ * Opens the device and prints which one it is; a software adapter is never used silently.
  *
- * @throws UserError if the adapter lacks what `precision` needs.
+ * @throws UserError if the adapter does not support `precision`.
  */
 export async function openAnnouncedDevice({
   debug = false,
@@ -37,7 +37,7 @@ async function requireHalves(runtime: Runtime): Promise<void> {
     new UserError(`--precision f16: this adapter (${adapter}) ${why}; train with --precision f32`)
   if (!runtime.caps.f16) throw refuse('does not offer shader-f16')
   if (!(await halvesOverflow(runtime)))
-    throw refuse('stores numbers that are too large for f16 as the largest one, which hides overflow')
+    throw refuse('stores values that overflow f16 as the largest f16 number, which hides overflow')
 }
 
 export function imageLoader(
@@ -55,7 +55,7 @@ export function imageLoader(
   })
 }
 
-/** `fitBatch`, and a line where it changed something. */
+/** As `fitBatch`; prints a line if it changed the batch. */
 export function fittedBatch(
   settings: Pick<RunSettings, 'batchSize' | 'accumulation'>,
   elementsPerImage: number,
@@ -65,7 +65,7 @@ export function fittedBatch(
   const parts = settings.batchSize / fitted.batchSize
   if (parts > 1) {
     console.log(
-      `Batches of ${settings.batchSize} run as ${parts} × ${fitted.batchSize}: this adapter binds at most ${Math.floor(runtime.memory.maxBindingBytes / 2 ** 20)} MiB at once.`,
+      `Batches of ${settings.batchSize} are split into ${parts} × ${fitted.batchSize}, because this adapter binds at most ${Math.floor(runtime.memory.maxBindingBytes / 2 ** 20)} MiB at once.`,
     )
   }
   return fitted

@@ -12,13 +12,13 @@ import { type OpResult, runOp } from '../../verify/runOpCase.js'
 import { checkRows, errorText, passes, textTable } from '../../verify/table.js'
 
 const foreignNote =
-  'GPU kernels run here on a CPU driver; attention cases that it would compile for minutes are left to GPUs.'
+  'GPU kernels run on a CPU driver here; attention cases that would take minutes to compile are skipped.'
 
 const fixtureHeading = ['fixture', 'worst', 'checks', 'relative error', 'pass']
 
 /**
- * `verify`: without files, every op on both families of kernels and all fixtures; with files, those golden files.
- * Prints what was compared and the worst relative errors. Returns the exit code: 1 if any passes its tolerance.
+ * `verify`: without files, checks every op on both families of kernels and all fixtures; with files, checks those golden files.
+ * Prints what was compared and the worst relative errors. Returns the exit code: 1 if any error exceeds its tolerance.
  */
 export async function verify(files: string[], { tolerance }: { tolerance: number }): Promise<number> {
   const goldens = []
@@ -43,8 +43,8 @@ export async function verify(files: string[], { tolerance }: { tolerance: number
 
 function setAsideNote(count: number): string {
   return (
-    `after.*: ${count} values set aside. Their gradient is zero but for rounding (key biases, which a softmax does\n` +
-    'not see), and AdamW makes whole steps of arbitrary sign out of that in any implementation.'
+    `after.*: ${count} values are excluded. Their gradient is zero up to rounding (key biases, which softmax ignores).\n` +
+    'AdamW turns such gradients into full steps of arbitrary sign, in any implementation.'
   )
 }
 
@@ -106,7 +106,7 @@ async function verifyFixtures(
   return checks.every((check) => passes(check, tolerance))
 }
 
-/** One line that is overwritten, for people at a terminal. */
+/** One line that is overwritten, on a terminal only. */
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }

@@ -8,13 +8,13 @@ export interface Budget {
   /** Changes to the default settings. */
   readonly pretrain: Partial<PretrainSettings> & Pick<PretrainSettings, 'epochs'>
   readonly finetune: Partial<FineTuneSettings> & Pick<FineTuneSettings, 'epochs'>
-  /** λ of the adversarial run: chosen on fold 2, never on the test people (docs/main-job.md). */
+  /** λ of the adversarial run: chosen on fold 2, never on the test subjects (docs/main-job.md). */
   readonly lambda: number
 }
 
 /**
- * `tiny` only proves that everything runs. `short` takes minutes on two CPU cores with lavapipe, `long` two to three times as long.
- * `brief` is what SwiftShader, several times slower, gets by default.
+ * `tiny` only checks that everything runs. `short` takes minutes on two CPU cores with lavapipe, `long` two to three
+ * times as long. `brief` is the default on SwiftShader, which is several times slower.
  */
 export const budgets = {
   tiny: {
@@ -45,7 +45,7 @@ export const budgets = {
 
 export type BudgetName = keyof typeof budgets
 
-/** The budget of a plain `npm start`: what the adapter manages while somebody waits. */
+/** The budget of a plain `npm start`: short enough on this adapter to wait for. */
 export function defaultBudget({ architecture }: { readonly architecture: string }): BudgetName {
   return architecture === 'swiftshader' ? 'brief' : 'short'
 }

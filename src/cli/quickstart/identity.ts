@@ -12,7 +12,7 @@ export interface IdentityAnalysis {
   readonly embedding: { readonly fmae: EmbeddingPlot; readonly fmaeIat: EmbeddingPlot }
 }
 
-/** What the features of both classifiers tell about who it is: linear probes, and a map of 20 people. */
+/** How well the features of both classifiers identify the subject: linear probes, and a map of 20 subjects. */
 export async function analyseIdentity(
   job: MainJob,
   fmae: FineTuned,

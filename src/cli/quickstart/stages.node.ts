@@ -22,7 +22,7 @@ import { RunLog } from '../runLog.node.js'
 import type { StopSignal } from '../stopSignal.js'
 import type { Budget } from './budgets.js'
 
-/** Pictures of an evaluation batch. */
+/** Images per evaluation batch. */
 const EVALUATION_BATCH = 64
 
 export interface MainJob {
@@ -45,12 +45,12 @@ export interface StageLog {
   readonly seconds: number
 }
 
-/** The user stopped the job; what was saved can be resumed. */
+/** The user stopped the job; it can be resumed. */
 export class Stopped extends Error {}
 
 /**
- * Ends the job here if the user wants it stopped: what follows the last stage is not saved, and is done anew by --resume.
- * A signal that came during a long computation is heard in the second turn of the event loop, after the pending work of the first.
+ * Ends the job here if a stop was requested. Work after the last stage is not saved; --resume repeats it. A signal that
+ * arrives during a long computation is handled in the second turn of the event loop, after the pending work of the first.
  */
 export async function stopIfRequested({ stop }: MainJob): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -83,7 +83,7 @@ export interface FineTuned {
   readonly f1PerEpoch: readonly number[]
 }
 
-/** One of the three fine-tunings; `from` is the FMAE checkpoint, null for a start from scratch. */
+/** One of the three fine-tunings; `from` is the FMAE checkpoint, or null to start from scratch. */
 export async function fineTuneStage(
   job: MainJob,
   name: FineTuneName,
@@ -116,7 +116,7 @@ export async function fineTuneStage(
       return undefined
     },
   })
-  // A stage taken from an earlier job has evaluated nothing in this one.
+  // A stage reused from an earlier job was not evaluated in this one.
   const unseen = perEpoch.at(-1) ?? (await evaluate(data.unseen))
   const seen = await evaluate(data.seen)
   const f1PerEpoch = latest(evaluations, 'epoch').map(({ f1At05 }) => f1At05)
@@ -128,7 +128,7 @@ async function evaluateAus(run: FineTuning, { runtime, loader, data }: MainJob, 
   return actionUnitMetrics(auLogits, auTargets(loader.set, indices, data.aus), data.aus.length)
 }
 
-/** Trains a stage, or takes it from its folder if an earlier, stopped job had finished it. */
+/** Trains a stage, or reuses it if an earlier, stopped job has finished it. */
 async function stage(
   job: MainJob,
   managed: Pick<ManagedRun, 'run' | 'info' | 'label' | 'onEpoch'>,
@@ -140,7 +140,7 @@ async function stage(
   if (earlier) {
     const { variants: pinned } = await resumeFrom(checkpointPath(out), managed.run, managed.info)
     await settleVariants(managed.run, { tune: job.tune, pinned, say: console.log })
-    console.log(`${checkpointPath(out)}: finished before, taken as it is`)
+    console.log(`${checkpointPath(out)}: already finished, reused`)
   } else {
     const { outcome, imagesPerSecond, seconds } = await runManaged({
       ...managed,
@@ -163,7 +163,7 @@ async function stage(
   }
 }
 
-/** Rows of a log by `key`, the later of two winning: a resumed run may repeat steps after its checkpoint. */
+/** Rows of a log by `key`, the latest of each: a resumed run may repeat steps after its checkpoint. */
 function latest(log: RunLog, key: string): Record<string, number>[] {
   const rows = new Map(log.read().map((row) => [row[key], row as Record<string, number>]))
   return [...rows.values()].sort((a, b) => a[key] - b[key])

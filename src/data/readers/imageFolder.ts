@@ -2,7 +2,7 @@ import { isImage } from '../imageFiles.js'
 import { imageSetOf } from '../imageSetOf.js'
 import type { Reader } from './reader.js'
 
-/** Every .jpg, .jpeg, .png and .webp file below the folder, sorted by path, without labels: for pretraining. */
+/** Every .jpg, .jpeg, .png and .webp file in a folder and its subfolders, without labels, sorted by path. */
 export const imageFolderReader: Reader = {
   reads: 'a folder of images',
   noun: 'image',

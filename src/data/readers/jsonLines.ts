@@ -3,8 +3,10 @@ import type { Labels } from './labelFile.js'
 import { numberedLines } from './textLines.js'
 
 /**
- * A label file in the reference's format: one object a line with `img_path` and `AUs`, a list of the active unit
- * numbers in any order, 999 for an absent one. `subject` may be given; other fields are ignored. Errors name file and line.
+ * A label file in the reference's format: one object per line with `img_path`, `AUs` and optionally
+ * `subject`. `AUs` lists the active AUs in any order; 999 marks an inactive one. Other fields are ignored.
+ *
+ * @throws UserError that names file and line
  */
 export function parseJsonLines(text: string, file: string): Labels {
   const lines = Array.from(numberedLines(text), ({ number, line }) => {

@@ -7,36 +7,36 @@ import { imageSetOf, type ReadImage } from '../imageSetOf.js'
 import { type SubjectRule, subjectRule } from '../subjectRules.js'
 import type { Opening, Reader, ReadOptions } from './reader.js'
 
-/** What one line of a label file says. */
+/** One line of a label file. */
 export interface LabelLine {
   /** File and line, for messages. */
   readonly where: string
-  /** The image's path as it is written. */
+  /** The image's path as written. */
   readonly path: string
   readonly subject: string | null
-  /** Active units in any order, 999 for an absent one; null: not labelled. */
+  /** Active AUs in any order, 999 for an inactive one; null: not labeled. */
   readonly aus: readonly number[] | null
 }
 
 export interface Labels {
   readonly lines: readonly LabelLine[]
-  /** The units that the file covers; null: it does not say, and they are those that occur. */
+  /** The AUs that the file covers; null: not declared, so those that occur. */
   readonly aus: readonly number[] | null
 }
 
 export interface LabelFormat {
-  /** Endings of its files, without the dot; a folder is read by `labels.` and the first of them. */
+  /** File extensions without the dot. In a folder, the label file is `labels.` with the first extension. */
   readonly extensions: readonly [string, ...string[]]
-  /** `file` begins the messages of the UserErrors. */
+  /** @param file name of the file in messages. @throws UserError that names file and line. */
   readonly parse: (text: string, file: string) => Labels
 }
 
-/** Reads images by a file that names them: one `parse` for each format. */
+/** A reader of images that are listed in a label file. Each format has its own `parse`. */
 export function labelFileReader({ extensions, parse }: LabelFormat): Reader {
   const endings = extensions.map((extension) => `.${extension}`)
   const inFolders = `labels${endings[0]}`
   return {
-    reads: `labels (${endings.join(', ')})`,
+    reads: `a label file (${endings.join(', ')})`,
     noun: 'label file',
     owns: (path) => endings.some((ending) => path.toLowerCase().endsWith(ending)),
     chosen: (files) => files.filter(({ path }) => path === inFolders),
@@ -45,9 +45,8 @@ export function labelFileReader({ extensions, parse }: LabelFormat): Reader {
       const { tree, root, name, options } = opening
       const [file] = opening.files
       const { lines, aus } = parse(await textOf(file), file.name)
-      if (lines.length === 0)
-        throw new UserError(`${file.name}: no labels in it; expected a line for each image`)
-      // Only to refuse what is no unit: the order is the file's.
+      if (lines.length === 0) throw new UserError(`${file.name}: no labels; expected one line per image`)
+      // Only checks that these are AUs; their order stays that of the file.
       if (aus) activeUnits(aus, null, file.name)
       const samples = samplesOf(lines, aus, options)
       const found = findAll(opening, lines)
@@ -78,18 +77,18 @@ function samplesOf(
 function subjectOf({ path, subject, where }: LabelLine, rule: SubjectRule | null): string | null {
   const found = subject ?? rule?.(path) ?? null
   if (found === null && rule)
-    throw new UserError(`${where}: the subject rule finds no subject in img_path "${path}"`)
+    throw new UserError(`${where}: --subject-from finds no subject in img_path "${path}"`)
   return found
 }
 
-/** The files of all lines: one that is not there is known before anything is trained. */
+/** The files of all lines, so that a missing one is reported before training starts. */
 function findAll({ root, options }: Opening, lines: readonly LabelLine[]): (FoundFile | NotFound)[] {
   const found = lines.map(({ path }) => root.find(path))
   const missing = found.filter((image) => 'reason' in image).length
   const first = found.findIndex((image) => 'reason' in image)
   const image = found[first]
   if (first < 0 || !('reason' in image) || options.badImages === 'skip') return found
-  const more = missing > 1 ? `; ${missing} of its ${lines.length} images cannot be read` : ''
+  const more = missing > 1 ? `; ${missing} of ${lines.length} images cannot be read` : ''
   throw new UserError(
     `${lines[first].where}: image ${fullPath(root, lines[first].path)}: ${image.reason}${more}`,
   )

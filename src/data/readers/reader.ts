@@ -2,47 +2,47 @@ import type { FileTree, TreeFile } from '../fileTree.js'
 import type { ImageSet } from '../imageSet.js'
 
 export interface ReadOptions {
-  /** Shards only: the splits to read; default all. */
+  /** Shards only: the splits to read; default: all. */
   readonly splits?: readonly string[] | undefined
   /** Label files only: `bp4d`, `bp4dplus`, `disfa` or a regular expression, applied to `img_path`. */
   readonly subjectFrom?: string | undefined
-  /** `skip`: images that a label file names and that are missing are bad images, not an error. */
+  /** `skip`: missing images of a label file count as bad images and are not an error. */
   readonly badImages?: 'stop' | 'skip' | undefined
 }
 
-/** What there is to read. */
+/** The input of a reader. */
 export interface Opening {
-  /** The folder that was given, or that of the file that was given. */
+  /** The given folder, or the folder of the given file. */
   readonly tree: FileTree
-  /** Where the paths in label files start. */
+  /** Folder that paths in label files are relative to. */
   readonly root: FileTree
-  /** The file that was given, or those that `chosen` took from the folder. */
+  /** The given file, or the files that `chosen` selected from the folder. */
   readonly files: readonly TreeFile[]
   readonly isFolder: boolean
-  /** What the set is called, unless it names itself. */
+  /** Name of the set, unless its files give one. */
   readonly name: string
   readonly options: ReadOptions
 }
 
 export interface Opened {
   readonly set: ImageSet
-  /** Paths in `tree` of all files that the set is made of. */
+  /** Paths in `tree` of all files that were read for the set. */
   readonly read: ReadonlySet<string>
 }
 
-/** One kind of data set on disk. The table of them is table.ts; docs/add-a-reader.md adds one. */
+/** One kind of data set. All readers are in table.ts; docs/add-a-reader.md shows how to add one. */
 export interface Reader {
-  /** What it reads, as messages list it: `labels (.jsonl, .json)`. */
+  /** What it reads, in messages: `a label file (.jsonl, .json)`. */
   readonly reads: string
-  /** One of its files, as messages count them: `label file`. */
+  /** One of its files, singular, in messages: `label file`. */
   readonly noun: string
-  /** Whether a file of this name is of its kind. */
+  /** Whether a file of this name is of this kind. */
   owns(path: string): boolean
-  /** The files that make a folder one of its kind; none: it is another's. */
+  /** The files in a folder that this reader would open; none: it does not read this folder. */
   chosen(files: readonly TreeFile[]): readonly TreeFile[]
-  /** Whether one of its files alone is no set. */
+  /** True if it reads folders only, not a single file. */
   readonly foldersOnly?: boolean
-  /** Whether `splits` choose among its files. */
+  /** Whether `splits` can select among its files. */
   readonly hasSplits?: boolean
   open(opening: Opening): Promise<Opened>
 }

@@ -7,19 +7,19 @@ import { counted, examples } from '../notes.js'
 import { parseJson, sampleSchema } from '../schemas.js'
 import { indexTar, type TarMember } from './tar.js'
 
-/** One image of a shard: its labels and where its bytes stand. */
+/** One image of a shard: its labels and the position of its bytes. */
 export interface ShardSample {
   readonly key: string
   readonly labels: Pick<ImageSample, 'subject' | 'aus'>
-  /** The member that labels it, or the image itself. */
+  /** Name of the member with its labels, or of the image itself. */
   readonly labelledBy: string
   readonly image: TarMember
 }
 
-/** Images that are left out, by the reason. */
+/** Names of ignored images, by reason. */
 export interface LeftOut {
   readonly hidden: string[]
-  /** Their names have more dots than one: see splitName. */
+  /** Names with more than one dot: see splitName. */
   readonly dotted: string[]
   readonly otherFormats: string[]
 }
@@ -34,7 +34,7 @@ interface Pair {
   labels?: TarMember
 }
 
-/** Labels of one image are short; a longer member is something else. */
+/** Largest size of one image's labels; a larger member is something else. */
 const MAX_LABELS = 2 ** 24
 const imageExtensions: ReadonlySet<string> = new Set(['jpg', 'jpeg', 'png', 'webp'])
 
@@ -46,7 +46,7 @@ function splitName(name: string): { key: string; extension: string } {
     : { key: name.slice(0, dot), extension: name.slice(dot + 1).toLowerCase() }
 }
 
-/** What a member of this name is for; null: nothing here. */
+/** The use of a member of this name; null: it is ignored. */
 function slotOf(name: string): 'image' | 'labels' | null {
   if (isHidden(name)) return null
   const { extension } = splitName(name)
@@ -63,7 +63,7 @@ function pairMembers(source: ByteSource, members: readonly TarMember[]): Map<str
     const pair = pairs.get(key) ?? {}
     if (pair[slot])
       throw new UserError(
-        `${source.name} member ${member.name}: a second ${slot === 'image' ? 'image' : '.json'} named ${key}; expected one`,
+        `${source.name} member ${member.name}: a second ${slot === 'image' ? 'image' : '.json'} with key ${key}; expected one`,
       )
     pair[slot] = member
     pairs.set(key, pair)
@@ -95,23 +95,22 @@ function readLabels(
 }
 
 /**
- * Reads a shard's directory and labels. A shard without any .json holds unlabelled images; otherwise every
- * image needs one and the other way round. Labels outside `aus` (null: any FACS unit) are an error.
+ * Reads a shard's members and labels. A shard without any .json contains unlabeled images; otherwise every
+ * image needs a .json and every .json an image. Labels outside `aus` (null: any FACS unit) are an error.
  */
 export function indexShard(source: ByteSource, aus: readonly number[] | null): ShardIndex {
   const { members, broken } = indexTar(source)
   const lost = broken.find(({ name }) => slotOf(name))
   if (lost)
     throw new UserError(
-      `${source.name} member ${lost.name}: a link to ${lost.target}; expected a link to a file of this archive`,
+      `${source.name} member ${lost.name}: a link to ${lost.target}; expected a target inside this archive`,
     )
   const pairs = pairMembers(source, members)
   const isLabelled = [...pairs.values()].some((pair) => pair.labels)
   const samples = Array.from(pairs, ([key, { image, labels }]) => {
-    if (!image)
-      throw new UserError(`${source.name} member ${labels?.name}: its image is missing; expected ${key}.jpg`)
+    if (!image) throw new UserError(`${source.name} member ${labels?.name} has no image; expected ${key}.jpg`)
     if (isLabelled && !labels)
-      throw new UserError(`${source.name} member ${image.name}: its labels are missing; expected ${key}.json`)
+      throw new UserError(`${source.name} member ${image.name} has no labels; expected ${key}.json`)
     return {
       key,
       labels: labels ? readLabels(source, labels, aus) : { subject: null, aus: null },
@@ -125,13 +124,13 @@ export function indexShard(source: ByteSource, aus: readonly number[] | null): S
 /** One sentence for each reason, with the number of images. */
 export function describeLeftOut(shards: readonly LeftOut[]): string[] {
   const reasons = [
-    { kind: 'hidden', what: 'hidden member', why: 'left out' },
+    { kind: 'hidden', what: 'hidden member', why: 'ignored' },
     {
       kind: 'dotted',
       what: 'image',
-      why: 'left out: WebDataset takes a name up to its first dot as the key',
+      why: 'ignored: WebDataset keys end at the first dot of the file name',
     },
-    { kind: 'otherFormats', what: 'image', why: 'of another format than JPEG, PNG and WebP left out' },
+    { kind: 'otherFormats', what: 'image', why: 'ignored: not JPEG, PNG or WebP' },
   ] as const
   return reasons.flatMap(({ kind, what, why }) => {
     const names = shards.flatMap((shard) => shard[kind])

@@ -18,11 +18,11 @@ import type { TarMember } from './tar.js'
 
 const DATASET_FILE = 'dataset.json'
 
-/** A shard to read, and what dataset.json says of it. */
+/** A shard to read, with its entry in dataset.json. */
 interface Entry {
   readonly file: TreeFile
   readonly identity: string
-  /** As it is written; image names begin with it. */
+  /** The path as written; ids of images begin with it. */
   readonly id: string
   readonly split: string | null
   readonly images: number | null
@@ -38,9 +38,9 @@ function isShard(path: string): boolean {
 }
 
 /**
- * A WebDataset: one shard, or a folder of them with optional `dataset.json` (shards, splits, action units) and
- * `folds.json`. Plain shards are indexed once and read by offset, so they may be of any size; what is packed by gzip, whatever its
- * name, is held in memory.
+ * A WebDataset: one shard, or a folder of them with optional `dataset.json` (shards, splits, action units)
+ * and `folds.json`. Plain shards are indexed once and read by offset, so they may have any size. Shards
+ * compressed by gzip, whatever their names, are held in memory.
  */
 export const shardReader: Reader = {
   reads: 'a shard (.tar, .tar.gz, .tgz)',
@@ -74,7 +74,7 @@ export const shardReader: Reader = {
   },
 }
 
-/** The shards that dataset.json lists, else all that are there; of a shard that was given, what dataset.json says of it. */
+/** The shards in dataset.json, or all shards. A shard given as a file keeps its entry in dataset.json. */
 function entriesOf({ tree, files, isFolder }: Opening, dataset: Dataset | null): Entry[] {
   const found = files.filter(({ path }) => isShard(path)).map((file) => plainEntry(tree, file))
   if (!dataset) return found
@@ -104,20 +104,20 @@ function listedIn(tree: FileTree, dataset: Dataset): Entry[] {
     const twin = names.get(found.identity)
     if (twin !== undefined)
       throw new UserError(
-        `${tree.folder}/${DATASET_FILE}: shard "${shard.file}" is listed twice, first as "${twin}"; expected each once`,
+        `${tree.folder}/${DATASET_FILE}: shard "${shard.file}" is listed twice, first as "${twin}"; expected each shard once`,
       )
     names.set(found.identity, shard.file)
     return { ...found, ...entryOf(shard) }
   })
 }
 
-/** The shards of these splits; one that no shard has is an error. */
+/** The shards of these splits. @throws UserError for a split that no shard has. */
 function ofSplits(path: string, entries: readonly Entry[], splits: readonly string[]): Entry[] {
   const known = new Set(entries.flatMap(({ split }) => split ?? []))
   const unknown = splits.filter((split) => !known.has(split))
   if (unknown.length > 0)
     throw new UserError(
-      `${path}: no shard of split ${unknown.join(', ')}; there are ${[...known].join(', ') || 'none'}`,
+      `${path}: no shard has split ${unknown.join(', ')}; splits in the data: ${[...known].join(', ') || 'none'}`,
     )
   return entries.filter(({ split }) => split !== null && splits.includes(split))
 }
@@ -131,7 +131,7 @@ async function openShard(entry: Entry, aus: readonly number[] | null): Promise<S
     : await file.withSource((source) => indexShard(source, aus))
   if (entry.images !== null && entry.images !== samples.length)
     throw new UserError(
-      `${file.name}: holds ${samples.length} images; ${DATASET_FILE} expects ${entry.images}`,
+      `${file.name}: contains ${samples.length} images; ${DATASET_FILE} lists ${entry.images}`,
     )
   const bytesOf = ({ offset, size, name }: TarMember) => {
     if (size > MAX_WHOLE_FILE) throw tooLarge(`${file.name} member ${name}`, size)
@@ -139,7 +139,7 @@ async function openShard(entry: Entry, aus: readonly number[] | null): Promise<S
   }
   const images = samples.map(
     ({ key, labels, labelledBy, image }): ReadImage => ({
-      // Names are made unique in the set by the shard's.
+      // The shard's name makes the id unique in the set.
       sample: { id: `${entry.id}/${key}`, split: entry.split, ...labels },
       where: `${file.name} member ${labelledBy}`,
       identity: `${entry.identity}@${image.offset}`,

@@ -4,7 +4,7 @@ import { labelFileReader } from './labelFile.js'
 import type { Reader } from './reader.js'
 import { shardReader } from './shards.js'
 
-/** All that can be read. A folder that suits several is read by the first of them. */
+/** All readers. A folder that several accept is read by the first of them. */
 export const readers: readonly Reader[] = [
   labelFileReader({ extensions: ['jsonl', 'json'], parse: parseJsonLines }),
   shardReader,

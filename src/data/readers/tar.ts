@@ -2,9 +2,9 @@ import { UserError } from '../../errors.js'
 import type { ByteSource } from '../fileTree.js'
 
 /**
- * Reading tar archives by offset (POSIX ustar and pax, GNU long names), so that images can be fetched from shards
- * of any size without holding them in memory. Every number of a header is checked before it is used, and every
- * step moves forward by a block or more, so that no archive can keep the reader busy for ever.
+ * Reading tar archives by offset (POSIX ustar and pax, GNU long names), so that images can be fetched from
+ * shards of any size without holding them in memory. Every number in a header is checked before use, and
+ * every step moves forward by at least a block, so no archive can make the reader loop forever.
  */
 
 export interface TarMember {
@@ -14,9 +14,9 @@ export interface TarMember {
 }
 
 export interface TarIndex {
-  /** Regular files in their order, and links to them: a link has the place of the file that it leads to. */
+  /** Regular files in order, and links to them; a link has the offset of its target. */
   readonly members: readonly TarMember[]
-  /** Links that lead to no regular file of this archive. */
+  /** Links whose target is not a regular file of this archive. */
   readonly broken: readonly { readonly name: string; readonly target: string }[]
 }
 
@@ -27,7 +27,7 @@ interface Header {
   readonly type: string
 }
 
-/** What pax and GNU extension headers say of the member after them. */
+/** Fields of pax and GNU extension headers for the next member. */
 interface Extension {
   readonly path?: string
   readonly linkpath?: string
@@ -39,15 +39,15 @@ type Entry = TarMember | { readonly name: string; readonly target: string }
 
 const BLOCK = 512
 const ZERO_WINDOW = 2 ** 20
-/** No record of an archive is as long; more zeros are a file that was allocated and not filled. */
+/** Padding is shorter than this; more zeros mean that the file was allocated but not completely written. */
 const MAX_ZEROS = 2 ** 24
-/** Extended attributes can be large; anything longer is damage. */
+/** Largest extended header. Extended attributes can be large, but not larger than this. */
 const MAX_EXTENSION = 2 ** 24
-/** As many links as Linux follows. */
+/** Linux follows as many links. */
 const MAX_LINKS = 40
-/** Links, devices, folders and pipes have no content, whatever their size field says (as in GNU tar). */
+/** Types without content: links, devices, folders and pipes. Their size field is ignored, as in GNU tar. */
 const HEADER_ONLY = '123456'
-/** Reserved to vendors: not regular files, while POSIX has every other unknown type read as one. */
+/** Types reserved for vendors, not regular files. POSIX treats every other unknown type as a regular file. */
 const VENDOR = /^[A-Z]$/
 const decoder = new TextDecoder()
 
@@ -58,7 +58,7 @@ function fieldText(header: Uint8Array, start: number, length: number): string {
   return decoder.decode(end < 0 ? field : field.subarray(0, end))
 }
 
-/** Octal digits, or GNU base-256 if the top bit alone is set; NaN if it is neither. */
+/** Octal digits, or GNU base-256 if the first byte is 0x80; otherwise NaN. */
 function fieldNumber(header: Uint8Array, start: number, length: number): number {
   if (header[start] === 0x80) {
     let value = 0
@@ -69,7 +69,7 @@ function fieldNumber(header: Uint8Array, start: number, length: number): number 
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN
 }
 
-/** Sum of all header bytes with the checksum field itself read as spaces. */
+/** Sum of all header bytes, with spaces in place of the checksum field. */
 function checksum(header: Uint8Array): number {
   let sum = 8 * 32
   for (let at = 0; at < BLOCK; at++) if (at < 148 || at >= 156) sum += header[at]
@@ -79,11 +79,11 @@ function checksum(header: Uint8Array): number {
 function parseHeader(header: Uint8Array, where: string): Header {
   if (fieldNumber(header, 148, 8) !== checksum(header))
     throw new UserError(
-      `${where}: not a tar header (checksum does not match); the archive is damaged or no tar`,
+      `${where}: not a tar header (checksum mismatch); the file is damaged or not a tar archive`,
     )
   const size = fieldNumber(header, 124, 12)
-  if (!Number.isSafeInteger(size)) throw new UserError(`${where}: the tar header holds no valid size`)
-  // GNU's own magic is "ustar  "; where POSIX has the prefix, it has the times of incremental archives.
+  if (!Number.isSafeInteger(size)) throw new UserError(`${where}: invalid size in the tar header`)
+  // With GNU's magic, "ustar  ", the prefix field holds the times of incremental archives.
   const prefix = fieldText(header, 257, 6) === 'ustar' ? fieldText(header, 345, 155) : ''
   const name = fieldText(header, 0, 100)
   return {
@@ -94,9 +94,9 @@ function parseHeader(header: Uint8Array, where: string): Header {
   }
 }
 
-/** pax records: "LENGTH KEY=VALUE\n", where LENGTH counts the bytes of all of it and VALUE may hold anything. */
+/** pax records: "LENGTH KEY=VALUE\n". LENGTH counts all bytes of the record; VALUE may contain any byte. */
 function* paxRecords(bytes: Uint8Array, where: string): Generator<{ key: string; value: Uint8Array }> {
-  // Some writers fill the rest with NULs.
+  // Some writers pad with NULs.
   for (let at = 0; at < bytes.length && bytes[at] !== 0; ) {
     const space = bytes.indexOf(32, at)
     const digits = decoder.decode(bytes.subarray(at, Math.min(Math.max(space, at), at + 16)))
@@ -112,7 +112,7 @@ function* paxRecords(bytes: Uint8Array, where: string): Generator<{ key: string;
   }
 }
 
-/** An empty value says nothing: what the plain header has counts. */
+/** An empty value does not override the plain header. */
 function parsePax(bytes: Uint8Array, where: string): Extension {
   let found: Extension = {}
   for (const { key, value } of paxRecords(bytes, where)) {
@@ -128,24 +128,22 @@ function parsePax(bytes: Uint8Array, where: string): Extension {
 function paxSize(text: string, where: string): number {
   const size = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (!Number.isSafeInteger(size))
-    throw new UserError(
-      `${where}: the pax header gives a size of "${text}"; expected a whole number of bytes`,
-    )
+    throw new UserError(`${where}: the pax header has size "${text}"; expected a non-negative integer`)
   return size
 }
 
 function truncated(source: ByteSource, member: string, wanted: number): UserError {
   return new UserError(
-    `${source.name}: the archive is truncated: ${member} wants ${wanted} bytes, the file has ${source.size}`,
+    `${source.name}: truncated archive: ${member} ends at byte ${wanted}, the file at byte ${source.size}`,
   )
 }
 
-/** The offset of the first block from `at` on that is not all zeros, or of the last, partial one. */
+/** The offset of the first block after `at` that is not all zeros, or of the partial block at the end. */
 function skipZeros(source: ByteSource, at: number): number {
   for (let start = at; start + BLOCK <= source.size; start += ZERO_WINDOW) {
     if (start - at >= MAX_ZEROS)
       throw new UserError(
-        `${source.name} at byte ${at}: zeros for more than ${MAX_ZEROS} bytes; the archive is damaged or was not copied whole`,
+        `${source.name} at byte ${at}: more than ${MAX_ZEROS} zero bytes; the archive is damaged or incomplete`,
       )
     const zeros = source.read(start, Math.min(ZERO_WINDOW, source.size - start))
     let other = 0
@@ -160,10 +158,10 @@ function isZero(bytes: Uint8Array): boolean {
 }
 
 /**
- * All regular files of the archive, in order. Zero blocks are skipped wherever they stand, so archives joined by
- * `cat` read whole; an archive that does not end in one was cut off.
+ * All regular files of the archive, in order. Zero blocks are skipped everywhere, so archives joined by `cat`
+ * are read completely. An archive that does not end with a zero block is truncated.
  *
- * @throws UserError naming file and member, for what is damaged and for members that cannot be read (sparse ones)
+ * @throws UserError that names file and member, if the archive is damaged or a member is not supported
  */
 export function indexTar(source: ByteSource): TarIndex {
   const entries: Entry[] = []
@@ -206,14 +204,16 @@ function padded(size: number): number {
 
 function extension(source: ByteSource, header: Header, offset: number, where: string): Extension {
   if (header.size > MAX_EXTENSION)
-    throw new UserError(`${where}: extended header of ${header.size} bytes; it is damaged`)
+    throw new UserError(
+      `${where}: an extended header of ${header.size} bytes; expected at most ${MAX_EXTENSION}`,
+    )
   const bytes = source.read(offset, header.size)
   if (header.type === 'L') return { path: fieldText(bytes, 0, bytes.length) }
   if (header.type === 'K') return { linkpath: fieldText(bytes, 0, bytes.length) }
   return parsePax(bytes, where)
 }
 
-/** One member: where it ends, and its entry if it is a file or a link. */
+/** One member: its end, and its entry if it is a file or a link. */
 function placed(
   source: ByteSource,
   header: Header,
@@ -223,9 +223,13 @@ function placed(
   const { type } = header
   const name = said.path || header.name
   if (type === 'S' || said.sparse)
-    throw new UserError(`${source.name} member ${name}: a sparse member; expected it packed without --sparse`)
+    throw new UserError(
+      `${source.name} member ${name}: sparse members are not supported; pack the archive without --sparse`,
+    )
   if (type === 'M')
-    throw new UserError(`${source.name} member ${name}: it begins in another volume; expected one archive`)
+    throw new UserError(
+      `${source.name} member ${name}: continued from another volume; multi-volume archives are not supported`,
+    )
   if (HEADER_ONLY.includes(type)) {
     const target = said.linkpath || header.linkName
     if (type === '1') return { entry: { name, target: plainPath(target) }, end: offset }
@@ -238,7 +242,7 @@ function placed(
   return { entry: isFile ? { name, offset, size } : null, end: offset + padded(size) }
 }
 
-/** The target of a symbolic link starts at the link's own folder; an absolute one is no member. */
+/** The target of a symbolic link is relative to the link's folder; an absolute target is not a member. */
 function besides(name: string, target: string): string {
   if (target.startsWith('/')) return target
   return plainPath(`${name.slice(0, name.lastIndexOf('/') + 1)}${target}`)
@@ -256,7 +260,7 @@ function plainPath(path: string): string {
 
 function resolveLinks(entries: readonly Entry[]): TarIndex {
   const byPath = new Map<string, Entry>()
-  // A link may bear the name of an older file.
+  // If a link and a file share a name, the file counts.
   for (const kind of ['target', 'size'])
     for (const entry of entries) if (kind in entry) byPath.set(plainPath(entry.name), entry)
   const members: TarMember[] = []

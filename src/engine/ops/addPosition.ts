@@ -16,7 +16,7 @@ export function addPosition(x: Tensor, position: Tensor, firstRow: number): Tens
   const [one, P, width] = batchTokensWidth('addPosition', 'position', position)
   const [, T, D] = sizes
   if (one !== 1 || width !== D || !Number.isInteger(firstRow) || firstRow < 0 || firstRow + T > P) {
-    const wants = `wants [1, at least ${firstRow + T}, ${D}] for the rows from ${firstRow}`
+    const wants = `expected [1, at least ${firstRow + T}, ${D}] for the rows from ${firstRow}`
     throw new ShapeError('addPosition', `${described('x', x)}, ${described('position', position)}; ${wants}`)
   }
   const { runtime } = x

@@ -17,7 +17,7 @@ export function addPositionAt(x: Tensor, position: Tensor, indices: Tensor, firs
   const [one, P, width] = batchTokensWidth('addPositionAt', 'position', position)
   const [B, M, D] = sizes
   if (one !== 1 || width !== D || !Number.isInteger(firstRow) || firstRow < 0 || firstRow >= P) {
-    const wants = `wants [1, more than ${firstRow}, ${D}]`
+    const wants = `expected [1, more than ${firstRow}, ${D}]`
     throw new ShapeError(
       'addPositionAt',
       `${described('x', x)}, ${described('position', position)}; ${wants}`,
@@ -25,12 +25,12 @@ export function addPositionAt(x: Tensor, position: Tensor, indices: Tensor, firs
   }
   if (indices.dtype !== 'u32' || indices.shape.join() !== `${B},${M}`) {
     const got = `${described('x', x)}, ${described('indices', indices)}`
-    throw new ShapeError('addPositionAt', `${got}; wants u32 [${B},${M}]`)
+    throw new ShapeError('addPositionAt', `${got}; expected u32 [${B},${M}]`)
   }
   if (needsGrad(position)) {
     throw new ShapeError(
       'addPositionAt',
-      `${described('position', position)} is trained; wants a fixed table`,
+      `${described('position', position)} is trained; expected a fixed table`,
     )
   }
   const { runtime } = x

@@ -88,7 +88,7 @@ function attentionShape(qkv: Tensor, heads: number): AttentionShape {
   }
   if (!Number.isInteger(headDim) || headDim < 1) {
     const wants = `3·${heads} heads of equal size`
-    throw new ShapeError('attention', `qkv has rows of ${width} [${qkv.shape}], wants ${wants}`)
+    throw new ShapeError('attention', `qkv has rows of ${width} [${qkv.shape}], expected ${wants}`)
   }
   if (headDim > MAX_HEAD_DIM) {
     throw new ShapeError(

@@ -37,7 +37,7 @@ function check(logits: Tensor, targets: Tensor): void {
   if (logits.dtype !== 'f32' || targets.dtype !== 'f32') {
     throw new ShapeError(
       'bceWithLogits',
-      `wants f32, got ${logits.dtype} logits and ${targets.dtype} targets`,
+      `expected f32, got ${logits.dtype} logits and ${targets.dtype} targets`,
     )
   }
 }

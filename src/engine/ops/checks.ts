@@ -14,7 +14,7 @@ export function requireElements(op: string, name: string, x: Tensor): void {
 /** @throws ShapeError unless `x` is f32 of the shape that is wanted. */
 export function requireSingle(op: string, name: string, x: Tensor, wanted: readonly number[]): void {
   if (x.dtype === 'f32' && x.shape.join() === wanted.join()) return
-  throw new ShapeError(op, `${described(name, x)}, wants f32 [${wanted}]`)
+  throw new ShapeError(op, `${described(name, x)}, expected f32 [${wanted}]`)
 }
 
 /** @throws ShapeError unless both have the same shape and type, and some elements. */
@@ -31,7 +31,7 @@ export function requireSameShape(op: string, aName: string, a: Tensor, bName: st
 /** The sizes of a [B, T, D] tensor. @throws ShapeError if `x` has another rank or no elements. */
 export function batchTokensWidth(op: string, name: string, x: Tensor): readonly [number, number, number] {
   const [B, T, D] = x.shape
-  if (x.shape.length !== 3) throw new ShapeError(op, `${described(name, x)}, wants [batch, tokens, width]`)
+  if (x.shape.length !== 3) throw new ShapeError(op, `${described(name, x)}, expected [batch, tokens, width]`)
   requireElements(op, name, x)
   return [B, T, D]
 }

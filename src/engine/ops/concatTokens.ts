@@ -58,7 +58,7 @@ function requireFit(a: Tensor, b: Tensor, repeatB: number, B: number): void {
     if (operand.dtype !== 'f32' && isSpread(operand, repeat, B))
       throw new ShapeError(
         'concatTokens',
-        `${described(name, operand)}; wants f32 for what is used more than once`,
+        `${described(name, operand)}; expected f32 for an operand that is used more than once`,
       )
   }
   const batchesFit = [a, b].every(({ shape }) => shape[0] === B || shape[0] === 1)
@@ -67,6 +67,6 @@ function requireFit(a: Tensor, b: Tensor, repeatB: number, B: number): void {
   const got = `${described('a', a)}, ${described('b', b)}, repeated ${repeatB} times`
   throw new ShapeError(
     'concatTokens',
-    `${got}; wants equal widths, equal batches or 1, and batch 1 for what is repeated`,
+    `${got}; expected equal widths, equal batches or 1, and batch 1 for a repeated operand`,
   )
 }

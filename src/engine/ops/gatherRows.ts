@@ -15,7 +15,7 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   const [B, N, D] = batchTokensWidth('gatherRows', 'x', x)
   const [batch, M] = indices.shape
   if (indices.shape.length !== 2 || indices.dtype !== 'u32' || batch !== B || M < 1 || M > N) {
-    const wants = `wants u32 [${B}, 1…${N}]`
+    const wants = `expected u32 [${B}, 1…${N}]`
     throw new ShapeError('gatherRows', `${described('x', x)}, ${described('indices', indices)}; ${wants}`)
   }
   const { runtime } = x

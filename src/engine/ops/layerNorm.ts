@@ -11,7 +11,7 @@ import { sumRows } from './biasGradient.js'
 import { described, requireElements } from './checks.js'
 
 /**
- * Layer normalisation over the last dimension: y = (x − mean)/√(variance + eps)·weight + bias, variance
+ * Layer normalization over the last dimension: y = (x − mean)/√(variance + eps)·weight + bias, variance
  * biased. x: [..., D], weight, bias: f32 [D] → [..., D]. Ba, Kiros & Hinton 2016.
  *
  * @throws ShapeError if weight or bias is not [D], or x is empty.
@@ -78,7 +78,10 @@ function normalisedWidth(x: Tensor, weight: Tensor, bias: Tensor): number {
     ['bias', bias],
   ] as const) {
     if (parameter.shape.length !== 1 || parameter.size !== D) {
-      throw new ShapeError('layerNorm', `${described('x', x)}, ${described(name, parameter)}; wants [${D}]`)
+      throw new ShapeError(
+        'layerNorm',
+        `${described('x', x)}, ${described(name, parameter)}; expected [${D}]`,
+      )
     }
   }
   return D

@@ -32,7 +32,7 @@ export function linear(
     return recordOp('linear', y, inputs, (dy) => linearGradients(sizes, dy, x, weight, bias))
   }
   if (!bias)
-    throw new ShapeError('linear', 'the GELU is fused with the bias: give one, or apply gelu() after')
+    throw new ShapeError('linear', 'the GELU is fused with the bias: pass a bias, or apply gelu() afterwards')
   const z = runtime.empty(y.shape, y.dtype)
   product('NT', sizes, x, storedWeight(x, weight), y, { kind: 'biasGelu', bias, preActivation: z })
   const backward = (dy: Tensor) => {
@@ -51,8 +51,7 @@ export function linear(
  * Linear layer and the residual connection around it: y = residual + x·Wᵀ + b. x: [..., K], weight: [N, K],
  * bias: [N], residual: [..., N] → [..., N]. Gradients as those of `linear`; that of `residual` is dy.
  *
- * @throws ShapeError if the feature counts of x, weight and bias do not fit, or residual has not the shape
- * and type of the result.
+ * @throws ShapeError if the feature counts of x, weight and bias do not fit, or the shape or type of residual differs from the result.
  */
 export function linearResidual(x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor): Tensor {
   const sizes = linearSizes('linearResidual', x, weight, bias)
@@ -65,7 +64,7 @@ export function linearResidual(x: Tensor, weight: Tensor, bias: Tensor, residual
   ])
 }
 
-/** What a product with x reads instead of the weight. */
+/** The tensor that a product with x reads for the weight. */
 function storedWeight(x: Tensor, weight: Tensor): Tensor {
   return (x.dtype === 'f16' && weight instanceof Parameter && weight.shadow) || weight
 }
@@ -87,7 +86,7 @@ function linearGradients(
 
 interface ParameterTarget {
   readonly target: Tensor
-  /** The target holds the gradients of other uses already: add to them. */
+  /** The target already contains the gradients of other uses: add to them. */
   readonly accumulate: boolean
 }
 
@@ -121,14 +120,17 @@ function linearSizes(op: string, x: Tensor, weight: Tensor, bias: Tensor | null)
   if (features === undefined || n === undefined || k === undefined || weight.shape.length !== 2) {
     throw new ShapeError(
       op,
-      `wants x [..., K] and weight [N, K], got x [${x.shape}], weight [${weight.shape}]`,
+      `expected x [..., K] and weight [N, K], got x [${x.shape}], weight [${weight.shape}]`,
     )
   }
   if (features !== k) {
-    throw new ShapeError(op, `x has ${features} features [${x.shape}], weight wants ${k} [${weight.shape}]`)
+    throw new ShapeError(
+      op,
+      `x has ${features} features [${x.shape}], the weight expects ${k} [${weight.shape}]`,
+    )
   }
   if (bias && (bias.shape.length !== 1 || bias.size !== n || bias.dtype !== 'f32')) {
-    throw new ShapeError(op, `weight [${weight.shape}] wants a bias [${n}], got ${described('bias', bias)}`)
+    throw new ShapeError(op, `weight [${weight.shape}] expects a bias [${n}], got ${described('bias', bias)}`)
   }
   if (x.size * n === 0) throw new ShapeError(op, `empty operand: x [${x.shape}], weight [${weight.shape}]`)
   return { batch: 1, m: x.size / k, n, k }

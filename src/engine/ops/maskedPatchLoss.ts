@@ -64,13 +64,13 @@ function check(pred: Tensor, target: Tensor, mask: Tensor, normPix: boolean): vo
   }
   const wanted = pred.shape.slice(0, 2)
   if (mask.shape.join() !== wanted.join()) {
-    throw new ShapeError(op, `pred [${pred.shape}] wants a mask [${wanted}], got [${mask.shape}]`)
+    throw new ShapeError(op, `pred [${pred.shape}] expects a mask [${wanted}], got [${mask.shape}]`)
   }
   const floats = pred.dtype === 'f32' || pred.dtype === 'f16'
   if (!floats || target.dtype !== 'f32' || mask.dtype !== 'f32') {
     throw new ShapeError(
       op,
-      `wants f32 or an f16 pred, got ${pred.dtype} pred, ${target.dtype} target, ${mask.dtype} mask`,
+      `expected f32 or an f16 pred, got ${pred.dtype} pred, ${target.dtype} target, ${mask.dtype} mask`,
     )
   }
   if (normPix && pred.shape[2] < 2) {

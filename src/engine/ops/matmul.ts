@@ -24,7 +24,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   if (transposeA && transposeB) {
     throw new ShapeError(
       'matmul',
-      'transposing both operands is not offered: swap them and read the result transposed',
+      'transposing both operands is not supported: swap them and read the result transposed',
     )
   }
   const { batch, m, n, k } = matmulSizes(a, b, transposeA, transposeB)
@@ -44,7 +44,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 function matmulSizes(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): ProductSizes {
   const got = `a [${a.shape}]${transposeA ? 'ᵀ' : ''}, b [${b.shape}]${transposeB ? 'ᵀ' : ''}`
   if (a.shape.length < 2 || a.shape.length !== b.shape.length) {
-    throw new ShapeError('matmul', `wants two operands of the same rank, at least 2, got ${got}`)
+    throw new ShapeError('matmul', `expected two operands of the same rank, at least 2, got ${got}`)
   }
   if (a.dtype !== b.dtype)
     throw new ShapeError('matmul', `${described('a', a)}, ${described('b', b)}; the types must be equal`)

@@ -26,13 +26,13 @@ export function patchify(
 ): Tensor {
   const [batch, channels, imageSize, columns] = images.shape
   if (images.shape.length !== 4 || imageSize !== columns) {
-    throw new ShapeError('patchify', `${described('images', images)}, wants [batch, channels, S, S]`)
+    throw new ShapeError('patchify', `${described('images', images)}, expected [batch, channels, S, S]`)
   }
   requireElements('patchify', 'images', images)
   if (!(Number.isInteger(patchSize) && patchSize > 0) || imageSize % patchSize !== 0) {
     throw new ShapeError(
       'patchify',
-      `${described('images', images)}, does not divide into patches of ${patchSize}`,
+      `${described('images', images)}, which does not divide into patches of ${patchSize}`,
     )
   }
   const geometry = { batch: batch, channels: channels, imageSize: imageSize, patchSize }
@@ -50,14 +50,14 @@ export function patchify(
  * Puts patches back together, the inverse of `patchify`. patches: [B, L, p·p·C], L a square number → f32
  * [B, C, S, S].
  *
- * @throws ShapeError if L is no square number or the width is not a multiple of p·p.
+ * @throws ShapeError if L is not a square number or the width is not a multiple of p·p.
  */
 export function unpatchify(patches: Tensor, patchSize: number, order: PatchOrder): Tensor {
   const [batch, L, width] = batchTokensWidth('unpatchify', 'patches', patches)
   const grid = Math.round(Math.sqrt(L))
   const channels = width / (patchSize * patchSize)
   if (grid * grid !== L || !Number.isInteger(channels)) {
-    const wants = `wants [batch, a square number, a multiple of ${patchSize}·${patchSize}]`
+    const wants = `expected [batch, a square number, a multiple of ${patchSize}·${patchSize}]`
     throw new ShapeError('unpatchify', `${described('patches', patches)}, ${wants}`)
   }
   const imageSize = grid * patchSize

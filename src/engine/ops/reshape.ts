@@ -11,6 +11,6 @@ import { described } from './checks.js'
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const size = elementCount(shape)
   if (size !== x.size)
-    throw new ShapeError('reshape', `${described('x', x)} of ${x.size} elements, [${shape}] wants ${size}`)
+    throw new ShapeError('reshape', `${described('x', x)} of ${x.size} elements, [${shape}] expects ${size}`)
   return recordOp('reshape', x.alias(shape), [x], (dy) => [dy.alias(x.shape)])
 }

@@ -20,7 +20,7 @@ export function residual(x: Tensor, branch: Tensor, keep: Tensor | null): Tensor
   }
   const B = x.shape[0]
   if (keep.shape.length !== 1 || keep.size !== B) {
-    throw new ShapeError('residual', `${described('x', x)}, ${described('keep', keep)}; wants [${B}]`)
+    throw new ShapeError('residual', `${described('x', x)}, ${described('keep', keep)}; expected [${B}]`)
   }
   runtime.dispatch(residualForward(runtime.caps, x.size, B, x.stored), [x, branch, keep, y])
   return recordOp('residual.dropPath', y, [x, branch], (dy) => {

@@ -40,10 +40,10 @@ function check(logits: Tensor, labels: Tensor): void {
   if (labels.shape.length !== 1 || labels.shape[0] !== logits.shape[0]) {
     throw new ShapeError(
       op,
-      `logits [${logits.shape}] want labels [${logits.shape[0]}], got [${labels.shape}]`,
+      `logits [${logits.shape}] require labels [${logits.shape[0]}], got [${labels.shape}]`,
     )
   }
   if (logits.dtype !== 'f32' || labels.dtype !== 'u32') {
-    throw new ShapeError(op, `wants f32 logits and u32 labels, got ${logits.dtype} and ${labels.dtype}`)
+    throw new ShapeError(op, `expected f32 logits and u32 labels, got ${logits.dtype} and ${labels.dtype}`)
   }
 }

@@ -15,26 +15,26 @@ import { checkModelSize } from './modelSize.js'
 import { assertFinite, encodeSafetensors, type SafetensorsFile } from './safetensors.js'
 import { CHECKPOINT_FORMAT, checkStoredTensors, collectTensors, restoreRun } from './trainingState.js'
 
-/** What a checkpoint says of itself beside the tensors. */
+/** The metadata of a checkpoint. */
 export interface CheckpointInfo {
-  /** Model geometry, and for a classifier its outputs. */
+  /** Sizes of the model, and the outputs of a classifier. */
   readonly config: FmaeConfig | ClassifierConfig
-  /** Settings of the run; continuing with others is refused. */
+  /** Settings of the run; it resumes only with the same ones. */
   readonly settings: PretrainSettings | FineTuneSettings
   /** AU numbers of the outputs, in order; classifiers only. */
   readonly aus?: readonly number[]
-  /** What the training pictures were; going on with others is refused. */
+  /** Digest of the training images; the run resumes only with the same ones. */
   readonly images?: string
-  /** How the people were dealt out; classifiers only. */
+  /** Digest of the folds; classifiers only. */
   readonly folds?: string
 }
 
 /**
- * The bytes of a checkpoint, part by part: weights, moments, step, data position and settings. Values that are not finite are refused: they
- * would replace a checkpoint from which the run can still be saved.
+ * The bytes of a checkpoint, in pieces: weights, moments, step, data position and settings.
  *
- * @param file what messages call it
- * @param variants the kernel variants that the run is made with: going on from the file pins them
+ * @param file name of the file in messages
+ * @param variants the kernel variants in use; a run that resumes from the file uses the same ones
+ * @throws UserError if a value is not finite, so that a diverged state never replaces a good checkpoint
  */
 export async function encodeCheckpoint(
   file: string,
@@ -44,7 +44,7 @@ export async function encodeCheckpoint(
 ): Promise<Iterable<Uint8Array>> {
   const tensors = await collectTensors(run)
   for (const [name, { data }] of tensors) {
-    assertFinite(`${file}: left as it was: at step ${run.optimizer.stepCount} tensor ${name}`, data)
+    assertFinite(`${file}: not replaced: at step ${run.optimizer.stepCount} tensor ${name}`, data)
   }
   return encodeSafetensors(tensors, {
     format: CHECKPOINT_FORMAT,
@@ -53,7 +53,7 @@ export async function encodeCheckpoint(
     options: JSON.stringify(info.settings),
     standardise: info.settings.standardise,
     step: String(run.optimizer.stepCount),
-    // Both follow from the step; they are written for readers of the file.
+    // Both follow from the step; they are for people who read the file.
     batches: JSON.stringify(run.batches.state),
     random: JSON.stringify({ seed: run.random.seed, stream: run.random.stream }),
     variants: JSON.stringify(variants),
@@ -64,10 +64,10 @@ export async function encodeCheckpoint(
 }
 
 /**
- * Continues `run` from a checkpoint. Refuses one made with other settings, naming the first that differs. Returns the kernel
- * variants that the run was made with.
+ * Restores `run` from a checkpoint. Returns the kernel variants that the run used.
  *
- * @param file what messages call it
+ * @param file name of the file in messages
+ * @throws UserError that names the first difference, if settings, images or folds differ
  */
 export function restoreCheckpoint(
   checkpoint: SafetensorsFile,
@@ -78,17 +78,17 @@ export function restoreCheckpoint(
   const stored = readInfo(checkpoint, file)
   for (const { name, before, now } of differences(stored, info, run.kind, file)) {
     throw new UserError(
-      `--resume: ${file} was made with ${name} = ${JSON.stringify(before)}; this run has ${JSON.stringify(now)}. They must agree`,
+      `--resume ${file}: ${name} is ${JSON.stringify(before)} in the checkpoint and ${JSON.stringify(now)} in this run; they must be equal`,
     )
   }
   if (stored.pictures !== undefined && stored.pictures !== info.images)
     throw new UserError(
-      `--resume: ${file} was made with other images or labels (${stored.pictures}; now ${info.images})`,
+      `--resume ${file}: the images or labels have changed (${stored.pictures}; now ${info.images})`,
     )
   const folds = stored.kind === 'iat' ? stored.folds : undefined
   if (folds !== undefined && info.folds !== undefined && folds !== info.folds)
     throw new UserError(
-      `--resume: ${file} was made with other folds (${folds}; now ${info.folds}): subjects who were trained on would be tested on`,
+      `--resume ${file}: the folds have changed (${folds}; now ${info.folds}), so training subjects could be tested as unseen`,
     )
   restoreRun(run, checkpoint, file, stored.step)
   return stored.variants
@@ -100,7 +100,7 @@ interface Difference {
   readonly now: unknown
 }
 
-/** In what a stored run and this one differ that must agree: settings, model sizes and AUs. */
+/** Differences between the stored run and this one: settings, model sizes and AUs. */
 function differences(
   stored: ReadInfo,
   info: CheckpointInfo,
@@ -118,9 +118,9 @@ function differences(
   return (
     pairs
       .map(([name, before, now]) => ({ name, before: settingOf(before, name), now: settingOf(now, name) }))
-      // What 0.2.0 left to the data (such as the last fold) is compared as a digest of the data.
+      // 0.2.0 did not store values that came from the data (such as the last fold); the digests cover them.
       .filter(({ before, now }) => before !== undefined && JSON.stringify(before) !== JSON.stringify(now))
-      // A run can be made longer: the schedule is stretched.
+      // A run may be extended: more epochs stretch the schedule.
       .filter(({ name, before, now }) => name !== 'epochs' || Number(now) < Number(before))
   )
 }
@@ -130,8 +130,8 @@ function settingOf(record: object, name: string): unknown {
 }
 
 /**
- * Settings of an older version as today's schema reads them: a field that is new has its default, one that is gone is left out.
- * Adding a setting therefore leaves every checkpoint resumable.
+ * Settings of any version, parsed with the current schema: new fields get their defaults, removed fields are
+ * ignored. Checkpoints therefore stay resumable when a setting is added.
  */
 function storedSettings(
   schema: z.ZodObject,
@@ -156,7 +156,7 @@ const jsonText = z.string().transform((text, context): unknown => {
 const step = z
   .string()
   .regex(/^(0|[1-9]\d{0,14})$/, {
-    error: ({ input }) => `expected a whole number of steps, got ${JSON.stringify(input)}`,
+    error: ({ input }) => `expected a non-negative integer, got ${JSON.stringify(input)}`,
   })
   .transform(Number)
 const common = {
@@ -165,7 +165,7 @@ const common = {
   standardise: z.enum(['imagenet', 'highpass']),
   pictures: z.string().optional(),
   step,
-  // Checkpoints from before there was a choice have none.
+  // Missing in checkpoints from before there were variants.
   variants: jsonText.pipe(z.record(z.string(), z.string())).default({}),
 }
 const infoSchema = z.discriminatedUnion('kind', [
@@ -177,18 +177,22 @@ const infoSchema = z.discriminatedUnion('kind', [
     aus: jsonText.pipe(
       z.array(z.int().positive()).refine((aus) => new Set(aus).size === aus.length, 'expected each AU once'),
     ),
-    // Checkpoints from before it was written have none.
+    // Missing in older checkpoints.
     folds: z.string().optional(),
   }),
 ])
 
 export type ReadInfo = z.output<typeof infoSchema>
 
-/** The metadata of one of our checkpoints, checked, and checked against its tensors. */
+/**
+ * The metadata of a checkpoint, checked by itself and against the tensors.
+ *
+ * @throws UserError that names the field.
+ */
 export function readInfo({ tensors, metadata }: SafetensorsFile, path: string): ReadInfo {
   if (metadata.format !== CHECKPOINT_FORMAT)
     throw new UserError(
-      `${path}: no checkpoint of ours: metadata field format is ${JSON.stringify(metadata.format)}; expected "${CHECKPOINT_FORMAT}". Weights of another origin can be fine-tuned: finetune --from`,
+      `${path}: not a checkpoint of fmae-webgpu: metadata field format is ${JSON.stringify(metadata.format) ?? 'missing'}; expected "${CHECKPOINT_FORMAT}". To fine-tune weights of another program, use finetune --from`,
     )
   const parsed = infoSchema.safeParse(metadata)
   if (!parsed.success) {
@@ -198,7 +202,7 @@ export function readInfo({ tensors, metadata }: SafetensorsFile, path: string): 
   const info = parsed.data
   if (info.kind === 'iat' && info.aus.length !== info.config.aus)
     throw new UserError(
-      `${path}: metadata field aus: lists ${info.aus.length} AUs; its model has ${info.config.aus} outputs`,
+      `${path}: metadata field aus lists ${info.aus.length} AUs, but the model has ${info.config.aus} outputs`,
     )
   checkModelSize(info, tensors, `${path}: metadata field config`)
   checkStoredTensors(tensors, path)

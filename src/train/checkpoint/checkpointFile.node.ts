@@ -5,14 +5,14 @@ import type { TrainingRun } from '../trainingRun.js'
 import { type CheckpointInfo, encodeCheckpoint, readInfo, restoreCheckpoint } from './checkpoint.js'
 import { readSafetensors } from './safetensorsFile.node.js'
 
-/** Saves the one run of its runtime, replacing the file as a whole. */
+/** Saves the run atomically. It must be the only run of its runtime, whose kernel variants are saved too. */
 export async function saveCheckpoint(path: string, run: TrainingRun, info: CheckpointInfo): Promise<void> {
   await writeAtomically(path, await encodeCheckpoint(path, run, info, run.runtime.variants.inUse))
 }
 
 /**
- * Continues `run` from `path`; see `restoreCheckpoint`. Returns the kernel variants that the run was made with, and how many epochs
- * it was to have.
+ * Restores `run` from `path`; see `restoreCheckpoint`. Returns the kernel variants and the number of epochs
+ * of the stored run.
  */
 export async function resumeFrom(
   path: string,

@@ -6,7 +6,7 @@ import { classifierConfig } from '../modelConfig.js'
 import type { SafetensorsFile } from './safetensors.js'
 import { loadAll, loadMatching } from './trainingState.js'
 
-/** A classifier as its checkpoint describes it, with all its weights. */
+/** The classifier of a checkpoint, with all its weights. */
 export function loadClassifier(
   runtime: Runtime,
   config: ClassifierConfig,
@@ -19,8 +19,8 @@ export function loadClassifier(
 }
 
 /**
- * The encoder of an FMAE checkpoint as a feature extractor: mean of the patch tokens under a fresh `fc_norm`. The
- * AU output, one number drawn at random, is of no use.
+ * The encoder of an FMAE checkpoint as a feature extractor: mean of the patch tokens under a new `fc_norm`.
+ * Ignore its AU output, which has random weights.
  */
 export function loadEncoder(
   runtime: Runtime,

@@ -10,14 +10,16 @@ import {
 import { checkSizes } from '../modelConfig.js'
 import type { SafeTensor } from './safetensors.js'
 
-/** A model as a file describes it. */
+/** A model that a file describes. */
 export type FileModel =
   | { readonly kind: 'fmae'; readonly config: FmaeConfig }
   | { readonly kind: 'iat'; readonly config: ClassifierConfig }
 
 /**
- * Refuses sizes that make no model, or one of more weights than the file holds numbers, before anything is made of them: a file of
- * kilobytes may ask for 10¹⁶ weights. `where` begins the message.
+ * Checks the sizes of a model before anything is allocated: a small file may ask for 10¹⁶ weights.
+ *
+ * @param where begins the message
+ * @throws UserError if the sizes are inconsistent, or the model has more weights than the file has numbers
  */
 export function checkModelSize(
   model: FileModel,
@@ -32,11 +34,11 @@ export function checkModelSize(
   const held = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0)
   if (wanted > held)
     throw new UserError(
-      `${where}: such a model has ${wanted.toLocaleString('en-US')} weights or more; the file holds ${held.toLocaleString('en-US')} numbers`,
+      `${where}: the model has at least ${wanted.toLocaleString('en-US')} weights, but the file contains only ${held.toLocaleString('en-US')} numbers`,
     )
 }
 
-/** Weights that a model has at least: its matrices, counted without listing them. */
+/** A lower bound of the number of weights: the matrices, counted without creating a list. */
 function leastWeights({ kind, config }: FileModel): number {
   const { width, depth } = config
   const stacks = stackWeights(config, width, depth)
@@ -47,7 +49,7 @@ function leastWeights({ kind, config }: FileModel): number {
   return stacks + stackWeights(config, config.decoderWidth, config.decoderDepth)
 }
 
-/** Positions, patches in or out, and blocks. */
+/** Position embeddings, patch projection and blocks. */
 function stackWeights(config: FileModel['config'], width: number, depth: number): number {
   const blocks = depth * (4 + 2 * config.mlpRatio) * width * width
   return (1 + patchCount(config) + patchValues(config)) * width + blocks

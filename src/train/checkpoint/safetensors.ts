@@ -2,17 +2,18 @@ import * as z from 'zod'
 import { UserError } from '../../errors.js'
 
 /**
- * The safetensors format: u64 header length, JSON header {name: {dtype, shape, data_offsets}, __metadata__}, then the
- * tensors' bytes without gaps, little-endian. Written in chunks and read tensor by tensor, so size has no limit here.
+ * The safetensors format: u64 header length, JSON header {name: {dtype, shape, data_offsets}, __metadata__},
+ * then the tensors' bytes without gaps, little-endian. Written in pieces and read tensor by tensor, so files
+ * may have any size.
  */
 
 export type TensorArray = Float32Array | Int32Array | Uint32Array | Uint8Array
 
 export interface SafeTensor {
   readonly shape: readonly number[]
-  /** The array's type is the tensor's: f32, i32, u32 or u8. */
+  /** The array type is the tensor's type: f32, i32, u32 or u8. */
   readonly data: TensorArray
-  /** As the file calls the numbers, of which some become another type in `data`; absent in a tensor that is to be written. */
+  /** The type in the file, which may differ from that of `data`; undefined for a tensor to be written. */
   readonly type?: string
 }
 
@@ -21,7 +22,7 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-/** Where one tensor's bytes stand in the file. */
+/** The position of one tensor's bytes in the file. */
 export interface TensorEntry {
   readonly name: string
   readonly dtype: StoredType
@@ -35,7 +36,7 @@ export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-/** Bytes per element of what can be read. */
+/** Bytes per element of the types that can be read. */
 const bytesPerElement = {
   F32: 4,
   F16: 2,
@@ -53,7 +54,7 @@ const bytesPerElement = {
 } as const
 type StoredType = keyof typeof bytesPerElement
 
-/** The format's own limit on the header. */
+/** The format's limit on the header. */
 const maxHeader = 100_000_000
 
 const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).optional() }).catchall(
@@ -77,13 +78,13 @@ function storedType(data: TensorArray): StoredType {
 function checkShape(name: string, { shape, data }: SafeTensor): void {
   if (product(shape) !== data.length)
     throw new RangeError(
-      `safetensors: ${name} has ${data.length} values, its shape [${shape}] wants ${product(shape)}`,
+      `safetensors: ${name} has ${data.length} values; its shape [${shape}] needs ${product(shape)}`,
     )
 }
 
 /**
- * The file in pieces: header, then one piece per tensor (views of the tensors' own memory). Bytes-sized tensors come
- * last, so that every other one starts at a multiple of four.
+ * The file in pieces: the header, then one piece per tensor (views of the tensors' memory). Byte tensors come
+ * last, so that all others start at multiples of four.
  */
 export function* encodeSafetensors(
   tensors: ReadonlyMap<string, SafeTensor>,
@@ -113,35 +114,33 @@ function encodeHeader(header: Record<string, unknown>): Uint8Array {
   return bytes
 }
 
-/** Length of the JSON header from the file's first eight bytes. `file` begins the messages. */
+/** Length of the JSON header, from the first eight bytes. @throws UserError that begins with `file` */
 export function headerLength(start: Uint8Array, fileSize: number, file: string): number {
-  if (start.length < 8)
-    throw new UserError(`${file}: not a safetensors file: ${fileSize} bytes; the header length alone takes 8`)
+  if (start.length < 8) throw new UserError(`${file}: not a safetensors file: it has only ${fileSize} bytes`)
   const length = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true))
   const foreign = foreignFile(start)
   if (foreign && 8 + length > Math.min(fileSize, maxHeader))
     throw new UserError(`${file}: not a safetensors file but ${foreign}`)
   if (length > maxHeader)
-    throw new UserError(`${file}: not a safetensors file: its header would be ${length} bytes long`)
+    throw new UserError(`${file}: not a safetensors file: its header would have ${length} bytes`)
   if (8 + length > fileSize)
     throw new UserError(`${file}: truncated: the header ends at byte ${8 + length}, the file at ${fileSize}`)
   return length
 }
 
-/** What a file is that begins like this, and what to do with it. */
+/** The kind of another file format with these first bytes, and what to do with it. */
 function foreignFile(start: Uint8Array): string | null {
   const text = String.fromCharCode(...start)
   const isPickle = start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5
-  if (text.startsWith('version '))
-    return 'a pointer of Git LFS, which stands for a file that was not fetched. Fetch it: git lfs pull'
+  if (text.startsWith('version ')) return 'a Git LFS pointer. Fetch the file with: git lfs pull'
   if (text.startsWith('PK\x03\x04') || isPickle)
-    return 'a checkpoint of PyTorch (.pth). Convert it first, as docs/file-formats.md shows'
-  if (/^<(!doc|html|\?xml)/i.test(text)) return 'a web page, which a download can give in place of the file'
-  if (text.startsWith('\x1f\x8b')) return 'a gzip file. Unpack it first'
+    return 'a PyTorch checkpoint (.pth). Convert it first; docs/file-formats.md shows how'
+  if (/^<(!doc|html|\?xml)/i.test(text)) return 'a web page, perhaps from a failed download'
+  if (text.startsWith('\x1f\x8b')) return 'a gzip file. Decompress it first'
   return null
 }
 
-/** Checks the JSON header against the size of the whole file: types, shapes, offsets, gaps, overlaps, truncation. */
+/** Parses the JSON header and checks types, shapes and offsets against the size of the file. */
 export function parseHeader(json: Uint8Array, fileSize: number, file: string): SafetensorsHeader {
   const { __metadata__: metadata = {}, ...listed } = parseHeaderJson(json, file)
   const dataStart = 8 + json.length
@@ -163,7 +162,7 @@ export function parseHeader(json: Uint8Array, fileSize: number, file: string): S
         const wanted = product(shape) * bytesPerElement[dtype]
         if (end - start !== wanted)
           throw new UserError(
-            `${where}: ${dtype} [${shape}] takes ${wanted} bytes, its offsets span ${end - start}`,
+            `${where}: ${dtype} [${shape}] needs ${wanted} bytes, but its offsets span ${end - start}`,
           )
         return { name, dtype, shape, offset: dataStart + start, length: wanted }
       },
@@ -185,15 +184,14 @@ function parseHeaderJson(json: Uint8Array, file: string): z.output<typeof header
     )
   }
   const twice = repeatedKey(text)
-  if (twice !== null)
-    throw new UserError(`${file}: damaged safetensors header: "${twice}" stands there twice`)
+  if (twice !== null) throw new UserError(`${file}: damaged safetensors header: key "${twice}" is repeated`)
   const result = headerSchema.safeParse(value)
   if (result.success) return result.data
   const { path, message } = result.error.issues[0]
   throw new UserError(`${file}: damaged safetensors header at "${path.join('.')}": ${message}`)
 }
 
-/** A key that an object of this JSON text has twice: JSON.parse would keep the last, other readers the first. */
+/** A repeated key in this JSON text: JSON.parse keeps the last value, other readers the first. */
 function repeatedKey(json: string): string | null {
   const open: Set<string>[] = []
   let last = ''
@@ -219,7 +217,7 @@ function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: n
   for (const { name, offset, length } of entries) {
     if (offset !== at)
       throw new UserError(
-        `${file}: tensor ${name} ${offset < at ? 'overlaps' : 'leaves a gap after'} the one before it: ` +
+        `${file}: tensor ${name} ${offset < at ? 'overlaps' : 'leaves a gap after'} the previous tensor: ` +
           `it starts at byte ${offset}, expected ${at}`,
       )
     at += length
@@ -233,11 +231,13 @@ function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: n
 }
 
 /**
- * A tensor's own bytes → its values. f16, bf16 and f64 become f32, other integers i32 or u32, or an error where one does
- * not fit; truth values become u8. The values may share memory with `bytes`.
+ * The values of a tensor from its bytes. f16, bf16 and f64 become f32, booleans become u8, and other integers
+ * become i32 or u32. The values may share memory with `bytes`.
+ *
+ * @throws UserError if an integer does not fit
  */
 export function decodeTensor(entry: TensorEntry, bytes: Uint8Array, file: string): SafeTensor {
-  // A copy by constructor: a Node Buffer's slice() would be a view again.
+  // Copies with the constructor: slice() of a Node Buffer would be a view.
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
   return { shape: entry.shape, data: decodeValues(entry, aligned, file), type: entry.dtype }
 }
@@ -292,7 +292,7 @@ function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
-/** A whole file in memory → its tensors. `file` names it in messages. Throws UserError if anything is off. */
+/** The tensors of a file in memory. @throws UserError that begins with `file`, if the file is damaged */
 export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsFile {
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file)
   const { entries, metadata } = parseHeader(bytes.subarray(8, 8 + length), bytes.length, file)
@@ -305,7 +305,7 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsF
   return { tensors, metadata }
 }
 
-/** Throws UserError if a value is NaN or infinite; `name` says whose values they are. */
+/** @throws UserError that begins with `name`, if a value is NaN or infinite */
 export function assertFinite(name: string, data: ArrayLike<number>): void {
   for (let at = 0; at < data.length; at++)
     if (!Number.isFinite(data[at]))

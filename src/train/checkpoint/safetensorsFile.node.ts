@@ -11,7 +11,7 @@ import {
   type SafetensorsFile,
 } from './safetensors.js'
 
-/** One system call reads less than 2 GiB. */
+/** A single system call reads less than 2 GiB. */
 const largestRead = 2 ** 26
 
 /** Writes the tensors atomically; see `writeAtomically`. */
@@ -23,7 +23,7 @@ export function writeSafetensors(
   return writeAtomically(path, encodeSafetensors(tensors, metadata))
 }
 
-/** Reads a file of any size, tensor by tensor. Throws UserError naming the file and what is wrong with it. */
+/** Reads a file of any size, tensor by tensor. @throws UserError that names the file and the error */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   let handle: FileHandle | undefined
   try {
@@ -46,7 +46,7 @@ async function readBytes(handle: FileHandle, offset: number, length: number): Pr
   const bytes = new Uint8Array(length)
   for (let at = 0; at < length; ) {
     const { bytesRead } = await handle.read(bytes, at, Math.min(largestRead, length - at), offset + at)
-    if (bytesRead === 0) throw new Error(`it ended at byte ${offset + at} while being read`)
+    if (bytesRead === 0) throw new Error(`the file ended at byte ${offset + at} while it was read`)
     at += bytesRead
   }
   return bytes

@@ -5,18 +5,18 @@ import { stepsPerEpoch } from '../loop/trainLoop.js'
 import type { TrainingRun } from '../trainingRun.js'
 import { assertFinite, type SafeTensor, type SafetensorsFile } from './safetensors.js'
 
-/** Prefixes of AdamW's first and second moment of a parameter, PyTorch's names for them. */
+/** Prefixes of AdamW's first and second moments, as PyTorch names them. */
 const FIRST_MOMENT = 'exp_avg.'
 const SECOND_MOMENT = 'exp_avg_sq.'
-/** State of loss scaling; only in checkpoints of mixed precision. */
+/** State of loss scaling; only in checkpoints with mixed precision. */
 const LOSS_SCALE = 'loss_scale'
 
-/** Written into every checkpoint; a file without it is somebody else's weights. */
+/** Written into every checkpoint; a file without it comes from another program. */
 export const CHECKPOINT_FORMAT = 'fmae-webgpu/1'
 
 type Tensors = Map<string, SafeTensor>
 
-/** Parameters under their names and, for going on, the optimiser's moments and loss scale. */
+/** All parameters by name and, for resuming, the optimizer's moments and loss scale. */
 export async function collectTensors(run: TrainingRun): Promise<Tensors> {
   const tensors: Tensors = new Map()
   for (const parameter of run.parameters.parameters) tensors.set(parameter.name, await download(parameter))
@@ -33,11 +33,11 @@ async function download(tensor: Tensor): Promise<SafeTensor> {
   return { shape: tensor.shape, data: await tensor.read() }
 }
 
-/** Puts weights, moments, loss scale and the step count back; afterwards `trainLoop` goes on as if it had never stopped. */
+/** Restores weights, moments, loss scale and step, so that `trainLoop` continues exactly where it stopped. */
 export function restoreRun(run: TrainingRun, { tensors }: SafetensorsFile, file: string, step: number): void {
   const total = run.schedule.epochs * stepsPerEpoch(run.batches, run.settings.accumulation)
   if (step > total)
-    throw new UserError(`${file}: metadata field step is ${step}; this run has ${total} steps`)
+    throw new UserError(`${file}: metadata field step is ${step}, but this run has only ${total} steps`)
   const upload = (name: string, target: Tensor) => {
     run.runtime.write(target, weightsOf(tensors, name, target.shape, file))
   }
@@ -52,8 +52,7 @@ export function restoreRun(run: TrainingRun, { tensors }: SafetensorsFile, file:
 }
 
 /**
- * Checks what must hold of every tensor of a checkpoint, whatever it is read for: floating-point numbers, and no second moment or loss
- * scale below 0.
+ * Checks the tensors of a checkpoint: all are floating-point, and no second moment or loss scale is negative.
  */
 export function checkStoredTensors(tensors: ReadonlyMap<string, SafeTensor>, file: string): void {
   for (const [name, tensor] of tensors) {
@@ -62,16 +61,16 @@ export function checkStoredTensors(tensors: ReadonlyMap<string, SafeTensor>, fil
     const wrong = data.findIndex((value) => !(value >= 0))
     if (wrong >= 0)
       throw new UserError(
-        `${file}: tensor ${name}: value ${wrong} is ${data[wrong]}; expected numbers of 0 or more`,
+        `${file}: tensor ${name}: value ${wrong} is ${data[wrong]}; expected non-negative numbers`,
       )
   }
 }
 
-/** Integers are no weights: whoever wrote them scaled them, or meant something else. */
+/** Refuses integers: they are quantized weights or something else. */
 function floatsOf({ data, type }: SafeTensor, name: string, file: string): Float32Array {
   if (data instanceof Float32Array) return data
   throw new UserError(
-    `${file}: tensor ${name} holds numbers of type ${type ?? data.constructor.name}; weights are F32, F16, BF16 or F64`,
+    `${file}: tensor ${name} has type ${type ?? data.constructor.name}; expected F32, F16, BF16 or F64`,
   )
 }
 
@@ -84,35 +83,35 @@ function weightsOf(
   const tensor = tensors.get(name)
   if (!tensor) throw new UserError(`${file}: tensor ${name} is missing`)
   if (tensor.shape.join() !== shape.join()) {
-    throw new UserError(`${file}: tensor ${name} has shape [${tensor.shape}]; the model wants [${shape}]`)
+    throw new UserError(`${file}: tensor ${name} has shape [${tensor.shape}]; the model expects [${shape}]`)
   }
   const data = floatsOf(tensor, name, file)
   assertFinite(`${file}: tensor ${name}`, data)
   return data
 }
 
-/** The names without what PyTorch puts before those of a wrapped model: DataParallel and torch.compile. */
+/** Removes the name prefixes that PyTorch adds for DataParallel and torch.compile. */
 function unwrapped(tensors: ReadonlyMap<string, SafeTensor>, file: string): ReadonlyMap<string, SafeTensor> {
   const plain = new Map<string, SafeTensor>()
   for (const [name, tensor] of tensors) {
     const bare = name.replace(/^((module|_orig_mod)\.)+/, '')
     if (plain.has(bare))
-      throw new UserError(`${file}: tensor ${bare} is there twice, with and without the prefix of ${name}`)
+      throw new UserError(`${file}: tensor ${bare} occurs twice, with and without the prefix of ${name}`)
     plain.set(bare, tensor)
   }
   return plain
 }
 
-/** What loading weights did with every tensor, so that nothing is left out silently. */
+/** What happened to every tensor, so that nothing is ignored silently. */
 export interface LoadReport {
   readonly loaded: readonly string[]
-  /** Parameters of the model that the file does not have: they keep their start values. */
+  /** Parameters of the model that are not in the file; they keep their initial values. */
   readonly missing: readonly string[]
-  /** Tensors of the file that the model has no place for. */
+  /** Tensors of the file that the model does not have. */
   readonly unused: readonly string[]
 }
 
-/** Copies all weights whose names match. A tensor of the right name and the wrong shape is an error. */
+/** Loads all weights whose names match. @throws UserError for a matching name with another shape */
 export function loadMatching(arena: ParameterArena, checkpoint: SafetensorsFile, file: string): LoadReport {
   const tensors = unwrapped(checkpoint.tensors, file)
   const loaded: string[] = []
@@ -132,14 +131,14 @@ export function loadMatching(arena: ParameterArena, checkpoint: SafetensorsFile,
   return { loaded, missing, unused }
 }
 
-/** Copies all weights; a missing one is an error (evaluation of a finished model). */
+/** Loads all weights, for evaluation. @throws UserError if one is missing */
 export function loadAll(arena: ParameterArena, checkpoint: SafetensorsFile, file: string): void {
   const { missing } = loadMatching(arena, checkpoint, file)
   if (missing.length > 0)
-    throw new UserError(`${file}: tensor ${missing[0]} is missing (${missing.length} in all)`)
+    throw new UserError(`${file}: tensor ${missing[0]} is missing (missing tensors: ${missing.length})`)
 }
 
-/** "loaded 52 tensors; new: head.weight …; in the file, not used: decoder_* (17)". */
+/** "loaded 52 tensors; newly initialized: head.weight; unused in the file: decoder_* (17)". */
 export function describeLoad({ loaded, missing, unused }: LoadReport): string {
   const list = (names: readonly string[]) => {
     const groups = new Map<string, number>()
@@ -151,5 +150,5 @@ export function describeLoad({ loaded, missing, unused }: LoadReport): string {
       [...groups].map(([group, count]) => (count > 1 ? `${group} (${count})` : group)).join(', ') || 'nothing'
     )
   }
-  return `loaded ${loaded.length} tensors; new: ${list(missing)}; in the file, not used: ${list(unused)}`
+  return `loaded ${loaded.length} tensors; newly initialized: ${list(missing)}; unused in the file: ${list(unused)}`
 }

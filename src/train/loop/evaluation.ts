@@ -13,10 +13,10 @@ export interface ClassifierOutputs {
   readonly features: Float32Array
 }
 
-/** Batches whose results are read together: a read makes the host wait. */
+/** Number of batches whose results are read together: each read makes the host wait. */
 const BATCHES_PER_READ = 8
 
-/** Runs a classifier over pictures without augmentation or drop path, `batchSize` at a time or as many as the adapter can bind. */
+/** Runs a classifier over images without augmentation or drop path, `batchSize` at a time or as many as the adapter binds. */
 export async function classify(
   runtime: Runtime,
   model: AuClassifier,

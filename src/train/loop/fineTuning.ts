@@ -65,7 +65,7 @@ export class FineTuning implements TrainingRun {
     return this.model.parameters
   }
 
-  /** Re-draws the AU head's weight almost at zero (std 2e-5), as after loading a pretrained encoder; its bias stays. */
+  /** Reinitializes the AU head's weight near zero (std 2e-5), for use after loading a pretrained encoder; keeps its bias. */
   resetAuHead(): void {
     const weight = this.parameters.get('head.weight')
     const stream = new PhiloxStream(this.settings.seed, streams.auHead)
@@ -110,7 +110,7 @@ export class FineTuning implements TrainingRun {
 
   /**
    * Starts the last identity layer at the base rate: bias −ln(S−1), the logit of 1/S, and weights a hundredth of the
-   * default. From PyTorch's default the BCE starts at 0.7 and its reversed gradient swamps the AUs.
+   * default. With PyTorch's default, the BCE starts at 0.7 and its reversed gradient swamps the AUs.
    */
   #initialiseIdentityBias(): void {
     const { idHeadLayers, subjects, width } = this.config

@@ -5,10 +5,10 @@ import type { RunSettings } from '../trainingRun.js'
 type BatchSettings = Pick<RunSettings, 'batchSize' | 'accumulation'>
 
 /**
- * The same step in batches that this adapter can bind: a batch whose largest tensor (`elementsPerPicture` of 4 bytes for every picture)
- * passes the binding limit is cut into equal parts whose gradients are added up.
+ * The same step in batches that this adapter can bind. If the largest tensor of a batch (`elementsPerImage` times 4 bytes
+ * per image) exceeds the binding limit, the batch is split into equal parts whose gradients are accumulated.
  *
- * @throws UserError if not even one picture fits.
+ * @throws UserError if not even one image fits.
  */
 export function fitBatch(
   settings: BatchSettings,
@@ -22,15 +22,15 @@ export function fitBatch(
 }
 
 /**
- * How many pictures a batch may have at most, for its largest tensor to be bound.
+ * The largest batch whose largest tensor this adapter can bind.
  *
- * @throws UserError if not even one picture fits.
+ * @throws UserError if not even one image fits.
  */
 export function mostImages(elementsPerImage: number, { memory }: Pick<Runtime, 'memory'>): number {
   const most = Math.floor(memory.maxBindingBytes / (4 * elementsPerImage))
   if (most > 0) return most
   const mib = (4 * elementsPerImage) / 2 ** 20
   throw new UserError(
-    `one picture takes a tensor of ${mib.toFixed(0)} MiB, this adapter binds at most ${Math.floor(memory.maxBindingBytes / 2 ** 20)} MiB: train with a smaller --image-size`,
+    `one image needs a tensor of ${mib.toFixed(0)} MiB, but this adapter binds at most ${Math.floor(memory.maxBindingBytes / 2 ** 20)} MiB; use a smaller --image-size`,
   )
 }

@@ -3,7 +3,7 @@ import type { Runtime } from '../../engine/runtime.js'
 import { Tensor } from '../../engine/tensor.js'
 
 /**
- * Losses of the last micro-batches, kept on the device and read together: a read makes the host wait for the device,
+ * Losses of the last micro-batches, kept on the device and read together: each read makes the host wait for the device,
  * and a waiting host takes a core from a software adapter.
  */
 export class LossHistory {
@@ -18,7 +18,7 @@ export class LossHistory {
   ) {
     this.#whole = allocatePersistent(runtime, [[capacity * names.length]]).parts[0]
     const { storage } = this.#whole
-    // Side by side: they are only copied to, so none needs a slot that can be bound.
+    // Adjacent and unaligned: the cells are only copied to, never bound.
     this.#cells = Array.from({ length: capacity * names.length }, (_, i) => {
       const cell = { ...storage, byteOffset: storage.byteOffset + 4 * i, byteLength: 4 }
       return new Tensor(runtime, cell, [1], 'f32')

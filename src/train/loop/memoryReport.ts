@@ -5,16 +5,16 @@ export interface MemoryReport {
   readonly parameters: number
   readonly gradients: number
   readonly moments: number
-  /** Pictures, labels, random state, step numbers, f16 copies. */
+  /** Images, labels, random state, step numbers, f16 copies. */
   readonly other: number
   /** Activations, their gradients and workspaces of a step: the planned buffers. */
   readonly step: number
-  /** What lives at the step's worst moment: no plan could take less than this. */
+  /** Bytes live at the step's peak: the lower bound of any plan. */
   readonly stepWorstMoment: number
   readonly total: number
 }
 
-/** What the run takes once it trains; nothing of the step's part has been allocated yet. */
+/** The device memory of the run while it trains; the step's own part is not allocated yet. */
 export function memoryReport({ run, memory, worstMomentBytes }: MicroBatches): MemoryReport {
   const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0)
   const { chunks, parameters } = run.parameters
@@ -35,16 +35,16 @@ export function memoryReport({ run, memory, worstMomentBytes }: MicroBatches): M
 }
 
 export function describeMemory(work: MicroBatches): string {
-  if (!work.replayed) return 'Device memory: with --debug steps are not planned.'
+  if (!work.replayed) return 'Device memory: unknown, because --debug runs without a memory plan.'
   const report = memoryReport(work)
   const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1).padStart(9)} MiB`
   return [
     'Device memory of this run:',
     `  parameters         ${mib(report.parameters)}`,
     `  gradients          ${mib(report.gradients)}`,
-    `  moments of AdamW   ${mib(report.moments)}`,
-    `  inputs and others  ${mib(report.other)}`,
-    `  one step           ${mib(report.step)}   activations, their gradients, workspaces; ${mib(report.stepWorstMoment).trim()} live at the worst moment`,
+    `  AdamW moments      ${mib(report.moments)}`,
+    `  inputs and state   ${mib(report.other)}`,
+    `  one step           ${mib(report.step)}   activations, their gradients, workspaces; ${mib(report.stepWorstMoment).trim()} live at the peak`,
     `  total              ${mib(report.total)}`,
   ].join('\n')
 }

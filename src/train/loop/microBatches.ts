@@ -3,7 +3,7 @@ import { StepMemory } from '../../engine/stepMemory.js'
 import type { Tensor } from '../../engine/tensor.js'
 import type { TrainingRun } from '../trainingRun.js'
 
-/** Place of a micro-batch among those whose gradients make one update. */
+/** Position of a micro-batch among those whose gradients form one update. */
 export interface Place {
   /** Its gradients overwrite those of the step before. */
   readonly first: boolean
@@ -12,8 +12,8 @@ export interface Place {
 }
 
 /**
- * Queues the forward pass, the backward pass and the update of one training run. All shapes are fixed, so the work is recorded
- * once (see capture.ts) and replayed; only with `--debug`, whose scans need the ops one by one, it runs op by op.
+ * Queues the forward pass, the backward pass and the update of a training run. All shapes are fixed, so the work is
+ * captured once (see capture.ts) and replayed. With `--debug` it runs op by op, because the checks need single ops.
  */
 export class MicroBatches {
   readonly memory: StepMemory
@@ -27,7 +27,7 @@ export class MicroBatches {
     if (replayed) this.#record()
   }
 
-  /** Queues the micro-batch that lies in the run's input tensors; `results` gets its losses while they are valid. */
+  /** Queues the micro-batch in the run's input tensors; `results` receives its losses while they are valid. */
   queue(place: Place, results: (losses: readonly Tensor[]) => void): void {
     const { runtime, optimizer } = this.run
     if (!this.replayed) {
@@ -41,12 +41,12 @@ export class MicroBatches {
     if (place.last) optimizer.stepCount++
   }
 
-  /** Bytes that live at the worst moment of any micro-batch. */
+  /** Largest number of bytes live at once in any micro-batch. */
   get worstMomentBytes(): number {
     return Math.max(0, ...[...this.#recorded.values()].map(({ plan }) => plan.worstMomentBytes))
   }
 
-  /** Gives the device memory back. */
+  /** Frees the device memory. */
   release(): void {
     this.memory.release()
   }
@@ -60,7 +60,7 @@ export class MicroBatches {
         captureStep(runtime, () => this.#work(place), this.memory),
       )
     }
-    // A rehearsal is no step.
+    // A rehearsal does not count as a step.
     optimizer.stepCount = stepCount
   }
 
@@ -71,7 +71,7 @@ export class MicroBatches {
   }
 }
 
-/** All places there are, in the order in which they come first. */
+/** All positions, in the order in which they first occur. */
 function places(accumulation: number): Place[] {
   if (accumulation === 1) return [{ first: true, last: true }]
   const middle = accumulation > 2 ? [{ first: false, last: false }] : []

@@ -16,7 +16,7 @@ import type { RunSettings, TrainingRun } from '../trainingRun.js'
 
 type Settings = RunSettings & Pick<PretrainSettings, 'flip' | 'shift'>
 
-/** FMAE pretraining: model, data order, masks, optimiser and schedule, ready for `trainLoop`. */
+/** FMAE pretraining: model, data order, masks, optimizer and schedule, ready for `trainLoop`. */
 export class Pretraining implements TrainingRun {
   readonly kind = 'fmae'
   readonly model: Fmae
@@ -73,7 +73,7 @@ export function scheduleOf(settings: RunSettings): Schedule {
   return { learningRate, warmupEpochs, epochs, minimum: minimumLearningRate }
 }
 
-/** The one input buffer that every batch of a run is written to. */
+/** The input buffer that every batch of a run is written to. */
 export function inputImages(runtime: Runtime, batchSize: number, size: number): Tensor {
   return allocatePersistent(runtime, [[batchSize, CHANNELS, size, size]]).parts[0]
 }

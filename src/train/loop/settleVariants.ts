@@ -13,16 +13,16 @@ import type { Choices, KernelClass } from '../../engine/variants.js'
 import type { TrainingRun } from '../trainingRun.js'
 import { MicroBatches } from './microBatches.js'
 
-/** How long is measured before the first step of a run. On a CPU driver compiling alone takes up to a second a kernel. */
+/** Time for autotuning before the first step. On a CPU driver, compiling alone takes up to a second per kernel. */
 const BUDGET_MS = 3000
 const SOFTWARE_BUDGET_MS = 700
 
 export interface VariantSettings {
   /** False for the fixed table (`--no-tune`). */
   readonly tune: boolean
-  /** The choices of the checkpoint that the run goes on from: they hold whatever the cache says, so that the bits stay the same. */
+  /** Choices of the checkpoint that the run resumes from. They override the cache, so that results stay bit-identical. */
   readonly pinned: Choices | null
-  /** Tells the user something in one line. */
+  /** Prints one line for the user. */
   readonly say: (line: string) => void
   readonly store?: VariantStore
 }
@@ -31,7 +31,7 @@ export interface VariantSettings {
 export async function settleVariants(run: TrainingRun, settings: VariantSettings): Promise<void> {
   const { runtime } = run
   const { variants } = runtime
-  // Which classes are asked for must not depend on the run before.
+  // The classes that are requested must not depend on the previous run.
   variants.use({})
   const classes = variants.askedBy(() => new MicroBatches(run, true))
   const fixed = Object.fromEntries(classes.map((work) => [work.name, candidatesOf(runtime, work)[0]]))
@@ -60,13 +60,13 @@ function eligible(
   if (lacking.length > 0) {
     const names = lacking.map(({ name }) => `${pinned[name]} (${name})`).join(', ')
     say(
-      `Kernel variants of the checkpoint that this adapter does not offer: ${names}. The fixed table is used for them; results may differ by rounding.`,
+      `This adapter lacks kernel variants of the checkpoint: ${names}. The fixed table replaces them; results may differ by rounding.`,
     )
   }
   return Object.fromEntries(usable.map(({ name }) => [name, pinned[name]]))
 }
 
-/** Choices from the store or by measuring. A store that fails is mentioned once and done without. */
+/** Choices from the store or by measuring. A store that fails is reported once and then ignored. */
 async function tuned(
   runtime: Runtime,
   classes: readonly KernelClass<Tensor>[],
@@ -79,8 +79,7 @@ async function tuned(
       return await access
     } catch (error) {
       if (!(error instanceof VariantStoreError)) throw error
-      if (!complained)
-        say(`Kernel variants: ${error.message}; training goes on without what is stored there.`)
+      if (!complained) say(`Autotuning cache: ${error.message}. Training continues without it.`)
       complained = true
       return null
     }
@@ -99,9 +98,9 @@ function isEmpty(choices: StoredChoices): boolean {
 }
 
 function summary({ tunable, measured, fresh }: Tuning, seconds: number, place: string | null): string {
-  if (isEmpty(fresh)) return `Kernel variants: from the cache (${place}).`
+  if (isEmpty(fresh)) return `Autotuned kernels: from the cache (${place}).`
   const known = tunable - Object.keys(fresh).length
-  const cached = known > 0 ? `, ${known} more are from the cache` : ''
+  const cached = known > 0 ? `, ${known} more from the cache` : ''
   const where = place ? `stored in ${place}` : 'not stored'
-  return `Tuned ${measured} of ${tunable - known} kernel classes in ${seconds.toFixed(1)} s (${where})${cached}.`
+  return `Autotuned ${measured} of ${tunable - known} kernel classes in ${seconds.toFixed(1)} s (${where})${cached}.`
 }

@@ -7,15 +7,15 @@ import type { TrainingRun } from '../trainingRun.js'
 import { LossHistory } from './lossHistory.js'
 import { MicroBatches } from './microBatches.js'
 
-/** How many steps' losses are read from the device at a time, at most; fewer where they take longer than SECONDS. */
+/** Most steps whose losses are read from the device at once; fewer if they take longer than SECONDS. */
 const STEPS_PER_READ = 25
 const SECONDS_PER_READ = 2
-/** Batches of queued steps are held in memory by WebGPU: beyond this the device is waited for. */
+/** WebGPU holds the batches of queued steps in memory: beyond this, the loop waits for the device. */
 const MOST_UPLOADS_UNDER_WAY = 512 * 2 ** 20
-/** Signals and timers get their turn at least this often. */
+/** Signals and timers are handled at least this often. */
 const TURN_MS = 50
 
-/** One optimiser step as it is logged. */
+/** One optimizer step as it is logged. */
 export interface StepRecord {
   /** Steps done, counting from 1. */
   readonly step: number
@@ -30,31 +30,31 @@ export interface TrainLoopOptions {
   readonly run: TrainingRun
   /** Before the first step, when its memory is planned. */
   readonly onPlanned?: (work: MicroBatches) => void
-  /** Training waits for it. */
+  /** Training waits for the promise. */
   readonly onSteps: (steps: readonly StepRecord[], imagesPerSecond: number) => void | Promise<void>
   /** After each epoch; epochs count from 1. */
   readonly onEpoch: (epoch: number) => Promise<void>
-  /** True when the user wants to stop: the loop ends after the step at hand. */
+  /** True to stop: the loop ends after the current step. */
   readonly stopRequested: () => boolean
 }
 
-/** Losses or gradients are no numbers any more. */
+/** A loss or a gradient became NaN or infinite. */
 export class DivergedError extends UserError {}
 
-/** Optimiser steps in an epoch. */
+/** Optimizer steps in an epoch. */
 export function stepsPerEpoch(batches: BatchSource, accumulation: number): number {
   const steps = Math.floor(batches.batchesPerEpoch / accumulation)
   if (steps === 0) {
     throw new UserError(
-      `accumulation ${accumulation} is more than the ${batches.batchesPerEpoch} batches of an epoch: no step would be done`,
+      `accumulation ${accumulation} exceeds the ${batches.batchesPerEpoch} batches of an epoch, so no step would complete`,
     )
   }
   return steps
 }
 
 /**
- * Trains from the optimiser's step count to the end of the schedule. Everything drawn at random depends on the step
- * alone, so a run continued from a checkpoint does what the uninterrupted one would have done.
+ * Trains from the optimizer's step count to the end of the schedule. Random draws depend on the step alone, so a
+ * resumed run does what the uninterrupted one would have done.
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<'finished' | 'stopped'> {
   const { runtime, optimizer, schedule, batches, settings } = options.run
@@ -82,7 +82,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<'finished' |
   }
 }
 
-/** Batches from memory and queued kernels need no turn of the event loop, without which no Ctrl-C is heard. */
+/** Cached batches and queued kernels never yield to the event loop; without this, Ctrl-C would not be handled. */
 function eventLoopTurns(): () => Promise<void> {
   let last = performance.now()
   return async () => {
@@ -116,18 +116,18 @@ async function oneStep(
   runtime.flush()
 }
 
-/** Batches that do not fill a whole step at the end of an epoch are passed over. */
+/** Batches at the end of an epoch that do not fill a step are skipped. */
 function seek(batches: BatchSource, { epoch, position }: BatchState): void {
   const { state } = batches
   if (state.epoch !== epoch || state.position !== position) batches.state = { epoch, position }
 }
 
-/** Collects losses on the device and hands them on a few steps at a time, with the speed since the last read. */
+/** Collects losses on the device and reports them a few steps at a time, with the speed since the last read. */
 class StepReporter {
   readonly #history: LossHistory
   readonly #readings: Readonly<Record<string, Tensor>>
   readonly #pending: Omit<StepRecord, 'losses'>[] = []
-  /** Starts small: a stop has to wait for all steps that are queued on the device. */
+  /** Starts small: a stop waits for all steps that are queued on the device. */
   #stepsPerRead = 1
   #since = performance.now()
 
@@ -150,12 +150,12 @@ class StepReporter {
     if (this.#pending.length === 0) this.#since = performance.now()
   }
 
-  /** Takes the losses of a micro-batch. */
+  /** Adds the losses of a micro-batch. */
   push(losses: readonly Tensor[]): void {
     this.#history.push([...losses, ...Object.values(this.#readings)])
   }
 
-  /** The micro-batches since the last one make this step. */
+  /** The micro-batches since the last step form this step. */
   endStep(step: number, learningRate: number): void {
     this.#pending.push({ step, epoch: step / this.perEpoch, learningRate })
   }
@@ -178,7 +178,7 @@ class StepReporter {
   }
 }
 
-/** Losses are means over the micro-batches, so that none that is not finite is missed; other readings are those after the last. */
+/** Losses are means over the micro-batches, so that a non-finite one is not missed; other values are those after the last. */
 function lossesOfStep(
   micro: readonly Readonly<Record<string, number>>[],
   lossNames: readonly string[],
@@ -191,18 +191,20 @@ function stepsWithin(seconds: number, stepsPerSecond: number): number {
   return Math.max(1, Math.min(STEPS_PER_READ, Math.floor(seconds * stepsPerSecond)))
 }
 
+const LOSS_TITLES: Readonly<Record<string, string>> = { loss: 'loss', au: 'AU loss', id: 'identity loss' }
+
 function checkFinite(steps: readonly StepRecord[], precision: StoredType): void {
   const orSingle = precision === 'f16' ? ', or train with --precision f32' : ''
   for (const { step, losses } of steps) {
     if (losses.lossScale !== undefined && losses.lossScale < 1) {
       throw new DivergedError(
-        `gradients are not finite at step ${step}, even unscaled: lower the learning rate, or train with --precision f32`,
+        `gradients are not finite at step ${step}, even unscaled; lower the learning rate, or train with --precision f32`,
       )
     }
     for (const [name, value] of Object.entries(losses)) {
       if (Number.isFinite(value)) continue
       throw new DivergedError(
-        `the ${name === 'loss' ? 'loss' : `${name} loss`} became ${value} at step ${step}: lower the learning rate, or find its source with --debug${orSingle}`,
+        `the ${LOSS_TITLES[name] ?? name} became ${value} at step ${step}; lower the learning rate, or find the source with --debug${orSingle}`,
       )
     }
   }

@@ -1,22 +1,22 @@
 /**
- * Action unit metrics over all pictures of a fold, in float64. Matrices are [N, A] row-major; a positive is a
- * target above 0.5.
+ * Action unit metrics over all images of a fold, in float64. Matrices are [N, A] row-major; a positive is a target
+ * above 0.5.
  */
 
 export interface ActionUnitMetrics {
   /** Mean F1 at threshold 0.5 and the F1 of each unit. */
   readonly f1At05: number
   readonly f1PerAu: readonly number[]
-  /** The one threshold for all units that gives the highest mean F1 on these very pictures (an optimistic figure). */
+  /** F1 at the single threshold for all units that gives the highest mean F1 on these same images (optimistic). */
   readonly f1Best: number
   readonly threshold: number
   readonly f1BestPerAu: readonly number[]
   /** Mean ROC-AUC over the units that have both classes; null if none has. */
   readonly auc: number | null
   readonly aucPerAu: readonly (number | null)[]
-  /** Binary cross-entropy, mean over pictures and units. */
+  /** Binary cross-entropy, mean over images and units. */
   readonly loss: number
-  /** The loss of always answering each unit's base rate here: a model that stays at it has learnt nothing. */
+  /** The loss of always predicting each unit's base rate here: a model at this level has learned nothing. */
   readonly baseRateEntropy: number
 }
 
@@ -125,13 +125,13 @@ export function bceLoss(logits: ArrayLike<number>, targets: ArrayLike<number>): 
   return sum / targets.length
 }
 
-/** Mean over units of −r·ln r − (1−r)·ln(1−r), r the unit's share of positives in `targets`. */
+/** Mean over units of −r·ln r − (1−r)·ln(1−r), r being the unit's fraction of positives in `targets`. */
 export function baseRateEntropy(targets: ArrayLike<number>, columns: number): number {
   const rates = Array.from({ length: columns }, (_, unit) => mean([...column(targets, columns, unit)]))
   return mean(rates.map(binaryEntropy))
 }
 
-/** In nats; 0 at 0 and 1. Of 1/S it is the best constant identity loss (BCE) for S people. */
+/** In nats; 0 at 0 and 1. At 1/S it is the best constant identity loss (BCE) for S subjects. */
 export function binaryEntropy(rate: number): number {
   const term = (share: number) => (share > 0 ? -share * Math.log(share) : 0)
   return term(rate) + term(1 - rate)

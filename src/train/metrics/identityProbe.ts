@@ -4,12 +4,12 @@ import { learningRateAt } from '../optim/schedule.js'
 import { sigmoid } from './actionUnitMetrics.js'
 import { type Design, fitSoftmaxRegression, predictClasses } from './softmaxRegression.js'
 
-/** Frozen features of pictures of the same people in both parts. */
+/** Frozen features, split into two parts with the same subjects. */
 export interface ProbeData {
-  /** [N, width], e.g. the fc_norm output, or the true AU labels for the floor that a perfect AU model would reach. */
+  /** [N, width], e.g. the fc_norm output, or the true AU labels, for the baseline that a perfect AU detector reaches. */
   readonly features: ArrayLike<number>
   readonly width: number
-  /** Person of each row, 0 … classes − 1. */
+  /** Subject of each row, 0 … classes − 1. */
   readonly subjects: ArrayLike<number>
   readonly classes: number
   /** Rows to fit on and rows to score. */
@@ -25,7 +25,7 @@ function accuracy(predicted: Uint32Array, truth: Uint32Array): number {
   return predicted.reduce((hits, guess, at) => hits + (guess === truth[at] ? 1 : 0), 0) / truth.length
 }
 
-/** Mean and deviation of each feature over the training rows; constant features keep deviation 1. */
+/** Mean and standard deviation of each feature over the training rows; 1 for constant features. */
 function featureScale({ features, width, train }: ProbeData): {
   mean: Float64Array
   deviation: Float64Array
@@ -42,7 +42,7 @@ function featureScale({ features, width, train }: ProbeData): {
 }
 
 /**
- * How well people can be told apart: test accuracy of a softmax regression on standardised features, fitted to
+ * How well subjects can be identified: test accuracy of a softmax regression on standardized features, fitted to
  * convergence with l2 = 1/N (scikit-learn's default strength). Deterministic.
  */
 export function identityProbe(data: ProbeData): number {

@@ -5,15 +5,15 @@ import { PhiloxStream } from '../../engine/random.js'
 import { UserError } from '../../errors.js'
 import { identityProbe, type ProbeData, publishedIdentityProbe } from './identityProbe.js'
 
-/** Share of each person's pictures that the probe is fitted on; the rest scores it (70 of 100 in the paper). */
+/** Fraction of each subject's images that the probe is fitted on; the rest scores it (70 of 100 in the paper). */
 const FIT_FRACTION = 0.7
-/** Pictures of one person at most, as in the paper. More would also be too many for the converged probe, which one thread fits. */
+/** Most images per subject, as in the paper. More would also be slow for the converged probe, which uses one thread. */
 const MOST_PICTURES = 100
 
-/** The pictures of a probe, at most 100 of each person, split within each. */
+/** The images of a probe: at most 100 of each subject, split within each subject. */
 export interface ProbeSubjects {
   readonly subjects: readonly string[]
-  /** Pictures of the set. */
+  /** Images of the set. */
   readonly indices: Uint32Array
   /** Rows of `indices`. */
   readonly train: readonly number[]
@@ -25,7 +25,7 @@ export function probeSubjects(set: ImageSet, seed: number, among?: ArrayLike<num
   const images = imagesOfSubjects(set, all)
   const subjects = [...images.keys()].filter((subject) => images.get(subject)!.length >= 2).sort()
   if (subjects.length < 2)
-    throw new UserError(`${set.name}: a probe wants two people with two pictures each, or more`)
+    throw new UserError(`${set.name}: a probe requires at least two subjects with two images each`)
   const stream = new PhiloxStream(seed, streams.probedImages)
   const drawn = new Set(subjects.flatMap((subject) => drawImages(images.get(subject)!, stream)))
   const indices = Uint32Array.from(all).filter((index) => drawn.has(index))
@@ -51,7 +51,7 @@ function imagesOfSubjects(set: ImageSet, among: ArrayLike<number>): Map<string, 
   return subjects
 }
 
-/** All of them where they are few enough: then nothing is drawn. */
+/** All of them if they are few enough; then nothing is drawn at random. */
 function drawImages(own: number[], stream: PhiloxStream): readonly number[] {
   return own.length > MOST_PICTURES ? stream.shuffle(own).slice(0, MOST_PICTURES) : own
 }
@@ -68,7 +68,7 @@ export function probeFeatures(
   return { converged: identityProbe(data), published: publishedIdentityProbe(data, seed) }
 }
 
-/** Identity from the true AU labels: what a perfect AU detector gives away; null for sets without labels. */
+/** Probe accuracy from the true AU labels, which a perfect AU detector reaches too; null for sets without labels. */
 export function probeFloors(
   set: ImageSet,
   probe: ProbeSubjects,

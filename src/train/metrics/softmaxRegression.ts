@@ -5,9 +5,9 @@ import { cholesky, solveCholesky } from './cholesky.js'
  *
  *   F(W) = mean over n of −ln softmax(x_n·W)[y_n]  +  (l2 / 2)·‖W without the bias row‖²
  *
- * F is convex, so "converged" has one meaning. Minimised by L-BFGS (Liu & Nocedal 1989) whose starting metric is
- * the Hessian at W = 0 without its coupling between classes, M = XᵀX/(N·S) + l2·I: that whitens the features and
- * makes tens of steps enough. No random numbers: same input, same result.
+ * F is convex, so its minimum is unique. It is minimized by L-BFGS (Liu & Nocedal 1989). The initial metric is the
+ * Hessian at W = 0 without its coupling between classes, M = XᵀX/(N·S) + l2·I, which whitens the features, so that tens
+ * of steps are enough. No random numbers: same input, same result.
  */
 
 /** Rows with a constant 1 appended: [rows, width], row-major. */

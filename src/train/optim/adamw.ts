@@ -18,9 +18,9 @@ export interface AdamwOptions {
   readonly beta1: number
   readonly beta2: number
   readonly epsilon: number
-  /** Largest global gradient norm; 0 clips nothing. */
+  /** Maximum global gradient norm; 0 disables clipping. */
   readonly maxNorm: number
-  /** f16: mixed precision, that is loss scaling and a shadow copy of the weights (docs/mixed-precision.md). */
+  /** f16: mixed precision, with loss scaling and an f16 copy of the weights (docs/mixed-precision.md). */
   readonly precision?: StoredType
 }
 
@@ -70,8 +70,8 @@ export class AdamW {
   }
 
   /**
-   * Uploads the numbers of the next update: `learningRate` from the schedule, gradients summed over `accumulated`. Brings the shadow
-   * weights up to date, whoever has written the weights since.
+   * Uploads the numbers of the next update: `learningRate` from the schedule, gradients summed over `accumulated`.
+   * Refreshes the f16 weights, because the weights may have been written since the last update.
    */
   prepare(learningRate: number, accumulated = 1): void {
     const step = this.stepCount + 1
@@ -83,7 +83,7 @@ export class AdamW {
     }
   }
 
-  /** One update from the gradients in the arena, which are forgotten afterwards. */
+  /** Performs one update from the gradients in the arena, then resets them. */
   apply(): void {
     this.#clearUnwritten()
     if (this.options.maxNorm > 0 || this.lossScale) this.#measureNorm()
@@ -105,7 +105,7 @@ export class AdamW {
     this.arena.zeroGrad()
   }
 
-  /** A parameter that the loss did not reach has gradient 0, not what an earlier step left. */
+  /** Clears stale gradients: a parameter that the loss does not depend on has gradient 0. */
   #clearUnwritten(): void {
     for (const parameter of this.arena.parameters) {
       if (parameter.gradient && !parameter.gradientWritten) this.runtime.clear(parameter.gradient)
@@ -144,7 +144,7 @@ export class AdamW {
     return { chunk, firstMoment: first.whole, secondMoment: second.whole, groupOfBlock, shadow }
   }
 
-  /** An f16 copy of the chunk in the same layout; each parameter learns where its own lies. */
+  /** An f16 copy of the chunk in the same layout; each parameter gets its part of it as `shadow`. */
   #shadow({ slots }: ArenaChunk): Tensor {
     const shapes = slots.map(({ parameter }) => parameter.shape)
     const { whole, parts } = allocatePersistent(this.runtime, shapes, 'f16')

@@ -3,26 +3,26 @@ import { allocatePersistent } from '../../engine/parameters.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { Tensor } from '../../engine/tensor.js'
 
-/** Dynamic loss scaling of a run in mixed precision: its state lies on the device and follows from the gradients alone. */
+/** Dynamic loss scaling in mixed precision: its state is on the device and depends on the gradients alone. */
 export class LossScale {
-  /** Scale, good steps in a row, skipped steps: part of a checkpoint. */
+  /** Scale, consecutive good steps, skipped steps: part of a checkpoint. */
   readonly state: Tensor
-  /** What the gradient of the loss starts from, [1]. */
+  /** The initial gradient of the loss, [1]. */
   readonly scale: Tensor
-  /** What the log of a run tells of it after each step, [1] each: the scale, and how many steps were skipped so far. */
+  /** Logged after each step, [1] each: the scale, and the number of steps skipped so far. */
   readonly readings: Readonly<Record<'lossScale' | 'skippedSteps', Tensor>>
 
   constructor(readonly runtime: Runtime) {
     const start = lossScaleStart()
     this.state = allocatePersistent(runtime, [[start.length]]).parts[0]
     runtime.write(this.state, start)
-    // Gradients that overflow are no fault now.
+    // Gradients may overflow from now on.
     if (runtime.sentinel) runtime.sentinel.forwardOnly = true
     this.scale = this.#number(0)
     this.readings = { lossScale: this.scale, skippedSteps: this.#number(2) }
   }
 
-  /** Takes the scale out of norm, clip factor and update, and chooses the next scale. */
+  /** Removes the scale from norm, clip factor and update, and chooses the next scale. */
   update(clip: Tensor, scalars: Tensor): void {
     this.runtime.dispatch(lossScaleKernel(this.runtime.caps), [this.state, clip, scalars])
   }

@@ -1,4 +1,4 @@
-/** How the optimiser treats one parameter: its rate is the schedule's times `learningRateScale`. */
+/** How the optimizer treats a parameter: its learning rate is that of the schedule times `learningRateScale`. */
 export interface ParameterRule {
   readonly learningRateScale: number
   readonly weightDecay: number
@@ -47,7 +47,7 @@ export function layerId(name: string, depth: number): number {
 export interface FineTuningOptions {
   /** Blocks of the encoder. */
   readonly depth: number
-  /** Each layer learns this much slower than the one above (0.65 in the paper; 1 for none). */
+  /** Learning-rate factor of each layer relative to the one above (0.65 in the paper; 1 disables it). */
   readonly layerDecay: number
   readonly weightDecay: number
   /** Extra factor for the identity head's rate (1 in the paper). */

@@ -7,7 +7,7 @@ export interface Schedule {
 }
 
 /**
- * The learning rate at `epoch` + step / stepsPerEpoch, set before every optimiser step:
+ * The learning rate at `epoch` + step / stepsPerEpoch, set before every optimizer step:
  * e < W: lr·e/W; else min + (lr − min)·½·(1 + cos(π(e − W)/(E − W))).
  */
 export function learningRateAt(schedule: Schedule, epoch: number): number {
@@ -17,7 +17,7 @@ export function learningRateAt(schedule: Schedule, epoch: number): number {
   return minimum + (learningRate - minimum) * 0.5 * (1 + Math.cos(Math.PI * progress))
 }
 
-/** Linear scaling rule (Goyal et al. 2017): base rate per 256 pictures of an optimiser step. */
+/** Linear scaling rule (Goyal et al. 2017): base rate per 256 images of an optimizer step. */
 export function scaledLearningRate(base: number, batchSize: number, accumulation = 1): number {
   return (base * batchSize * accumulation) / 256
 }

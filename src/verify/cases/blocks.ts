@@ -3,12 +3,14 @@ import { attention } from '../../engine/ops/attention.js'
 import { gelu } from '../../engine/ops/gelu.js'
 import { gradientReversal } from '../../engine/ops/gradientReversal.js'
 import { layerNorm } from '../../engine/ops/layerNorm.js'
+import { reshape } from '../../engine/ops/reshape.js'
 import { residual } from '../../engine/ops/residual.js'
 import { scale } from '../../engine/ops/scale.js'
 import { constant, type OpCase, shapeText, single, variable } from '../opCase.js'
 import { attentionReference } from '../reference/attention.js'
 import {
   addReference,
+  flatReference,
   geluReference,
   gradientReversalReference,
   residualReference,
@@ -96,6 +98,15 @@ const addCases: OpCase[] = shapes.map((shape) => ({
   reference: addReference,
 }))
 
+const reshapeCases: OpCase[] = shapes.map((shape) => ({
+  op: 'reshape',
+  label: shapeText(shape),
+  inputs: [variable('x', shape)],
+  // Its result is the same storage as x: a sum with nothing keeps the two apart.
+  run: (x) => scale(reshape(x, [x.size]), 1),
+  reference: flatReference,
+}))
+
 const scaleCases: OpCase[] = shapes.map((shape, i) => ({
   op: 'scale',
   label: `${shapeText(shape)} by ${i - 1.5}`,
@@ -143,6 +154,7 @@ export const blockCases: readonly OpCase[] = [
   ...layerNormCases,
   ...geluCases,
   ...addCases,
+  ...reshapeCases,
   ...scaleCases,
   ...residualCases,
   ...gradientReversalCases,

@@ -87,7 +87,7 @@ const maskedShare = (masked: number) => (u: number) => Number(u < masked)
 const patchTargetCases = patchLosses.flatMap(([shape, masked, mean]) =>
   [true, false].map((normPix) => ({
     op: 'maskedPatchLoss',
-    label: `${shapeText(shape)}, ${100 * masked} % masked, ${normPix ? 'normalised' : 'raw'}`,
+    label: `${shapeText(shape)}, ${100 * masked} % masked, ${normPix ? 'normalized' : 'raw'}`,
     inputs: [
       variable('pred', shape),
       floats('target', shape, (u) => mean + 3 * u),
@@ -103,7 +103,7 @@ const imageTargetCases = targetImages.flatMap(([images, patchSize]) => {
   const shape = [B, (S / patchSize) ** 2, patchSize ** 2 * C]
   return [true, false].map((normPix) => ({
     op: 'maskedPatchLoss',
-    label: `${shapeText(shape)} of images ${shapeText(images)}, ${normPix ? 'normalised' : 'raw'}`,
+    label: `${shapeText(shape)} of images ${shapeText(images)}, ${normPix ? 'normalized' : 'raw'}`,
     inputs: [
       variable('pred', shape),
       floats('images', images, (u) => 3 * u - 1),

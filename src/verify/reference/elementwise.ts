@@ -1,4 +1,4 @@
-import { type Array64, map } from '../array64.js'
+import { type Array64, map, reshaped } from '../array64.js'
 import { geluSlope, geluValue } from './erf.js'
 import type { Reference } from './reference.js'
 
@@ -10,6 +10,12 @@ export const geluReference: Reference = {
 export const addReference: Reference = {
   forward: ([a, b]) => map(a, (value, i) => value + b.data[i]),
   gradients: (_inputs, dy) => [dy, dy],
+}
+
+/** All elements in one row. */
+export const flatReference: Reference = {
+  forward: ([x]) => reshaped(x, [x.size]),
+  gradients: ([x], dy) => [reshaped(dy, x.shape)],
 }
 
 export function scaleReference(factor: number): Reference {

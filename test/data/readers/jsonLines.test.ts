@@ -41,7 +41,7 @@ t.test('an absent unit is dropped; an unknown one names file, line and unit', as
     [[1, 12], [1, 9], [1, 9, 12], false],
   )
   await t.rejects(openTree({ 'labels.jsonl': '\n{"img_path":"a","AUs":[3]}' }), {
-    message: /^faces\/labels\.jsonl line 2: unknown action unit 3; expected a FACS/,
+    message: /^faces\/labels\.jsonl line 2: unknown AU 3; expected a FACS/,
   })
   await t.rejects(openTree({ 'labels.jsonl': ' \r\n' }), { message: /^faces\/labels\.jsonl: no labels/ })
 })
@@ -52,7 +52,7 @@ t.test('what is wrong with a line is said with file, line and field', async (t) 
     ['{"AUs":[1]}', /^l\.jsonl line 1: field "img_path"/],
     ['{"img_path":"a","AUs":"1"}', /^l\.jsonl line 1: field "AUs"/],
     ['{"img_path":"a","AUs":[1.5]}', /^l\.jsonl line 1: field "AUs\.0"/],
-    ['{"img_path":"a","subject":1.5}', /^l\.jsonl line 1: field "subject": expected text or a whole number/],
+    ['{"img_path":"a","subject":1.5}', /^l\.jsonl line 1: field "subject": expected text or an integer/],
     ['[1]', /^l\.jsonl line 1/],
     ['null', /^l\.jsonl line 1/],
     ['['.repeat(10_000), /^l\.jsonl line 1: not valid JSON/],

@@ -84,12 +84,12 @@ t.test('only regular files below the folder are read, others by choice', async (
     return openImageSet(folder, options)
   }
   for (const [path, reason] of [
-    ['../out.jpg', /not below .*faces/],
-    ['..\\out.jpg', /not below/],
-    ['/etc/passwd', /not below/],
-    ['C:\\faces\\a.jpg', /not below/],
-    [join(root, 'out.jpg'), /not below/],
-    [`${folder}/../out.jpg`, /not below/],
+    ['../out.jpg', /outside .*faces/],
+    ['..\\out.jpg', /outside/],
+    ['/etc/passwd', /outside/],
+    ['C:\\faces\\a.jpg', /outside/],
+    [join(root, 'out.jpg'), /outside/],
+    [`${folder}/../out.jpg`, /outside/],
     ['link.jpg', /a link out of .*faces; --allow-outside follows it/],
     ['linked/b.jpg', /a link out of/],
     ['pipe.jpg', /not a regular file/],
@@ -121,6 +121,28 @@ t.test('text of Windows is read, and many lines of one person', async (t) => {
     (await openTree({ 'a.jpg': 'x', 'labels.jsonl': line('a.jpg', 1).repeat(300_000) })).length,
     300_000,
   )
+})
+
+t.test('a subject has one name however it is typed', async (t) => {
+  const names = ['Zoë', 'Zoe\u0308', ' Zoë\t']
+  const labels = names.map((name, at) => line(`${at}.jpg`, name)).join('')
+  const files = { '0.jpg': 'x', '1.jpg': 'y', '2.jpg': 'z' }
+  const folds = JSON.stringify({ folds: [{ name: 'a', subjects: [names[1]] }] })
+  const set = await openTree({ ...files, 'labels.jsonl': labels, 'folds.json': folds })
+  t.same(
+    names.map((_, at) => set.sample(at).subject),
+    ['Zoë', 'Zoë', 'Zoë'],
+  )
+  t.same(set.folds, [{ name: 'a', subjects: ['Zoë'] }])
+  const rule = { subjectFrom: '^[^.]+' }
+  t.equal(
+    (await openTree({ 'Zoe\u0308.jpg': 'x', 'labels.jsonl': line('Zoe\u0308.jpg') }, rule)).sample(0).subject,
+    'Zoë',
+  )
+  await t.rejects(openTree({ ...files, 'labels.jsonl': line('0.jpg') }, { subjectFrom: 'q*' }), {
+    message: /line 1: .*subject/,
+  })
+  await t.rejects(openTree({ ...files, 'labels.jsonl': line('0.jpg', '  ') }), { message: /field "subject"/ })
 })
 
 t.test('what lies beside labels and is not named is told', async (t) => {
