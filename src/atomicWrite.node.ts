@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { hasCode, UserError } from './errors.js'
 
@@ -59,6 +59,19 @@ export async function writeAtomically(
     await rm(temporary, { force: true }).catch(() => {})
     throw error instanceof Error && 'code' in error ? cannotWrite(path, error) : error
   }
+}
+
+/** Replaces the file with `value` as JSON; what is no file, such as /dev/stdout, is written to as it is. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  const bytes = Buffer.from(`${JSON.stringify(value, null, 1)}\n`)
+  const isSpecial = await stat(path).then(
+    (status) => !status.isFile(),
+    () => false,
+  )
+  if (!isSpecial) return writeAtomically(path, [bytes])
+  await writeFile(path, bytes).catch((error: unknown) => {
+    throw cannotWrite(path, error)
+  })
 }
 
 async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {

@@ -38,6 +38,16 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const)
     t.equal(await stepOf(signal), rows(signal).at(-1)?.step)
   })
 
+t.test('a signal before the first step is heard: that step is done and saved', async (t) => {
+  const run = new RunningProgram(pretrain('early', 5000))
+  await run.until(() => existsSync(join(out('early'), 'run.lock')))
+  run.signal('SIGTERM')
+  const { code } = await run.ended
+  t.equal(code, 130)
+  t.ok((await stepOf('early')) >= 1)
+  t.notOk(existsSync(join(out('early'), 'run.lock')))
+})
+
 t.test('--max-minutes stops in time, saves, and says how to go on', async (t) => {
   const { code, stdout } = await runProgram(pretrain('short', 5000, '--max-minutes', '0.0001'))
   t.equal(code, 130)

@@ -98,6 +98,7 @@ t.test('a damaged file is refused with the file, the tensor and what was expecte
     [new Uint8Array(9).fill(255), /x\.st: not a safetensors file: its header would have/],
     [file('{"w": 1, "w": 2}'), /header: key "w" is repeated/],
     [file('{"w": {"dtype": "F32", "\\u0064type": "I32"}}'), /header: key "dtype" is repeated/],
+    [file(`{"a": "${'\\"'.repeat(3e6)}", "a": 1}`), /header: key "a" is repeated/],
     [file('{}').subarray(0, 9), /x\.st: truncated: the header ends at byte 10, the file at 9/],
     [file('{"w":'), /the header is not JSON/],
     [file({ w: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }), /header at "w\.shape\.0"/],

@@ -195,7 +195,7 @@ function parseHeaderJson(json: Uint8Array, file: string): z.output<typeof header
 function repeatedKey(json: string): string | null {
   const open: Set<string>[] = []
   let last = ''
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}:]/g)) {
+  for (const token of jsonTokens(json)) {
     if (token === '{') open.push(new Set())
     else if (token === '}') open.pop()
     else if (token !== ':') last = token
@@ -206,6 +206,18 @@ function repeatedKey(json: string): string | null {
     }
   }
   return null
+}
+
+/** Braces, colons and strings of valid JSON. A regular expression runs out of stack on a long string. */
+function* jsonTokens(json: string): Generator<string> {
+  for (let at = 0; at < json.length; at++) {
+    const token = json[at]
+    if (token === '{' || token === '}' || token === ':') yield token
+    if (token !== '"') continue
+    const start = at
+    for (at++; json[at] !== '"'; at++) if (json[at] === '\\') at++
+    yield json.slice(start, at + 1)
+  }
 }
 
 function isStoredType(dtype: string): dtype is StoredType {

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { writeAtomically } from '../../atomicWrite.node.js'
 import { cannotRead } from '../../data/files.node.js'
 import { UserError } from '../../errors.js'
@@ -27,6 +27,8 @@ export function writeSafetensors(
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   let handle: FileHandle | undefined
   try {
+    // Opening a pipe waits for its writer.
+    if (!(await stat(path)).isFile()) throw new UserError(`${path}: not a regular file`)
     handle = await open(path, 'r')
     const { size } = await handle.stat()
     const length = headerLength(await readBytes(handle, 0, Math.min(8, size)), size, path)
