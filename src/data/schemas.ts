@@ -8,7 +8,7 @@ const subject = z.union(
   'expected text or an integer',
 )
 
-/** The first value that occurs a second time. */
+/** The first value that is repeated. */
 function repeated<T>(values: readonly T[]): T | undefined {
   const seen = new Set<T>()
   return values.find((value) => seen.size === seen.add(value).size)

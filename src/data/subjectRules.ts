@@ -29,7 +29,7 @@ export function subjectRule(text: string): SubjectRule {
   }
 }
 
-/** A subject has one name however it was typed: with composed accents or not, and without spaces around it. */
+/** The canonical name of a subject: in Unicode NFC, without surrounding spaces. */
 export function subjectName(text: string): string {
   return text.trim().normalize('NFC')
 }
