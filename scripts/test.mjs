@@ -1,6 +1,6 @@
 import './nodeVersion.mjs'
 import { spawn } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { endWith, main, root, run } from './process.mjs'
@@ -16,21 +16,6 @@ const TOOLS = {
   lint: [process.execPath, [join(BIN, '@biomejs', 'biome', 'bin', 'biome'), 'check']],
   types: [process.execPath, [join(BIN, 'typescript', 'bin', 'tsc'), '--noEmit']],
 }
-
-const NODE_TESTS = [
-  'scripts',
-  'kernels',
-  'engine',
-  'model',
-  'data',
-  'train',
-  'report',
-  'verify',
-  'cli',
-  'tools',
-  'bench',
-  'demo',
-]
 
 /** TAP lines to hide: passed points, plans, times. */
 const PASSING = /^\s*(ok \d+ .*|1\.\.\d+|# time=.*)?$/
@@ -60,19 +45,19 @@ async function check(total, name, program, args) {
 /** Runs all tests, browser tests last, and prints the number of points passed in each. */
 async function runEachWhere(total) {
   const before = total.passed
-  await runTap(total, patterns(NODE_TESTS))
+  await runTap(total, tests({ inBrowser: false }))
   const inNode = total.passed - before
-  const comments = await runTap(total, patterns(['browser']))
+  const comments = await runTap(total, tests({ inBrowser: true }))
   const name = comments.map((line) => /^\s*# browser: (.*)/.exec(line)?.[1]).find(Boolean)
   const inBrowser = name ? `in ${name}: ${count(total.passed - before - inNode)} passed` : 'in no browser'
   console.log(`in Node: ${count(inNode)} passed · ${inBrowser}`)
 }
 
-function patterns(folders) {
-  return folders
-    .map((name) => `test/${name}`)
-    .filter((path) => existsSync(resolve(root, path)))
-    .map(testsIn)
+/** The tests of the browser, or those of every other folder in test/. */
+function tests({ inBrowser }) {
+  return readdirSync(join(root, 'test'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && (entry.name === 'browser') === inBrowser)
+    .map(({ name }) => testsIn(`test/${name}`))
 }
 
 /** A folder means the tests in it; tap would run every file in it as a test. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { hasCode, UserError } from './errors.js'
 
 /** A single system call writes less than 2 GiB. */
-const largestWrite = 2 ** 26
+const LARGEST_WRITE = 2 ** 26
 
 /** Turns an error of a failed write into a message for the user. */
 export function cannotWrite(path: string, error: unknown): UserError {
@@ -61,9 +61,22 @@ export async function writeAtomically(
   }
 }
 
+/** Replaces the file with `value` as JSON; what is no file, such as /dev/stdout, is written to as it is. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  const bytes = Buffer.from(`${JSON.stringify(value, null, 1)}\n`)
+  const isSpecial = await stat(path).then(
+    (status) => !status.isFile(),
+    () => false,
+  )
+  if (!isSpecial) return writeAtomically(path, [bytes])
+  await writeFile(path, bytes).catch((error: unknown) => {
+    throw cannotWrite(path, error)
+  })
+}
+
 async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
   for (let start = 0; start < piece.length; ) {
-    const { bytesWritten } = await handle.write(piece, start, Math.min(largestWrite, piece.length - start))
+    const { bytesWritten } = await handle.write(piece, start, Math.min(LARGEST_WRITE, piece.length - start))
     start += bytesWritten
   }
 }

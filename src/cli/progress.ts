@@ -24,8 +24,8 @@ export interface ProgressUpdate {
   readonly images: number
 }
 
-const redrawEvery = 100
-const plainLineEvery = 10_000
+const REDRAW_EVERY = 100
+const PLAIN_LINE_EVERY = 10_000
 
 /** Seconds → `7s`, `3m05s` or `2h07m`. */
 export function formatDuration(seconds: number): string {
@@ -38,65 +38,65 @@ export function formatDuration(seconds: number): string {
 
 /** One line that redraws itself on a terminal; elsewhere a plain line every few seconds. */
 export class Progress {
-  private readonly started: number
-  private readonly firstStep: number
-  private step: number
-  private images = 0
-  private shownAt = Number.NEGATIVE_INFINITY
-  private last: ProgressUpdate | null = null
+  readonly #started: number
+  readonly #firstStep: number
+  #step: number
+  #images = 0
+  #shownAt = Number.NEGATIVE_INFINITY
+  #last: ProgressUpdate | null = null
 
-  constructor(private readonly options: ProgressOptions) {
-    this.firstStep = options.done ?? 0
-    this.step = this.firstStep
-    this.started = this.now()
+  constructor(readonly options: ProgressOptions) {
+    this.#firstStep = options.done ?? 0
+    this.#step = this.#firstStep
+    this.#started = this.#now()
   }
 
-  private now(): number {
+  #now(): number {
     return this.options.now?.() ?? performance.now()
   }
 
   /** Images per second so far. */
   get imagesPerSecond(): number {
-    return this.images / Math.max((this.now() - this.started) / 1000, 1e-9)
+    return this.#images / Math.max((this.#now() - this.#started) / 1000, 1e-9)
   }
 
   /** Counts one step and shows it when the last drawing is old enough. */
   update(update: ProgressUpdate): void {
-    this.step++
-    this.images += update.images
-    this.last = update
-    const now = this.now()
-    if (now - this.shownAt < (this.options.stream.isTTY ? redrawEvery : plainLineEvery)) return
-    this.shownAt = now
-    this.draw()
+    this.#step++
+    this.#images += update.images
+    this.#last = update
+    const now = this.#now()
+    if (now - this.#shownAt < (this.options.stream.isTTY ? REDRAW_EVERY : PLAIN_LINE_EVERY)) return
+    this.#shownAt = now
+    this.#draw()
   }
 
   /** Draws the final state and ends the line. */
   finish(): void {
-    this.draw()
+    this.#draw()
     if (this.options.stream.isTTY) this.options.stream.write('\n')
   }
 
   /** Writes a line of text above the bar. */
   note(text: string): void {
     this.options.stream.write(this.options.stream.isTTY ? `\r\x1b[K${text}\n` : `${text}\n`)
-    if (this.options.stream.isTTY) this.draw()
+    if (this.options.stream.isTTY) this.#draw()
   }
 
   /** As much as fits `width` columns; the time left always, the rest by importance. */
-  private line(width = Number.POSITIVE_INFINITY): string {
+  #line(width = Number.POSITIVE_INFINITY): string {
     const { label, total } = this.options
-    const seconds = (this.now() - this.started) / 1000
-    const done = this.step - this.firstStep
-    const left = done > 0 ? (seconds / done) * (total - this.step) : 0
-    const steps = `${this.step}/${total}`
-    const loss = this.last && `loss ${this.last.loss.toFixed(4)}`
-    const epoch = this.last && `epoch ${this.last.epoch + 1}`
-    const learningRate = this.last && `lr ${this.last.learningRate.toExponential(2)}`
+    const seconds = (this.#now() - this.#started) / 1000
+    const done = this.#step - this.#firstStep
+    const left = done > 0 ? (seconds / done) * (total - this.#step) : 0
+    const steps = `${this.#step}/${total}`
+    const loss = this.#last && `loss ${this.#last.loss.toFixed(4)}`
+    const epoch = this.#last && `epoch ${this.#last.epoch + 1}`
+    const learningRate = this.#last && `lr ${this.#last.learningRate.toExponential(2)}`
     const rate = `${this.imagesPerSecond.toFixed(1)} images/s`
-    const time = this.step < total ? `${formatDuration(left)} left` : `took ${formatDuration(seconds)}`
-    const full = `${label} ${this.bar(20)} ${steps}`
-    const short = `${label} ${this.bar(10)} ${steps}`
+    const time = this.#step < total ? `${formatDuration(left)} left` : `took ${formatDuration(seconds)}`
+    const full = `${label} ${this.#bar(20)} ${steps}`
+    const short = `${label} ${this.#bar(10)} ${steps}`
     const lines = [
       [full, epoch, loss, learningRate, rate, time],
       [full, epoch, loss, rate, time],
@@ -109,17 +109,17 @@ export class Progress {
     return lines.find((line) => line.length <= width) ?? time.slice(0, Math.max(width, 0))
   }
 
-  private bar(width: number): string {
+  #bar(width: number): string {
     const { total } = this.options
-    const share = total > 0 ? Math.min(this.step / total, 1) : 1
+    const share = total > 0 ? Math.min(this.#step / total, 1) : 1
     const filled = Math.round(share * width)
     return '█'.repeat(filled) + '░'.repeat(width - filled)
   }
 
-  private draw(): void {
+  #draw(): void {
     const { stream } = this.options
     // A line as long as the terminal is wide would wrap.
-    if (stream.isTTY) stream.write(`\r\x1b[K${this.line((stream.columns ?? 120) - 1)}`)
-    else stream.write(`${this.line()}\n`)
+    if (stream.isTTY) stream.write(`\r\x1b[K${this.#line((stream.columns ?? 120) - 1)}`)
+    else stream.write(`${this.#line()}\n`)
   }
 }

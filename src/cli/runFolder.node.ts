@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { cannotWrite, isTemporary } from '../atomicWrite.node.js'
 import { hasCode, UserError } from '../errors.js'
@@ -31,14 +31,34 @@ export function makeFolder(path: string): void {
  */
 export function prepareOut(out: string, resume: boolean): void {
   const path = checkpointPath(out)
-  if (resume && !existsSync(path))
-    throw new UserError(`--resume: ${path} does not exist; start without --resume`)
+  if (resume && !existsSync(path)) throw nothingToResume(out)
   keepFolder(out)
-  const saved = [path, bestPath(out)].find((file) => existsSync(file))
+  const saved = savedStates(out)[0]
   if (!resume && saved)
     throw new UserError(
       `${saved} already exists; add --resume to continue that run, or choose another folder with --out`,
     )
+}
+
+function nothingToResume(out: string): UserError {
+  const missing = `--resume: ${checkpointPath(out)} does not exist`
+  const saved = savedStates(out)[0]
+  return new UserError(
+    saved
+      ? `${missing}; copy ${saved} to that name to continue from it`
+      : `${missing}; start without --resume`,
+  )
+}
+
+/** Every checkpoint in the folder, the newest state first: a run without its newest one is still a run. */
+function savedStates(out: string): string[] {
+  const isFolder = statSync(out, { throwIfNoEntry: false })?.isDirectory()
+  const stepOf = (name: string) =>
+    Number(/-step(\d+)/.exec(name)?.[1] ?? (name.includes('-best') ? -1 : Infinity))
+  return (isFolder ? readdirSync(out) : [])
+    .filter((name) => /^checkpoint(-best|-step\d+)?\.safetensors$/.test(name))
+    .sort((a, b) => stepOf(b) - stepOf(a))
+    .map((name) => join(out, name))
 }
 
 /** Creates the folder and locks it until this process ends. @throws UserError if another run holds it. */

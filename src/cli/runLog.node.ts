@@ -7,16 +7,16 @@ export type LogRecord = Readonly<Record<string, number | string | boolean | null
 /** A JSON Lines file of a run, one object per line; a resumed run appends to it. */
 export class RunLog {
   /** A crash may have truncated the last line; the first new record then starts on a new line. */
-  private lead: '' | '\n'
+  #lead: '' | '\n'
 
   constructor(readonly path: string) {
-    this.lead = /[^\n]$/.test(this.text()) ? '\n' : ''
+    this.#lead = /[^\n]$/.test(this.#text()) ? '\n' : ''
   }
 
   write(record: LogRecord): void {
     try {
-      appendFileSync(this.path, `${this.lead}${JSON.stringify(record)}\n`)
-      this.lead = ''
+      appendFileSync(this.path, `${this.#lead}${JSON.stringify(record)}\n`)
+      this.#lead = ''
     } catch (error) {
       throw cannotWrite(this.path, error)
     }
@@ -24,10 +24,10 @@ export class RunLog {
 
   /** All records so far, including those of earlier runs; skips a line that a crash truncated. */
   read(): LogRecord[] {
-    return this.text().split('\n').flatMap(parseRecord)
+    return this.#text().split('\n').flatMap(parseRecord)
   }
 
-  private text(): string {
+  #text(): string {
     return existsSync(this.path) ? readFileSync(this.path, 'utf8') : ''
   }
 }

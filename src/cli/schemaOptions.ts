@@ -99,7 +99,9 @@ export function resolveOptions<S extends z.ZodObject>(schema: S, recipe: Values,
   const file = typeof config === 'string' ? readConfig(config) : {}
   const parsed = schema.safeParse({ ...recipe, ...file, ...defaults }, { reportInput: true })
   if (parsed.success) return parsed.data
-  throw new UserError(parsed.error.issues.map((issue) => describeIssue(issue, file, config)).join('\n'))
+  const lines = parsed.error.issues.map((issue) => describeIssue(issue, file, config))
+  // Two items of a list may be wrong in the same way.
+  throw new UserError([...new Set(lines)].join('\n'))
 }
 
 /** commander reports `true` for a `--no-x` flag that was not given; the user did not choose that. */
@@ -137,6 +139,8 @@ function flagName(field: string): string {
 
 /** A value as messages show it: short, however long or deep it is. */
 function shown(value: unknown): string {
+  // JSON has no Infinity, which 1e400 is.
+  if (typeof value === 'number') return String(value)
   if (Array.isArray(value) && value.length > 9) return `a list of ${value.length}`
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return 'an object'
   try {

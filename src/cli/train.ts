@@ -155,7 +155,7 @@ program
   .option('--tolerance <n>', 'largest relative error that passes (default 1e-4)', once('--tolerance'))
   .action(async (files: string[], flags: { tolerance?: string }) => {
     const tolerance = Number(flags.tolerance ?? 1e-4)
-    if (!(tolerance > 0))
+    if (!(tolerance > 0 && Number.isFinite(tolerance)))
       throw new UserError(`--tolerance: expected a number above 0, got "${flags.tolerance}"`)
     process.exitCode = await (await import('./commands/verify.js')).verify(files, { tolerance })
   })

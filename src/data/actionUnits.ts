@@ -8,7 +8,7 @@ const facsUnits: readonly number[] = [
 ]
 
 /** Marks an inactive AU in the reference's label format. */
-const absent = 999
+const ABSENT = 999
 
 /**
  * The active AUs of one label list, ascending: 999 entries are dropped, the others are checked against
@@ -19,11 +19,11 @@ export function activeUnits(
   allowed: readonly number[] | null,
   where: string,
 ): readonly number[] {
-  const active = [...new Set(labels.filter((unit) => unit !== absent))].sort((a, b) => a - b)
+  const active = [...new Set(labels.filter((unit) => unit !== ABSENT))].sort((a, b) => a - b)
   const unknown = active.find((unit) => !(allowed ?? facsUnits).includes(unit))
   if (unknown === undefined) return active
   const expected = allowed ? `one of ${allowed.join(', ')}` : 'a FACS number'
-  throw new UserError(`${where}: unknown AU ${unknown}; expected ${expected}, or ${absent} for inactive`)
+  throw new UserError(`${where}: unknown AU ${unknown}; expected ${expected}, or ${ABSENT} for inactive`)
 }
 
 /** The AUs that occur in the labels, ascending, for sets that do not declare them; null without labels. */

@@ -39,31 +39,31 @@ export interface TrainingBatchOptions extends BatchOptions {
 }
 
 /** Number of batches that are prepared while the GPU works. */
-const readAhead = 2
+const READ_AHEAD = 2
 
 /** Targets of all images, computed once so that label errors are reported before training starts. */
 class Targets {
-  private readonly aus: Float32Array
-  private readonly subjects: Uint32Array
-  private readonly columns: number
+  readonly #aus: Float32Array
+  readonly #subjects: Uint32Array
+  readonly #columns: number
 
   constructor(options: BatchOptions) {
     const { set } = options.loader
-    this.columns = options.aus?.length ?? 0
-    this.aus = options.aus ? auTargets(set, options.indices, options.aus) : new Float32Array(0)
-    this.subjects = options.subjects
+    this.#columns = options.aus?.length ?? 0
+    this.#aus = options.aus ? auTargets(set, options.indices, options.aus) : new Float32Array(0)
+    this.#subjects = options.subjects
       ? subjectTargets(set, options.indices, options.subjects)
       : new Uint32Array(0)
   }
 
   /** @param rows positions in the index list, not image indices */
   select(rows: Uint32Array): Pick<Batch, 'aus' | 'subjects'> {
-    const { columns } = this
+    const columns = this.#columns
     const aus = new Float32Array(rows.length * columns)
     rows.forEach((row, at) => {
-      aus.set(this.aus.subarray(row * columns, (row + 1) * columns), at * columns)
+      aus.set(this.#aus.subarray(row * columns, (row + 1) * columns), at * columns)
     })
-    const subjects = this.subjects.length > 0 ? rows.map((row) => this.subjects[row]) : new Uint32Array(0)
+    const subjects = this.#subjects.length > 0 ? rows.map((row) => this.#subjects[row]) : new Uint32Array(0)
     return { aus, subjects }
   }
 }
@@ -75,25 +75,28 @@ class Targets {
 export class BatchSource {
   /** Batches in an epoch. */
   readonly batchesPerEpoch: number
-  private readonly targets: Targets
-  private readonly indices: Uint32Array
-  private readonly ready = new Map<number, Promise<Batch>>()
-  private order: { epoch: number; rows: Uint32Array } | null = null
-  private step = 0
+  readonly #targets: Targets
+  readonly #indices: Uint32Array
+  readonly #ready = new Map<number, Promise<Batch>>()
+  #order: { epoch: number; rows: Uint32Array } | null = null
+  #step = 0
 
-  constructor(private readonly options: TrainingBatchOptions) {
-    this.indices = Uint32Array.from(options.indices)
-    this.batchesPerEpoch = Math.floor(this.indices.length / options.batchSize)
+  constructor(readonly options: TrainingBatchOptions) {
+    this.#indices = Uint32Array.from(options.indices)
+    this.batchesPerEpoch = Math.floor(this.#indices.length / options.batchSize)
     if (this.batchesPerEpoch === 0)
       throw new UserError(
-        `${options.loader.set.name}: ${this.indices.length} images are fewer than one batch of ${options.batchSize}`,
+        `${options.loader.set.name}: ${this.#indices.length} images are fewer than one batch of ${options.batchSize}`,
       )
-    this.targets = new Targets(options)
+    this.#targets = new Targets(options)
   }
 
   /** Position of the next batch. */
   get state(): BatchState {
-    return { epoch: Math.floor(this.step / this.batchesPerEpoch), position: this.step % this.batchesPerEpoch }
+    return {
+      epoch: Math.floor(this.#step / this.batchesPerEpoch),
+      position: this.#step % this.batchesPerEpoch,
+    }
   }
 
   set state({ epoch, position }: BatchState) {
@@ -101,42 +104,42 @@ export class BatchSource {
       throw new UserError(
         `Cannot resume at batch ${position} of ${this.batchesPerEpoch}; the data or the batch size has changed`,
       )
-    this.step = epoch * this.batchesPerEpoch + position
-    this.ready.clear()
+    this.#step = epoch * this.batchesPerEpoch + position
+    this.#ready.clear()
   }
 
   /** The next batch; the following ones are prepared in the background. */
   next(): Promise<Batch> {
-    const batch = this.prepare(this.step)
-    this.ready.delete(this.step++)
-    for (let ahead = 0; ahead < readAhead; ahead++) this.prepare(this.step + ahead)
+    const batch = this.#prepare(this.#step)
+    this.#ready.delete(this.#step++)
+    for (let ahead = 0; ahead < READ_AHEAD; ahead++) this.#prepare(this.#step + ahead)
     return batch
   }
 
-  private prepare(step: number): Promise<Batch> {
-    const known = this.ready.get(step)
+  #prepare(step: number): Promise<Batch> {
+    const known = this.#ready.get(step)
     if (known) return known
-    const batch = this.make(Math.floor(step / this.batchesPerEpoch), step % this.batchesPerEpoch)
+    const batch = this.#make(Math.floor(step / this.batchesPerEpoch), step % this.batchesPerEpoch)
     // next() passes the error on; until then it must not count as an unhandled rejection.
     batch.catch(() => {})
-    this.ready.set(step, batch)
+    this.#ready.set(step, batch)
     return batch
   }
 
-  private rowsOf(epoch: number, position: number): Uint32Array {
-    if (this.order?.epoch !== epoch)
-      this.order = {
+  #rowsOf(epoch: number, position: number): Uint32Array {
+    if (this.#order?.epoch !== epoch)
+      this.#order = {
         epoch,
-        rows: new PhiloxStream(this.options.seed, streams.order, epoch).permutation(this.indices.length),
+        rows: new PhiloxStream(this.options.seed, streams.order, epoch).permutation(this.#indices.length),
       }
     const { batchSize } = this.options
-    return this.order.rows.subarray(position * batchSize, (position + 1) * batchSize)
+    return this.#order.rows.subarray(position * batchSize, (position + 1) * batchSize)
   }
 
-  private async make(epoch: number, position: number): Promise<Batch> {
+  async #make(epoch: number, position: number): Promise<Batch> {
     const { loader, augmentation, seed } = this.options
-    const rows = this.rowsOf(epoch, position)
-    const indices = rows.map((row) => this.indices[row])
+    const rows = this.#rowsOf(epoch, position)
+    const indices = rows.map((row) => this.#indices[row])
     const length = 3 * loader.size ** 2
     const images = new Float32Array(rows.length * length)
     await Promise.all(
@@ -145,7 +148,7 @@ export class BatchSource {
         copyAugmented(await loader.load(index), loader.size, draw, images, at * length)
       }),
     )
-    return { images, indices, ...this.targets.select(rows) }
+    return { images, indices, ...this.#targets.select(rows) }
   }
 }
 

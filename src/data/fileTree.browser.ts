@@ -19,16 +19,16 @@ class BlobFile implements TreeFile {
   constructor(
     readonly path: string,
     readonly name: string,
-    private readonly blob: Blob,
+    readonly blob: Blob,
   ) {}
 
   async bytes() {
     if (this.blob.size > MAX_WHOLE_FILE) throw tooLarge(this.name, this.blob.size)
-    return this.read(this.blob)
+    return this.#read(this.blob)
   }
 
   async range(offset: number, length: number) {
-    const bytes = await this.read(this.blob.slice(offset, offset + length))
+    const bytes = await this.#read(this.blob.slice(offset, offset + length))
     if (bytes.length < length) throw new UserError(`${this.name}: the file is truncated`)
     return bytes
   }
@@ -37,7 +37,7 @@ class BlobFile implements TreeFile {
     return use(memorySource(this.name, await this.bytes()))
   }
 
-  private async read(blob: Blob) {
+  async #read(blob: Blob) {
     try {
       return new Uint8Array(await blob.arrayBuffer())
     } catch (error) {
@@ -49,7 +49,7 @@ class BlobFile implements TreeFile {
 
 /** Picked or fetched files by their paths. Paths are stored in Unicode NFC. */
 export class BlobTree implements FileTree {
-  private readonly files: ReadonlyMap<string, BlobFile>
+  readonly #files: ReadonlyMap<string, BlobFile>
 
   /** @param nameOf name of a file in messages */
   constructor(
@@ -58,7 +58,7 @@ export class BlobTree implements FileTree {
     nameOf: (path: string) => string,
   ) {
     this.folder = name
-    this.files = new Map(
+    this.#files = new Map(
       Array.from(blobs, ([path, blob]) => {
         const composed = path.normalize('NFC')
         return [composed, new BlobFile(composed, nameOf(composed), blob)] as const
@@ -69,7 +69,7 @@ export class BlobTree implements FileTree {
   readonly folder: string
 
   list(): Listing {
-    const files = [...this.files.values()]
+    const files = [...this.#files.values()]
     return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), notes: [] }
   }
 
@@ -80,7 +80,7 @@ export class BlobTree implements FileTree {
   }
 
   findOwn(name: string): FoundFile | NotFound {
-    const file = this.files.get(name.normalize('NFC'))
+    const file = this.#files.get(name.normalize('NFC'))
     return file ? { file, identity: file.path } : { reason: NO_SUCH_FILE }
   }
 }

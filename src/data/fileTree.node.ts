@@ -36,39 +36,39 @@ class DiskFile implements TreeFile {
 /** A folder on disk. */
 export class DiskTree implements FileTree {
   readonly name: string
-  private readonly real: string
-  private readonly realFolders = new Map<string, string>()
+  readonly #real: string
+  readonly #realFolders = new Map<string, string>()
   /** The names in a folder, by their NFC form. */
-  private readonly names = new Map<string, ReadonlyMap<string, string>>()
+  readonly #names = new Map<string, ReadonlyMap<string, string>>()
 
   /** @param allowOutside whether paths in labels may lead outside the folder */
   constructor(
     readonly folder: string,
-    private readonly allowOutside = false,
+    readonly allowOutside = false,
   ) {
     this.name = basename(resolve(folder))
     try {
-      this.real = realpathSync(folder)
+      this.#real = realpathSync(folder)
     } catch (error) {
       throw cannotRead(folder, error)
     }
   }
 
   list(): Listing {
-    const { paths, notes } = new FolderWalk(this.folder, this.real)
+    const { paths, notes } = new FolderWalk(this.folder, this.#real)
     return { files: paths.map((path) => new DiskFile(path, join(this.folder, path))), notes }
   }
 
   find(path: string): FoundFile | NotFound {
-    const inside = this.inside(path)
+    const inside = this.#inside(path)
     if (inside === null && !this.allowOutside)
       return {
         reason: `outside ${this.folder}; expected a path inside it, another --root, or --allow-outside`,
       }
     try {
       const written = inside === null ? resolve(this.folder, path) : join(this.folder, inside)
-      const name = inside === null ? written : this.onDisk(written, inside)
-      return this.at(name, inside === null ? path : this.fromRoot(name), this.allowOutside)
+      const name = inside === null ? written : this.#onDisk(written, inside)
+      return this.#at(name, inside === null ? path : this.#fromRoot(name), this.allowOutside)
     } catch (error) {
       return notFound(error)
     }
@@ -76,61 +76,61 @@ export class DiskTree implements FileTree {
 
   findOwn(name: string): FoundFile | NotFound {
     try {
-      return this.at(join(this.folder, name), name, true)
+      return this.#at(join(this.folder, name), name, true)
     } catch (error) {
       return notFound(error)
     }
   }
 
   /** The given path relative to the root, or null if it leads outside. */
-  private inside(text: string): string | null {
+  #inside(text: string): string | null {
     const { path, isAbsolute, escapes } = readPath(text)
     if (!isAbsolute) return escapes ? null : path
-    const root = [resolve(this.folder), this.real].find((root) => isBelow(path, root))
+    const root = [resolve(this.folder), this.#real].find((root) => isBelow(path, root))
     return root === undefined ? null : relative(root, path)
   }
 
-  private at(name: string, path: string, allowOutside: boolean): FoundFile | NotFound {
+  #at(name: string, path: string, allowOutside: boolean): FoundFile | NotFound {
     const link = lstatSync(name, { bigint: true })
     const real = link.isSymbolicLink()
       ? realpathSync(name)
-      : join(this.realFolder(dirname(name)), basename(name))
-    if (!allowOutside && real !== this.real && !isBelow(real, this.real))
+      : join(this.#realFolder(dirname(name)), basename(name))
+    if (!allowOutside && real !== this.#real && !isBelow(real, this.#real))
       return { reason: `a link that leads outside ${this.folder}; --allow-outside follows it` }
     const status = link.isSymbolicLink() ? statSync(real, { bigint: true }) : link
     if (!status.isFile()) return { reason: 'not a regular file' }
     return { file: new DiskFile(path, name), identity: `${status.dev}:${status.ino}` }
   }
 
-  private fromRoot(name: string): string {
+  #fromRoot(name: string): string {
     return relative(this.folder, name).split(sep).join('/')
   }
 
-  private realFolder(folder: string): string {
-    const known = this.realFolders.get(folder)
+  #realFolder(folder: string): string {
+    const known = this.#realFolders.get(folder)
     if (known !== undefined) return known
     const real = realpathSync(folder)
-    this.realFolders.set(folder, real)
+    this.#realFolders.set(folder, real)
     return real
   }
 
   /** The path on disk. macOS may decompose names (é into e and ´), so this also tries equivalent names. */
-  private onDisk(written: string, inside: string): string {
+  #onDisk(written: string, inside: string): string {
     if (lstatSync(written, { throwIfNoEntry: false })) return written
     let folder = this.folder
     for (const part of inside.split('/')) {
-      const name = this.namesIn(folder).get(part.normalize('NFC'))
+      const name = this.#namesIn(folder).get(part.normalize('NFC'))
       if (name === undefined) return written
       folder = join(folder, name)
     }
     return folder
   }
 
-  private namesIn(folder: string): ReadonlyMap<string, string> {
-    const known = this.names.get(folder)
+  #namesIn(folder: string): ReadonlyMap<string, string> {
+    const known = this.#names.get(folder)
     if (known) return known
     const names = new Map(readdirSync(folder).map((name) => [name.normalize('NFC'), name]))
-    this.names.set(folder, names)
+    this.#names.set(folder, names)
     return names
   }
 }

@@ -14,27 +14,27 @@ export class FolderWalk {
   /** What was skipped, one sentence each. */
   readonly notes: readonly string[]
 
-  private readonly files: string[] = []
+  readonly #files: string[] = []
   /** Real paths of the folders that were read, by their paths. */
-  private readonly folders = new Map<string, string>()
-  private readonly visited = new Set<string>()
-  private readonly folderLinks: string[] = []
-  private readonly fileLinks: string[] = []
-  private readonly again: string[] = []
-  private readonly broken: string[] = []
-  private readonly special: string[] = []
+  readonly #folders = new Map<string, string>()
+  readonly #visited = new Set<string>()
+  readonly #folderLinks: string[] = []
+  readonly #fileLinks: string[] = []
+  readonly #again: string[] = []
+  readonly #broken: string[] = []
+  readonly #special: string[] = []
 
   constructor(
-    private readonly folder: string,
-    private readonly real: string,
+    readonly folder: string,
+    readonly real: string,
   ) {
-    this.enter('', real)
-    this.followFolders()
-    const copies = this.followFiles()
-    this.paths = this.files.sort()
+    this.#enter('', real)
+    this.#followFolders()
+    const copies = this.#followFiles()
+    this.paths = this.#files.sort()
     const told = [
       {
-        paths: this.again,
+        paths: this.#again,
         what: [
           'link is skipped: its target is read already',
           'links are skipped: their targets are read already',
@@ -44,9 +44,9 @@ export class FolderWalk {
         paths: copies,
         what: ['link has the same target as another', 'links have the same target as another'],
       },
-      { paths: this.broken, what: ['broken link', 'broken links'] },
+      { paths: this.#broken, what: ['broken link', 'broken links'] },
       {
-        paths: this.special,
+        paths: this.#special,
         what: ['pipe, socket or device is not read', 'pipes, sockets or devices are not read'],
       },
     ]
@@ -56,77 +56,77 @@ export class FolderWalk {
   }
 
   /** Reads a folder and its subfolders. Links wait until all real files are known. */
-  private enter(start: string, startReal: string): void {
+  #enter(start: string, startReal: string): void {
     const waiting = [{ path: start, real: startReal }]
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const { path, real } = next
-      if (this.visited.has(real)) {
-        this.again.push(path)
+      if (this.#visited.has(real)) {
+        this.#again.push(path)
         continue
       }
-      this.visited.add(real)
-      this.folders.set(path, real)
+      this.#visited.add(real)
+      this.#folders.set(path, real)
       for (const entry of entriesOf(join(this.folder, path))) {
         const inside = path === '' ? entry.name : `${path}/${entry.name}`
         if (isHidden(entry.name)) continue
         if (entry.isDirectory()) waiting.push({ path: inside, real: join(real, entry.name) })
-        else this.take(entry, inside)
+        else this.#take(entry, inside)
       }
     }
   }
 
-  private take(entry: Dirent, path: string): void {
-    if (entry.isFile()) this.files.push(path)
-    else if (entry.isSymbolicLink()) this.sortLink(path)
-    else this.special.push(path)
+  #take(entry: Dirent, path: string): void {
+    if (entry.isFile()) this.#files.push(path)
+    else if (entry.isSymbolicLink()) this.#sortLink(path)
+    else this.#special.push(path)
   }
 
-  private sortLink(path: string): void {
+  #sortLink(path: string): void {
     try {
       const status = statSync(join(this.folder, path))
-      if (status.isDirectory()) this.folderLinks.push(path)
-      else if (status.isFile()) this.fileLinks.push(path)
-      else this.special.push(path)
+      if (status.isDirectory()) this.#folderLinks.push(path)
+      else if (status.isFile()) this.#fileLinks.push(path)
+      else this.#special.push(path)
     } catch {
       // The target does not exist, or the link leads to itself.
-      this.broken.push(path)
+      this.#broken.push(path)
     }
   }
 
   /** Links inside linked folders are appended to the list. */
-  private followFolders(): void {
-    for (let at = 0; at < this.folderLinks.length; at++) {
-      const path = this.folderLinks[at]
+  #followFolders(): void {
+    for (let at = 0; at < this.#folderLinks.length; at++) {
+      const path = this.#folderLinks[at]
       const real = realpathSync(join(this.folder, path))
-      if (isBelow(this.real, real)) this.again.push(path)
-      else this.enter(path, real)
+      if (isBelow(this.real, real)) this.#again.push(path)
+      else this.#enter(path, real)
     }
   }
 
   /**
    * Adds links to files outside the folder. Returns those whose target an earlier link has; they count too.
    */
-  private followFiles(): string[] {
-    if (this.fileLinks.length === 0) return []
-    const own = new Set(this.files.map((path) => join(this.realFolder(path), basename(path))))
+  #followFiles(): string[] {
+    if (this.#fileLinks.length === 0) return []
+    const own = new Set(this.#files.map((path) => join(this.#realFolder(path), basename(path))))
     const elsewhere = new Set<string>()
     const copies: string[] = []
-    for (const path of this.fileLinks.sort()) {
+    for (const path of this.#fileLinks.sort()) {
       const real = realpathSync(join(this.folder, path))
       if (own.has(real)) {
-        this.again.push(path)
+        this.#again.push(path)
         continue
       }
       if (elsewhere.has(real)) copies.push(path)
       elsewhere.add(real)
-      this.files.push(path)
+      this.#files.push(path)
     }
     return copies
   }
 
-  private realFolder(path: string): string {
+  #realFolder(path: string): string {
     const folder = dirname(path)
-    return this.folders.get(folder === '.' ? '' : folder) ?? folder
+    return this.#folders.get(folder === '.' ? '' : folder) ?? folder
   }
 }
 

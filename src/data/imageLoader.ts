@@ -25,31 +25,31 @@ const AT_ONCE = 32
 export class ImageLoader {
   readonly set: ImageSet
   readonly size: number
-  private readonly kept = new Map<number, Float32Array>()
-  private readonly capacity: number
-  private readonly reading = new Budget(AT_ONCE)
+  readonly #kept = new Map<number, Float32Array>()
+  readonly #capacity: number
+  readonly #reading = new Budget(AT_ONCE)
 
-  constructor(private readonly options: ImageLoaderOptions) {
+  constructor(readonly options: ImageLoaderOptions) {
     this.set = options.set
     this.size = options.size
-    this.capacity = Math.floor((options.cacheBytes ?? 2 ** 30) / (3 * options.size ** 2 * 4))
+    this.#capacity = Math.floor((options.cacheBytes ?? 2 ** 30) / (3 * options.size ** 2 * 4))
   }
 
   /** → [3, size, size]; read only. @throws UserError that names file and member if it cannot be decoded. */
   async load(index: number): Promise<Float32Array> {
-    const known = this.kept.get(index)
+    const known = this.#kept.get(index)
     if (known) return known
     const image = standardise(await this.decode(index), this.size, this.options.standardisation)
-    if (this.kept.size < this.capacity) this.kept.set(index, image)
+    if (this.#kept.size < this.#capacity) this.#kept.set(index, image)
     return image
   }
 
   /** The image for display: RGB bytes, size·size·3. */
   decode(index: number): Promise<Uint8Array> {
-    return this.reading.run(1, () => this.read(index))
+    return this.#reading.run(1, () => this.#read(index))
   }
 
-  private async read(index: number): Promise<Uint8Array> {
+  async #read(index: number): Promise<Uint8Array> {
     const { decoder, maxPixels } = this.options
     const bytes = await this.set.bytes(index)
     try {

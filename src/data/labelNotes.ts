@@ -15,18 +15,17 @@ export function foldNotes(set: ImageSet, folds: readonly Fold[]): string[] {
     )
   if (outside.length > 0)
     notes.push(
-      `${set.name}: ${counted(outside.length, 'subject is', 'subjects are')} in no fold (${examples(outside)}); ${counted(imagesOf(set, inFolds), 'image is', 'images are')} excluded`,
+      `${set.name}: ${counted(outside.length, 'subject is', 'subjects are')} in no fold (${examples(outside)}); ${counted(imagesOf(set, new Set(outside)), 'image is', 'images are')} excluded`,
     )
+  const unnamed = imagesOf(set, new Set([null]))
+  if (unnamed > 0)
+    notes.push(`${set.name}: ${counted(unnamed, 'image is', 'images are')} excluded, without a subject`)
   return notes
 }
 
-/** Images of subjects that are in no fold. */
-function imagesOf(set: ImageSet, inFolds: ReadonlySet<string>): number {
+function imagesOf(set: ImageSet, subjects: ReadonlySet<string | null>): number {
   let count = 0
-  for (let index = 0; index < set.length; index++) {
-    const { subject } = set.sample(index)
-    if (subject !== null && !inFolds.has(subject)) count++
-  }
+  for (let index = 0; index < set.length; index++) if (subjects.has(set.sample(index).subject)) count++
   return count
 }
 

@@ -1,8 +1,18 @@
 import * as z from 'zod'
 import { UserError } from '../errors.js'
+import { subjectName } from './subjectRules.js'
 
 /** The name or number of a subject, in all file formats. */
-const subject = z.union([z.string().min(1), z.int().transform(String)], 'expected text or an integer')
+const subject = z.union(
+  [z.string().transform(subjectName).pipe(z.string().min(1)), z.int().transform(String)],
+  'expected text or an integer',
+)
+
+/** The first value that is repeated. */
+function repeated<T>(values: readonly T[]): T | undefined {
+  const seen = new Set<T>()
+  return values.find((value) => seen.size === seen.add(value).size)
+}
 
 /** The .json of an image in a WebDataset shard. Other fields (pose, light, …) are ignored. */
 export const sampleSchema = z.object({
@@ -25,9 +35,13 @@ export const foldsSchema = z.object({
     .array(z.object({ name: z.string().min(1), subjects: z.array(subject).min(1) }))
     .min(1)
     .superRefine((folds, context) => {
-      const names = folds.map(({ name }) => name)
-      const twice = names.find((name, at) => names.indexOf(name) !== at)
-      if (twice !== undefined) context.addIssue(`two folds are named "${twice}"; expected unique names`)
+      const name = repeated(folds.map((fold) => fold.name))
+      if (name !== undefined) context.addIssue(`two folds are named "${name}"; expected unique names`)
+      for (const fold of folds) {
+        const subject = repeated(fold.subjects)
+        if (subject !== undefined)
+          context.addIssue(`subject "${subject}" is listed twice in "${fold.name}"; expected once`)
+      }
     }),
 })
 
@@ -38,7 +52,7 @@ export const datasetSchema = z.object({
   aus: z
     .array(z.int().positive())
     .superRefine((aus, context) => {
-      const twice = aus.find((unit, at) => aus.indexOf(unit) !== at)
+      const twice = repeated(aus)
       if (twice !== undefined) context.addIssue(`AU ${twice} is listed twice; expected each AU once`)
     })
     .optional(),

@@ -16,7 +16,7 @@ export type Standardisation = (typeof standardisations)[number]
 const imagenetMean = [0.485, 0.456, 0.406]
 const imagenetDeviation = [0.229, 0.224, 0.225]
 /** Keeps a uniform image at zero instead of amplifying rounding errors. */
-const smallestDeviation = 1e-4
+const SMALLEST_DEVIATION = 1e-4
 
 /** RGB bytes, size·size·3 row-major → [3, size, size]. */
 export function standardise(pixels: Uint8Array, size: number, kind: Standardisation): Float32Array {
@@ -98,7 +98,7 @@ function divideByDeviation(values: Float32Array): Float32Array {
   }
   const mean = sum / values.length
   const factor =
-    1 / Math.max(Math.sqrt(Math.max(squares / values.length - mean * mean, 0)), smallestDeviation)
+    1 / Math.max(Math.sqrt(Math.max(squares / values.length - mean * mean, 0)), SMALLEST_DEVIATION)
   for (let at = 0; at < values.length; at++) values[at] *= factor
   return values
 }

@@ -25,6 +25,11 @@ export function subjectRule(text: string): SubjectRule {
   }
   return (imagePath) => {
     const match = pattern.exec(imagePath)
-    return match?.[1] ?? match?.[0] ?? null
+    return subjectName(match?.[1] ?? match?.[0] ?? '') || null
   }
+}
+
+/** The canonical name of a subject: in Unicode NFC, without surrounding spaces. */
+export function subjectName(text: string): string {
+  return text.trim().normalize('NFC')
 }

@@ -49,6 +49,9 @@ export function patchValues({ patchSize }: VitConfig): number {
   return patchSize * patchSize * CHANNELS
 }
 
+/** Far beyond any published ViT: listing the weights of millions of blocks alone takes minutes. */
+const MAX_DEPTH = 1000
+
 /** @throws RangeError that names the field, if the sizes are inconsistent. */
 export function checkVitConfig(config: VitConfig): void {
   const { imageSize, patchSize, width, heads } = config
@@ -57,6 +60,7 @@ export function checkVitConfig(config: VitConfig): void {
       throw new RangeError(`${field} must be a positive integer, got ${config[field]}`)
     }
   }
+  if (config.depth > MAX_DEPTH) throw new RangeError(`depth ${config.depth} is more than ${MAX_DEPTH} blocks`)
   if (imageSize % patchSize !== 0) {
     throw new RangeError(`imageSize ${imageSize} is not a multiple of patchSize ${patchSize}`)
   }

@@ -39,8 +39,8 @@ export interface BarChart {
   readonly baseline: number
 }
 
-const barWidth = 45
-const barGap = 5
+const BAR_WIDTH = 45
+const BAR_GAP = 5
 
 /** Upright bars in groups, each with its value on top; a value below the baseline hangs from it. */
 export function barChart(chart: BarChart): Html {
@@ -59,12 +59,12 @@ ${marginLabels(chart.references.map((reference) => referenceLabel(y, reference))
   )
 
   function drawGroup(group: BarGroup, centre: number): Html {
-    const width = group.bars.length * (barWidth + barGap) - barGap
+    const width = group.bars.length * (BAR_WIDTH + BAR_GAP) - BAR_GAP
     const bars = group.bars.map((bar, index) => {
-      const left = centre - width / 2 + index * (barWidth + barGap)
+      const left = centre - width / 2 + index * (BAR_WIDTH + BAR_GAP)
       const [top, bottom] = [y(bar.value), y(chart.baseline)].sort((a, b) => a - b)
-      return html`<g class="series tone-${bar.tone}"><rect class="${bar.pale ? 'bar pale' : 'bar'}" x="${round(left)}" y="${round(top)}" width="${barWidth}" height="${round(Math.max(bottom - top, 1))}" rx="2"><title>${group.label}, ${bar.name}: ${score(bar.value)}</title></rect>
-<text class="value" x="${round(left + barWidth / 2)}" y="${round(top - 6)}" text-anchor="middle">${score(bar.value)}</text></g>`
+      return html`<g class="series tone-${bar.tone}"><rect class="${bar.pale ? 'bar pale' : 'bar'}" x="${round(left)}" y="${round(top)}" width="${BAR_WIDTH}" height="${round(Math.max(bottom - top, 1))}" rx="2"><title>${group.label}, ${bar.name}: ${score(bar.value)}</title></rect>
+<text class="value" x="${round(left + BAR_WIDTH / 2)}" y="${round(top - 6)}" text-anchor="middle">${score(bar.value)}</text></g>`
     })
     const detail = group.detail
       ? html`<text class="label" x="${round(centre)}" y="${plotBottom + 36}" text-anchor="middle">${group.detail}</text>`

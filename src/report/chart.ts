@@ -77,7 +77,7 @@ export interface MarginLabel {
   readonly className: string
 }
 
-const lineHeight = 15
+const LINE_HEIGHT = 15
 
 /** Writes labels beside the plot, pushed apart where they would overlap. */
 export function marginLabels(labels: readonly MarginLabel[]): Html {
@@ -85,20 +85,20 @@ export function marginLabels(labels: readonly MarginLabel[]): Html {
   const tops: number[] = []
   let free = Number.NEGATIVE_INFINITY
   for (const label of sorted) {
-    const top = Math.max(label.y - (label.lines.length * lineHeight) / 2, free)
+    const top = Math.max(label.y - (label.lines.length * LINE_HEIGHT) / 2, free)
     tops.push(top)
-    free = top + label.lines.length * lineHeight + 2
+    free = top + label.lines.length * LINE_HEIGHT + 2
   }
   let ceiling: number = frame.height - 4
   for (let index = sorted.length - 1; index >= 0; index--) {
-    const height = sorted[index].lines.length * lineHeight
+    const height = sorted[index].lines.length * LINE_HEIGHT
     tops[index] = Math.min(tops[index], ceiling - height)
     ceiling = tops[index] - 2
   }
   return html`${sorted.map((label, index) =>
     label.lines.map(
       (line, row) =>
-        html`<text class="${label.className}" x="${plotRight + 8}" y="${round(tops[index] + (row + 0.76) * lineHeight)}">${line}</text>`,
+        html`<text class="${label.className}" x="${plotRight + 8}" y="${round(tops[index] + (row + 0.76) * LINE_HEIGHT)}">${line}</text>`,
     ),
   )}`
 }

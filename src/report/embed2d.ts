@@ -3,8 +3,8 @@ import { streams } from '../data/streams.js'
 import { PhiloxStream } from '../engine/random.js'
 
 /** The paper's Figure 4 shows 20 subjects; 24 images of each keep the plot light and the run short. */
-const mostSubjects = 20
-const mostPerSubject = 24
+const MOST_SUBJECTS = 20
+const MOST_PER_SUBJECT = 24
 
 /** Indices of the images to embed: up to 24 each of the 20 subjects (in order of name) with the most images. */
 export function chooseForEmbedding(subjects: readonly string[]): number[] {
@@ -15,12 +15,12 @@ export function chooseForEmbedding(subjects: readonly string[]): number[] {
     else images.set(subject, [index])
   })
   const byName = [...images].sort(([a], [b]) => (a < b ? -1 : 1))
-  const fullest = byName.sort(([, a], [, b]) => b.length - a.length).slice(0, mostSubjects)
-  return fullest.flatMap(([, indices]) => indices.slice(0, mostPerSubject))
+  const fullest = byName.sort(([, a], [, b]) => b.length - a.length).slice(0, MOST_SUBJECTS)
+  return fullest.flatMap(([, indices]) => indices.slice(0, MOST_PER_SUBJECT))
 }
 
 /** Half the side of the square in which UMAP places its initial points. */
-const startingRadius = 10
+const STARTING_RADIUS = 10
 
 /**
  * Maps features [N][D] to the plane by UMAP (McInnes, Healy and Melville 2018), Euclidean distance.
@@ -47,7 +47,7 @@ export function embed2d(
   // The rows of the embedding are where `step` looks for the places.
   const places = umap.getEmbedding()
   start?.forEach((place, row) => {
-    places[row] = place.map((value) => startingRadius * value)
+    places[row] = place.map((value) => STARTING_RADIUS * value)
   })
   for (let epoch = 0; epoch < epochs; epoch++) umap.step()
   return umap.getEmbedding().map(([x, y]) => [x, y])

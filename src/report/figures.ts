@@ -62,12 +62,12 @@ interface LegendEntry {
 }
 
 /** Images per row: as many as fit on a phone. */
-const bandLength = 4
+const BAND_LENGTH = 4
 
 export function reconstructionFigure({ reconstructions }: ReportInput): Html {
   const { samples, caption, size } = reconstructions
-  const bands = Array.from({ length: Math.ceil(samples.length / bandLength) }, (_, band) =>
-    samples.slice(band * bandLength, (band + 1) * bandLength),
+  const bands = Array.from({ length: Math.ceil(samples.length / BAND_LENGTH) }, (_, band) =>
+    samples.slice(band * BAND_LENGTH, (band + 1) * BAND_LENGTH),
   )
   const drawing =
     samples.length === 0
@@ -88,7 +88,7 @@ function faceBand(samples: readonly ReconstructionSample<string>[], size: number
     ['masked', 'masked'],
     ['reconstruction', 'reconstructed'],
   ] as const
-  const padding = bandLength - samples.length
+  const padding = BAND_LENGTH - samples.length
   return html`<table>${rows.map(
     ([key, name]) =>
       html`<tr><th scope="row">${name}</th>${samples.map(

@@ -38,8 +38,8 @@ export interface LineChart {
 }
 
 /** More points than a column has pixels for are averaged in equal groups. */
-const mostPoints = 120
-const fewPoints = 40
+const MOST_POINTS = 120
+const FEW_POINTS = 40
 
 /** Curves over a common x axis, the last value of each in the margin. Points that are not finite are left out. */
 export function lineChart(chart: LineChart): Html {
@@ -82,7 +82,7 @@ function drawSeries(line: LineSeries, x: Scale, y: Scale, xLabel: string): Html 
   const titles = line.points.map(
     ([step, value]) => `${line.name}, ${xLabel} ${Math.round(step)}: ${score(value)}`,
   )
-  const sparse = line.points.length <= fewPoints
+  const sparse = line.points.length <= FEW_POINTS
   const dots = places.map(([px, py], index) =>
     sparse
       ? marker(tones[line.tone].marker, px, py, 3.2, titles[index])
@@ -102,7 +102,7 @@ function finite(points: Curve): Curve {
 
 /** Means of equal groups of neighboring points, at most `mostPoints` of them. */
 function thin(points: Curve): Curve {
-  const group = Math.ceil(points.length / mostPoints)
+  const group = Math.ceil(points.length / MOST_POINTS)
   if (group <= 1) return points
   return Array.from({ length: Math.ceil(points.length / group) }, (_, index) => {
     const part = points.slice(index * group, (index + 1) * group)

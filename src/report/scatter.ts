@@ -3,8 +3,8 @@ import { type Html, html } from './html.js'
 import { subjectHues, subjectMarkers } from './palette.js'
 import type { EmbeddingPlot } from './reportInput.js'
 
-const side = 480
-const margin = 22
+const SIDE = 480
+const MARGIN = 22
 
 /**
  * Points of an embedding, one hue and marker per subject, both axes to the same scale. No ticks: the units of UMAP mean
@@ -16,7 +16,7 @@ export function scatter(plot: EmbeddingPlot, order: readonly string[], descripti
   const span = Math.max(extent(xs), extent(ys)) || 1
   const axis = (values: readonly number[]) => {
     const centre = (Math.min(...values) + Math.max(...values)) / 2
-    return linearScale([centre - span / 2, centre + span / 2], [margin, side - margin])
+    return linearScale([centre - span / 2, centre + span / 2], [MARGIN, SIDE - MARGIN])
   }
   const [x, y] = [axis(xs), axis(ys)]
   const groups = order.map((subject, rank) => {
@@ -27,10 +27,10 @@ export function scatter(plot: EmbeddingPlot, order: readonly string[], descripti
     return html`<g class="point subject-${rank % subjectHues.length}">${points}</g>`
   })
   return svg(
-    side,
-    side,
+    SIDE,
+    SIDE,
     description,
-    html`<rect class="box" x="1" y="1" width="${side - 2}" height="${side - 2}" rx="4"/>${groups}`,
+    html`<rect class="box" x="1" y="1" width="${SIDE - 2}" height="${SIDE - 2}" rx="4"/>${groups}`,
   )
 }
 

@@ -88,8 +88,8 @@ function noiseClause(difference: number, noise: number, what = 'AUC'): string {
 }
 
 /** Fraction of the base-rate entropy above which an AU loss counts as stuck there. */
-const stuckShare = 0.98
-const nearGuessing = 0.55
+const STUCK_SHARE = 0.98
+const NEAR_GUESSING = 0.55
 
 /**
  * Reasons to distrust a run: AU losses stuck at the base-rate entropy, identity losses above the best constant prediction
@@ -106,7 +106,7 @@ export function findWarnings(
       return [`${title}: a loss became NaN or infinite; results after that point are invalid.`]
     }
     const [au, id] = [closingMean(curves.au), closingMean(curves.id)]
-    const stuck = au !== null && au >= stuckShare * input.baseRateEntropy
+    const stuck = au !== null && au >= STUCK_SHARE * input.baseRateEntropy
     const fooling = id !== null && id > input.identityConstant
     const base = `AU loss ended at ${score(au)}; predicting the base rates gives ${score(input.baseRateEntropy)}`
     const head = `identity loss ended at ${score(id)}, above that of the best constant prediction, ${score(input.identityConstant)}`
@@ -114,7 +114,7 @@ export function findWarnings(
     if (stuck) return [`${title}: ${base}. Almost nothing was learned about AUs.`]
     if (fooling)
       return [`${title}: ${head}. The encoder fools the identity head instead of removing identity.`]
-    return run.auc < nearGuessing ? [`${title}: unseen AUC ${score(run.auc)} is close to chance (0.5).`] : []
+    return run.auc < NEAR_GUESSING ? [`${title}: unseen AUC ${score(run.auc)} is close to chance (0.5).`] : []
   })
 }
 

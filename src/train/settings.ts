@@ -148,7 +148,7 @@ export const fineTuneSettings = z.strictObject({
     'loss of the identity head: binary cross-entropy on the one-hot subject, or softmax cross-entropy',
   ),
   idHeadLayers: inIat(
-    z.union([z.literal(1), z.literal(2), z.literal(3)]).default(1),
+    z.union([z.literal(1), z.literal(2), z.literal(3)], 'expected 1, 2 or 3').default(1),
     'number of linear layers in the identity head, 1 to 3',
   ),
   idHeadInit: inIat(

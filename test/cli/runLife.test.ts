@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { RunLog } from '../../src/cli/runLog.node.js'
@@ -37,6 +37,16 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const)
     )
     t.equal(await stepOf(signal), rows(signal).at(-1)?.step)
   })
+
+t.test('a signal before the first step is heard: that step is done and saved', async (t) => {
+  const run = new RunningProgram(pretrain('early', 5000))
+  await run.until(() => existsSync(join(out('early'), 'run.lock')))
+  run.signal('SIGTERM')
+  const { code } = await run.ended
+  t.equal(code, 130)
+  t.ok((await stepOf('early')) >= 1)
+  t.notOk(existsSync(join(out('early'), 'run.lock')))
+})
 
 t.test('--max-minutes stops in time, saves, and says how to go on', async (t) => {
   const { code, stdout } = await runProgram(pretrain('short', 5000, '--max-minutes', '0.0001'))
@@ -124,6 +134,23 @@ t.test('--keep 1 keeps one beside the best, which may be an epoch that was not s
   t.same(checkpoints, ['checkpoint-best.safetensors', 'checkpoint.safetensors'])
   const best = await stepOf('kept', 'checkpoint-best.safetensors')
   t.equal(await stepOf('one', 'checkpoint-best.safetensors'), best)
+})
+
+t.test('a folder without its newest state is still a run: nothing in it is replaced', async (t) => {
+  t.equal((await runProgram(finetune('older', 3))).code, 0)
+  for (const name of ['checkpoint.safetensors', 'checkpoint-best.safetensors'])
+    rmSync(join(out('older'), name))
+  const before = readdirSync(out('older'))
+  const afresh = await runProgram(finetune('older', 3))
+  t.match(afresh.stderr, /^error: .*checkpoint-step6\.safetensors already exists; add --resume/)
+  const resumed = await runProgram(finetune('older', 3, '--resume'))
+  t.match(
+    resumed.stderr,
+    /checkpoint\.safetensors does not exist; copy .*checkpoint-step6\.safetensors to that name/,
+  )
+  t.same([afresh.code, resumed.code], [1, 1])
+  t.same(readdirSync(out('older')), before)
+  t.equal(rows('older').length, 9)
 })
 
 t.test('a finished run is trained longer, on the longer schedule, which is said', async (t) => {

@@ -215,6 +215,10 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'recipe named as a property of every object': () => pretrain(faces, '--recipe', 'constructor'),
   'a flag of one value given twice': () => ({ args: ['pretrain', '--data', faces, '--data', faces] }),
   '`--aus` that is not a list of numbers': () => finetune(faces, '--aus', '1,x'),
+  '`--epochs 1e400`': () => pretrain(faces, '--epochs', '1e400'),
+  '`--train-on ,`': () => finetune(faces, '--train-on', ','),
+  '`--id-head-layers 4`': () => finetune(faces, '--id-head-layers', '4'),
+  '`verify --tolerance 1e400`': () => ({ args: ['verify', '--tolerance', '1e400'] }),
   'the same AU twice in `--aus`': () => finetune(faces, '--aus', '1,1,2'),
   '`--subject-from` that is not a regular expression': () =>
     finetune(labels('rule.jsonl', { img_path: 'a.jpg', AUs: [1] }), '--subject-from', '('),
@@ -244,6 +248,7 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   '`--beta1 1`': () => pretrain(faces, '--beta1', '1'),
   'image size that is not a multiple of the patch size': () => pretrain(faces, '--image-size', '40'),
   'width that is not a multiple of the heads': () => pretrain(faces, '--heads', '3'),
+  '`--depth 1000000`': () => pretrain(faces, '--depth', '1000000'),
   '`--mask-ratio 1`': () => pretrain(faces, '--mask-ratio', '1'),
   'mask ratio that hides every patch': () => pretrain(faces, '--mask-ratio', '0.9'),
   'model larger than the adapter allows': () => pretrain(faces, '--width', '131072', '--heads', '1024'),
@@ -361,6 +366,11 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     const folds = { folds: [first, { ...second, subjects: ['cid', 'bob'] }, third] }
     return finetune(await changedFaces('shared', {}, folds))
   },
+  'subject twice in one fold': async () => {
+    const [first, ...others] = tinyFolds.folds
+    const folds = { folds: [{ ...first, subjects: ['ann', ' ann'] }, ...others] }
+    return finetune(await changedFaces('repeated', {}, folds))
+  },
   'two folds with one name': async () => {
     const [first, ...others] = tinyFolds.folds
     const folds = { folds: [first, ...others.map((fold) => ({ ...fold, name: 'fold1' }))] }
@@ -396,6 +406,10 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
     return { args: ['probe', '--checkpoint', fmae, '--data', labels('lone.jsonl', ...lone)] }
   },
   'missing checkpoint': () => evaluate(path('absent.safetensors')),
+  'pipe instead of a checkpoint': () => {
+    execFileSync('mkfifo', [path('pipe.safetensors')])
+    return evaluate(path('pipe.safetensors'))
+  },
   'truncated checkpoint': () =>
     evaluate(write('cut.safetensors', readFileSync(classifier).subarray(0, -1000))),
   'checkpoint of another format': () => evaluate(write('model.pth', `PK\x03\x04${'\x80\xff'.repeat(100)}`)),

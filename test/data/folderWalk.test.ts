@@ -44,7 +44,7 @@ t.test(
     for (const name of names) symlinkSync('../one.jpg', join(root, 'faces', name))
     const set = await openImageSet(join(root, 'faces'))
     t.equal(set.length, 300)
-    t.match(set.notes, [/299 links repeat the target of another/])
+    t.match(set.notes, [/299 links have the same target as another/])
     await Promise.all(names.map((_, at) => set.bytes(at)))
   },
 )
@@ -79,7 +79,7 @@ t.test('a folder of labels with a pipe in the place of a file says so', async (t
 })
 
 t.test('no path is no folder', async (t) => {
-  await t.rejects(openImageSet(''), { name: 'UserError', message: /the path of the data is empty/ })
+  await t.rejects(openImageSet(''), { name: 'UserError', message: /the data path is empty/ })
 })
 
 t.test('a shard that lies there twice is counted, by a second name for one file', async (t) => {
@@ -88,5 +88,5 @@ t.test('a shard that lies there twice is counted, by a second name for one file'
   symlinkSync('a.tar', join(root, 'c.tar'))
   const set = await openImageSet(root)
   t.same(ids(set), ['a.tar/1', 'b.tar/1'])
-  t.match(set.notes, [/1 link is not followed/, /1 entry repeats an image file of another/])
+  t.match(set.notes, [/1 link is skipped/, /1 entry repeats an image of an earlier entry/])
 })

@@ -82,7 +82,7 @@ t.test('folds that cannot be used are refused with the reason', async (t) => {
     message: 'No fold "four" in people; the folds are one, two, three',
   })
   t.throws(() => splitByFold(set, folds, 'three'), { message: /has no image of its subjects/ })
-  t.throws(() => splitByFold(set, folds, 'one', 'one'), { message: /both test and validation/ })
+  t.throws(() => splitByFold(set, folds, 'one', 'one'), { message: /both the test and the validation fold/ })
   t.throws(() => splitByFold(set, folds.slice(0, 1), 'one'), { message: /no training images remain/ })
   t.throws(() => splitByFold(set, [...folds, { name: 'five', subjects: ['ann'] }], 'one'), {
     message: 'Subject ann is in one and five; expected each subject in one fold',

@@ -69,11 +69,11 @@ t.test('what is wrong with a shard is said with file and member', async (t) => {
   const cases: Record<string, [Uint8Array, RegExp]> = {
     'json-missing.tar': [
       await makeTar(unlabelled),
-      /json-missing\.tar member 000001\.png: its labels are missing; expected 000001\.json/,
+      /json-missing\.tar member 000001\.png has no labels; expected 000001\.json/,
     ],
     'picture-missing.tar': [
       await makeTar(imageless),
-      /member 000001\.json: its image is missing; expected 000001\.jpg/,
+      /member 000001\.json has no image; expected 000001\.jpg/,
     ],
     'bad-json.tar': [
       await makeTar({ ...good, '000001.json': '{"subject":' }),
@@ -85,11 +85,11 @@ t.test('what is wrong with a shard is said with file and member', async (t) => {
     ],
     'bad-unit.tar': [
       await makeTar({ ...good, '000001.json': '{"AUs":[200]}' }),
-      /member 000001\.json: unknown action unit 200/,
+      /member 000001\.json: unknown AU 200/,
     ],
     'twice.tar': [
       await makeTar({ ...good, '000001.jpg': '' }),
-      /member 000001\.jpg: a second image named 000001/,
+      /member 000001\.jpg: a second image with key 000001/,
     ],
     'cut.tar': [tar.subarray(0, 1500), /cut\.tar: truncated archive/],
     'cut.tar.gz': [gzipSync(tar).subarray(0, 200), /cut\.tar\.gz: truncated or damaged gzip file/],
@@ -116,7 +116,7 @@ t.test('dataset.json and folds.json are checked', async (t) => {
   await t.rejects(open({ name: 'x', shards: [] }), { message: /dataset\.json: field "shards"/ })
   await t.rejects(open({ name: 'x', shards: [{ file: 'b.tar' }] }), { message: /b\.tar: no such file/ })
   await t.rejects(open({ name: 'x', shards: [{ file: 'a.tar', images: 3 }] }), {
-    message: /a\.tar: holds 2 images; dataset\.json expects 3/,
+    message: /a\.tar: contains 2 images; dataset\.json lists 3/,
   })
   const twice = ['S1', 'S2'].map((subject) => ({ name: 'a', subjects: [subject] }))
   await t.rejects(open(dataset, { folds: twice }), {
@@ -166,7 +166,7 @@ t.test('splits are asked of shards alone', async (t) => {
   for (const path of [folder, `${folder}/labelled`, `${folder}/labelled/labels.jsonl`])
     await t.rejects(openImageSet(path, { splits: ['day'] }), {
       name: 'UserError',
-      message: /--split chooses among shards \(\.tar, \.tar\.gz\); there are none/,
+      message: /--split requires shards \(\.tar, \.tar\.gz\); there are none/,
     })
 })
 
@@ -201,5 +201,8 @@ t.test('a path that is nothing readable is refused by name', async (t) => {
     name: 'UserError',
     message: /missing: no such file or folder/,
   })
-  await t.rejects(openImageSet(`${folder}/a.zip`), { name: 'UserError', message: /a\.zip: expected labels/ })
+  await t.rejects(openImageSet(`${folder}/a.zip`), {
+    name: 'UserError',
+    message: /a\.zip: expected a label file/,
+  })
 })

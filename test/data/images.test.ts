@@ -107,7 +107,7 @@ t.test('bad images are skipped by choice, named, up to a tenth', async (t) => {
   await t.rejects(withoutBadImages(worse, imageDecoder), {
     name: 'UserError',
     message:
-      /more than 2 images of 20 cannot be read, a tenth at most may be skipped; the first: faces\/12\.png/,
+      /more than 2 images of 20 cannot be read; --bad-images skip allows at most a tenth\. The first: faces\/12\.png/,
   })
 })
 

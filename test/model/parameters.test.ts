@@ -115,7 +115,7 @@ t.test('sizes that make no model are refused by field', async (t) => {
     [{ heads: 3 }, /width 16.*heads 3/],
     [{ patchSize: 7 }, /imageSize 32.*patchSize 7/],
     [{ depth: 0 }, /depth/],
-    [{ width: 512, heads: 2 }, /256 dimensions/],
+    [{ width: 512, heads: 2 }, /heads is 256/],
     [{ imageSize: 1.5 }, /imageSize/],
   ]
   for (const [change, message] of wrong) t.throws(() => checkVitConfig({ ...tinyFmae, ...change }), message)

@@ -90,21 +90,25 @@ t.test('a damaged file is refused with the file, the tensor and what was expecte
   })
   const eight = new Uint8Array(8)
   const cases: [Uint8Array, RegExp][] = [
-    [new Uint8Array(3), /x\.st: not a safetensors file: 3 bytes/],
+    [new Uint8Array(3), /x\.st: not a safetensors file: it has only 3 bytes/],
     [
       new TextEncoder().encode('PK\x03\x04 a zip file, really'),
-      /x\.st: not a safetensors file but a checkpoint of PyTorch/,
+      /x\.st: not a safetensors file but a PyTorch checkpoint/,
     ],
-    [new Uint8Array(9).fill(255), /x\.st: not a safetensors file: its header would be/],
+    [new Uint8Array(9).fill(255), /x\.st: not a safetensors file: its header would have/],
     [file('{"w": 1, "w": 2}'), /header: key "w" is repeated/],
     [file('{"w": {"dtype": "F32", "\\u0064type": "I32"}}'), /header: key "dtype" is repeated/],
+    [file(`{"a": "${'\\"'.repeat(3e6)}", "a": 1}`), /header: key "a" is repeated/],
     [file('{}').subarray(0, 9), /x\.st: truncated: the header ends at byte 10, the file at 9/],
     [file('{"w":'), /the header is not JSON/],
     [file({ w: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }), /header at "w\.shape\.0"/],
     [file({ w: entry('F32', [1], 0) }), /header at "w\.data_offsets/],
     [file({ __metadata__: { a: 1 } }), /header at "__metadata__\.a"/],
     [file({ w: entry('F8_E4M3', [4], 0, 4) }), /tensor w: type F8_E4M3 is not supported; expected F32/],
-    [file({ w: entry('F32', [3], 0, 8) }, eight), /tensor w: F32 \[3\] takes 12 bytes, its offsets span 8/],
+    [
+      file({ w: entry('F32', [3], 0, 8) }, eight),
+      /tensor w: F32 \[3\] needs 12 bytes, but its offsets span 8/,
+    ],
     [file({ w: entry('F32', [4], 0, 16) }, eight), /truncated: its tensors end at byte/],
     [file({ w: entry('F32', [1], 0, 4) }, eight), /4 bytes follow the last tensor/],
     [file({ v: entry('F32', [2], 0, 8), w: entry('F32', [1], 4, 8) }, eight), /tensor w overlaps/],

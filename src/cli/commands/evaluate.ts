@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs'
-import { cannotWrite } from '../../atomicWrite.node.js'
+import { writeJson } from '../../atomicWrite.node.js'
 import { auTargets, type Fold, foldIndices, makeFolds, subjectsOf } from '../../data/folds.js'
 import { foldsDigest } from '../../data/foldsDigest.js'
 import type { ImageSet } from '../../data/imageSet.js'
@@ -35,7 +34,7 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
   const { auLogits } = await classify(runtime, model, loader, indices, options.batchSize)
   const metrics = actionUnitMetrics(auLogits, targets, aus.length)
   console.log(`${indices.length} images from ${set.name}\n${auTable(aus, metrics)}`)
-  if (options.json) writeJson(options.json, { images: indices.length, aus, ...metrics })
+  if (options.json) await writeJson(options.json, { images: indices.length, aus, ...metrics })
   runtime.close()
   return 0
 }
@@ -88,12 +87,4 @@ function trainingFolds(folds: readonly Fold[], { options }: ClassifierInfo): rea
   const names = folds.map(({ name }) => name)
   const { trainOn, testFold = names.at(-1) } = options
   return Array.isArray(trainOn) ? trainOn : names.filter((name) => name !== testFold)
-}
-
-export function writeJson(path: string, value: unknown): void {
-  try {
-    writeFileSync(path, `${JSON.stringify(value, null, 1)}\n`)
-  } catch (error) {
-    throw cannotWrite(path, error)
-  }
 }

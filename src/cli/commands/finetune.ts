@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cannotWrite } from '../../atomicWrite.node.js'
+import { writeJson } from '../../atomicWrite.node.js'
 import { auTargets, chooseFolds, type FoldParts } from '../../data/folds.js'
 import { constantAuNotes, foldNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
@@ -33,6 +32,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   // Finds a test image without labels now, not after an epoch.
   const targets = auTargets(set, test, aus)
   for (const note of [...foldNotes(set, parts.folds), ...constantAuNotes(targets, aus)]) console.log(note)
+  const stop = new StopSignal(options.maxMinutes)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
   const loader = imageLoader(set, encoder.imageSize, options.standardise, options.cacheMegabytes)
@@ -71,7 +71,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
     tune: options.tune,
     memoryReport: options.memoryReport,
     keep: options.keep,
-    stop: new StopSignal(options.maxMinutes),
+    stop,
     onEpoch: async (epoch) => {
       if (epoch % options.evaluateEvery !== 0 && epoch !== options.epochs) return undefined
       measured.last = await measure(test)
@@ -86,25 +86,21 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   if (outcome === 'stopped') console.log('To continue, run the same command with --resume')
   else {
     const seen = parts.seen.length > 0 ? await measure(parts.seen) : null
-    report(options, aus, parts, measured.last!, seen)
+    await report(options, aus, parts, measured.last!, seen)
   }
   runtime.close()
   return outcome === 'stopped' ? 130 : 0
 }
 
-function report(
+async function report(
   options: FineTuneOptions,
   aus: readonly number[],
   { testFold }: FoldParts,
   unseen: ActionUnitMetrics,
   seen: ActionUnitMetrics | null,
-): void {
+): Promise<void> {
   const file = join(options.out, 'metrics.json')
-  try {
-    writeFileSync(file, `${JSON.stringify({ aus, testFold, ...unseen, ...(seen && { seen }) }, null, 1)}\n`)
-  } catch (error) {
-    throw cannotWrite(file, error)
-  }
+  await writeJson(file, { aus, testFold, ...unseen, ...(seen && { seen }) })
   console.log(auTable(aus, unseen))
   if (seen)
     console.log(

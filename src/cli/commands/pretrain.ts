@@ -21,6 +21,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
       `${options.data}: ${set.length} images are fewer than one batch of ${options.batchSize}`,
     )
   }
+  const stop = new StopSignal(options.maxMinutes)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
   const loader = imageLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
@@ -44,7 +45,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
     tune: options.tune,
     memoryReport: options.memoryReport,
     keep: options.keep,
-    stop: new StopSignal(options.maxMinutes),
+    stop,
     onEpoch: async (_, loss) => ({ name: 'loss', value: loss, better: 'lower' }),
   })
   if (outcome === 'stopped') console.log('To continue, run the same command with --resume')

@@ -1,10 +1,10 @@
+import { writeJson } from '../../atomicWrite.node.js'
 import { readInfo } from '../../train/checkpoint/checkpoint.js'
 import { loadClassifier, loadEncoder } from '../../train/checkpoint/loadModel.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
 import { probeFeatures, probeFloors, probeSubjects } from '../../train/metrics/probeSubjects.js'
 import type { ProbeOptions } from '../options.js'
-import { writeJson } from './evaluate.js'
 import { openData } from './openData.js'
 import { imageLoader, openAnnouncedDevice } from './session.js'
 
@@ -28,7 +28,7 @@ export async function probe(options: ProbeOptions): Promise<number> {
     if (value !== null)
       console.log(`${probeTitles[name as keyof typeof probeTitles].padEnd(52)} ${value.toFixed(4)}`)
   }
-  if (options.json) writeJson(options.json, result)
+  if (options.json) await writeJson(options.json, result)
   runtime.close()
   return 0
 }

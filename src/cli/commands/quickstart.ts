@@ -42,11 +42,11 @@ export async function quickstart(given: QuickstartOptions): Promise<number> {
   const data = mainJobData(await openBundledFaces(), given.testFold, given.seed)
   const runtime = await openAnnouncedDevice(given)
   const options: Options = { ...given, budget: given.budget ?? defaultBudget(runtime.caps) }
+  const stop = new StopSignal(options.maxMinutes)
   const out = runFolder(options)
   const budget: Budget = budgets[options.budget]
   const loader = imageLoader(data.set, budget.model.imageSize, 'highpass', 1024)
   const { seed, resume, tune, precision } = options
-  const stop = new StopSignal(options.maxMinutes)
   const job: MainJob = { runtime, budget, data, loader, seed, precision, out, resume, tune, stop }
   try {
     await runMainJob(job, options)

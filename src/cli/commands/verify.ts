@@ -11,7 +11,7 @@ import { type KernelVariant, kernelVariants } from '../../verify/poisonedRuntime
 import { type OpResult, runOp } from '../../verify/runOpCase.js'
 import { checkRows, errorText, passes, textTable } from '../../verify/table.js'
 
-const foreignNote =
+const FOREIGN_NOTE =
   'GPU kernels run on a CPU driver here; attention cases that would take minutes to compile are skipped.'
 
 const fixtureHeading = ['fixture', 'worst', 'checks', 'relative error', 'pass']
@@ -79,7 +79,7 @@ async function verifyOps(variants: readonly KernelVariant[], tolerance: number):
   }
   progress('')
   console.log(`\nOps against float64 references: worst relative errors\n${textTable(rows, 1)}`)
-  if (variants.some(({ foreign }) => foreign)) console.log(foreignNote)
+  if (variants.some(({ foreign }) => foreign)) console.log(FOREIGN_NOTE)
   return passed
 }
 

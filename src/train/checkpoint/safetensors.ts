@@ -55,7 +55,7 @@ const bytesPerElement = {
 type StoredType = keyof typeof bytesPerElement
 
 /** The format's limit on the header. */
-const maxHeader = 100_000_000
+const MAX_HEADER = 100_000_000
 
 const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).optional() }).catchall(
   z.object({
@@ -119,9 +119,9 @@ export function headerLength(start: Uint8Array, fileSize: number, file: string):
   if (start.length < 8) throw new UserError(`${file}: not a safetensors file: it has only ${fileSize} bytes`)
   const length = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true))
   const foreign = foreignFile(start)
-  if (foreign && 8 + length > Math.min(fileSize, maxHeader))
+  if (foreign && 8 + length > Math.min(fileSize, MAX_HEADER))
     throw new UserError(`${file}: not a safetensors file but ${foreign}`)
-  if (length > maxHeader)
+  if (length > MAX_HEADER)
     throw new UserError(`${file}: not a safetensors file: its header would have ${length} bytes`)
   if (8 + length > fileSize)
     throw new UserError(`${file}: truncated: the header ends at byte ${8 + length}, the file at ${fileSize}`)
@@ -195,7 +195,7 @@ function parseHeaderJson(json: Uint8Array, file: string): z.output<typeof header
 function repeatedKey(json: string): string | null {
   const open: Set<string>[] = []
   let last = ''
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}:]/g)) {
+  for (const token of jsonTokens(json)) {
     if (token === '{') open.push(new Set())
     else if (token === '}') open.pop()
     else if (token !== ':') last = token
@@ -206,6 +206,18 @@ function repeatedKey(json: string): string | null {
     }
   }
   return null
+}
+
+/** Braces, colons and strings of valid JSON. A regular expression runs out of stack on a long string. */
+function* jsonTokens(json: string): Generator<string> {
+  for (let at = 0; at < json.length; at++) {
+    const token = json[at]
+    if (token === '{' || token === '}' || token === ':') yield token
+    if (token !== '"') continue
+    const start = at
+    for (at++; json[at] !== '"'; at++) if (json[at] === '\\') at++
+    yield json.slice(start, at + 1)
+  }
 }
 
 function isStoredType(dtype: string): dtype is StoredType {

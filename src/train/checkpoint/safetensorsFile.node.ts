@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { writeAtomically } from '../../atomicWrite.node.js'
 import { cannotRead } from '../../data/files.node.js'
 import { UserError } from '../../errors.js'
@@ -12,7 +12,7 @@ import {
 } from './safetensors.js'
 
 /** A single system call reads less than 2 GiB. */
-const largestRead = 2 ** 26
+const LARGEST_READ = 2 ** 26
 
 /** Writes the tensors atomically; see `writeAtomically`. */
 export function writeSafetensors(
@@ -27,6 +27,8 @@ export function writeSafetensors(
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   let handle: FileHandle | undefined
   try {
+    // Opening a pipe waits for its writer.
+    if (!(await stat(path)).isFile()) throw new UserError(`${path}: not a regular file`)
     handle = await open(path, 'r')
     const { size } = await handle.stat()
     const length = headerLength(await readBytes(handle, 0, Math.min(8, size)), size, path)
@@ -45,7 +47,7 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
 async function readBytes(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length)
   for (let at = 0; at < length; ) {
-    const { bytesRead } = await handle.read(bytes, at, Math.min(largestRead, length - at), offset + at)
+    const { bytesRead } = await handle.read(bytes, at, Math.min(LARGEST_READ, length - at), offset + at)
     if (bytesRead === 0) throw new Error(`the file ended at byte ${offset + at} while it was read`)
     at += bytesRead
   }

@@ -17,11 +17,11 @@ export interface Design {
   readonly width: number
 }
 
-const memory = 10
-const maxSteps = 300
+const MEMORY = 10
+const MAX_STEPS = 300
 /** Stop when a Newton-like step would lower F by less than this. */
-const tolerance = 1e-7
-const armijo = 1e-4
+const TOLERANCE = 1e-7
+const ARMIJO = 1e-4
 
 /** Weights [width, classes]; the last row is the bias. */
 export function fitSoftmaxRegression(
@@ -37,12 +37,12 @@ export function fitSoftmaxRegression(
   let gradient: Float64Array = new Float64Array(size)
   let value = objective.evaluate(weights, gradient)
   const history: Pair[] = []
-  for (let step = 0; step < maxSteps; step++) {
+  for (let step = 0; step < MAX_STEPS; step++) {
     const direction = descentDirection(gradient, history, (v) =>
       solveCholesky(metric, design.width, v, classes),
     )
     const slope = dot(gradient, direction)
-    if (-slope < tolerance) break
+    if (-slope < TOLERANCE) break
     const next = new Float64Array(size)
     const nextGradient = new Float64Array(size)
     let length = 1
@@ -50,7 +50,7 @@ export function fitSoftmaxRegression(
     for (; length > 1e-10; length /= 2) {
       for (let i = 0; i < size; i++) next[i] = weights[i] + length * direction[i]
       nextValue = objective.evaluate(next, nextGradient)
-      if (nextValue <= value + armijo * length * slope) break
+      if (nextValue <= value + ARMIJO * length * slope) break
     }
     if (!(nextValue < value)) break
     remember(history, weights, next, gradient, nextGradient)
@@ -100,7 +100,7 @@ function remember(
   const curvature = dot(step, change)
   if (curvature <= 0) return
   history.push({ step, change, scale: 1 / curvature })
-  if (history.length > memory) history.shift()
+  if (history.length > MEMORY) history.shift()
 }
 
 /** The two-loop recursion; `precondition` applies the inverse starting metric in place. */
@@ -166,15 +166,15 @@ function rowScores(
 
 class Objective {
   /** Softmax minus one-hot of four rows, gathered before they are spread over the gradient. */
-  private readonly residuals: Float64Array[]
+  readonly #residuals: Float64Array[]
 
   constructor(
-    private readonly design: Design,
-    private readonly labels: ArrayLike<number>,
-    private readonly classes: number,
-    private readonly l2: number,
+    readonly design: Design,
+    readonly labels: ArrayLike<number>,
+    readonly classes: number,
+    readonly l2: number,
   ) {
-    this.residuals = Array.from({ length: 4 }, () => new Float64Array(classes))
+    this.#residuals = Array.from({ length: 4 }, () => new Float64Array(classes))
   }
 
   /** F(weights); overwrites `gradient`. */
@@ -183,8 +183,8 @@ class Objective {
     gradient.fill(0)
     let loss = 0
     for (let row = 0; row < rows; row += 4) {
-      for (let k = 0; k < 4; k++) loss += this.residual(row + k, weights, this.residuals[k])
-      this.spread(row, gradient)
+      for (let k = 0; k < 4; k++) loss += this.#residual(row + k, weights, this.#residuals[k])
+      this.#spread(row, gradient)
     }
     const penalised = (width - 1) * this.classes
     let squares = 0
@@ -197,7 +197,7 @@ class Objective {
   }
 
   /** The row's loss; leaves softmax − one-hot in `scores` (zeros past the last row). */
-  private residual(row: number, weights: Float64Array, scores: Float64Array): number {
+  #residual(row: number, weights: Float64Array, scores: Float64Array): number {
     if (row >= this.design.rows) {
       scores.fill(0)
       return 0
@@ -218,10 +218,10 @@ class Objective {
   }
 
   /** gradient += Σ over the four rows of x[row]ᵀ·residual. */
-  private spread(row: number, gradient: Float64Array): void {
+  #spread(row: number, gradient: Float64Array): void {
     const { x, rows, width } = this.design
     const { classes } = this
-    const [r0, r1, r2, r3] = this.residuals
+    const [r0, r1, r2, r3] = this.#residuals
     // Rows past the end have zero residuals; their features may be any number that exists.
     const at = (k: number) => Math.min(row + k, rows - 1) * width
     const [b0, b1, b2, b3] = [at(0), at(1), at(2), at(3)]

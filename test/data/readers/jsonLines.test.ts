@@ -8,7 +8,12 @@ const anImage = 'x'
 t.test('reads the active units in any order, at any line end, whatever else a line says', async (t) => {
   const line = fc.record({
     path: fc.string({ minLength: 1 }),
-    subject: fc.option(fc.oneof(fc.string({ minLength: 1 }), fc.integer())),
+    subject: fc.option(
+      fc.oneof(
+        fc.string({ minLength: 1 }).filter((text) => text.trim() !== ''),
+        fc.integer(),
+      ),
+    ),
     aus: fc.option(fc.array(fc.integer())),
     extra: fc.jsonValue(),
   })
@@ -22,7 +27,7 @@ t.test('reads the active units in any order, at any line end, whatever else a li
         read.map(({ path, subject, aus }) => ({ path, subject, aus })),
         lines.map(({ path, subject, aus }) => ({
           path,
-          subject: subject === null ? null : `${subject}`,
+          subject: subject === null ? null : `${subject}`.trim().normalize('NFC'),
           aus,
         })),
       )

@@ -29,7 +29,7 @@ t.test('paths may be written in many ways, and are kept as they are written', as
   )
   t.same(await Promise.all(paths.map((_, at) => textOf(set, at))), ['1', '1', '1', '1', '1', 'z', 'x'])
   t.same(set.notes, [
-    `${folder.split('/').at(-1)}: 4 entries repeat an image file of another, with the same labels`,
+    `${folder.split('/').at(-1)}: 4 entries repeat an image of an earlier entry, with the same labels`,
   ])
 })
 
@@ -56,7 +56,7 @@ t.test('one file under two subjects names both lines, however its path is writte
   writeFileSync(file, line('a.jpg', 'ann', 1) + line('a.jpg', undefined, 1) + line('./a.jpg', 'bob', 1))
   await t.rejects(openImageSet(folder), { message: /line 1 and .*line 3/ })
   writeFileSync(file, line('a.jpg', 'ann', 1) + line('a.jpg', 'ann', 2))
-  await t.rejects(openImageSet(folder), { message: /with AUs \[1\] and \[2\]/ })
+  await t.rejects(openImageSet(folder), { message: /has AUs \[1\] and \[2\]/ })
 })
 
 t.test('images that are not there are counted before anything is trained', async (t) => {
@@ -65,7 +65,7 @@ t.test('images that are not there are counted before anything is trained', async
   writeFileSync(labels, line('a.jpg') + line('b.jpg') + line('a.jpg/c.jpg') + line('nul\0.jpg'))
   await t.rejects(openImageSet(folder), {
     name: 'UserError',
-    message: `${labels} line 2: image ${folder}/b.jpg: no such file; 3 of its 4 images cannot be read`,
+    message: `${labels} line 2: image ${folder}/b.jpg: no such file; 3 of 4 images cannot be read`,
   })
   const set = await openImageSet(folder, { badImages: 'skip' })
   t.equal(set.length, 4)
@@ -90,8 +90,8 @@ t.test('only regular files below the folder are read, others by choice', async (
     ['C:\\faces\\a.jpg', /outside/],
     [join(root, 'out.jpg'), /outside/],
     [`${folder}/../out.jpg`, /outside/],
-    ['link.jpg', /a link out of .*faces; --allow-outside follows it/],
-    ['linked/b.jpg', /a link out of/],
+    ['link.jpg', /a link that leads outside .*faces; --allow-outside follows it/],
+    ['linked/b.jpg', /a link that leads outside/],
     ['pipe.jpg', /not a regular file/],
     ['folder.jpg', /not a regular file/],
     ['.', /not a regular file/],
@@ -121,6 +121,28 @@ t.test('text of Windows is read, and many lines of one person', async (t) => {
     (await openTree({ 'a.jpg': 'x', 'labels.jsonl': line('a.jpg', 1).repeat(300_000) })).length,
     300_000,
   )
+})
+
+t.test('a subject has one name however it is typed', async (t) => {
+  const names = ['Zoë', 'Zoe\u0308', ' Zoë\t']
+  const labels = names.map((name, at) => line(`${at}.jpg`, name)).join('')
+  const files = { '0.jpg': 'x', '1.jpg': 'y', '2.jpg': 'z' }
+  const folds = JSON.stringify({ folds: [{ name: 'a', subjects: [names[1]] }] })
+  const set = await openTree({ ...files, 'labels.jsonl': labels, 'folds.json': folds })
+  t.same(
+    names.map((_, at) => set.sample(at).subject),
+    ['Zoë', 'Zoë', 'Zoë'],
+  )
+  t.same(set.folds, [{ name: 'a', subjects: ['Zoë'] }])
+  const rule = { subjectFrom: '^[^.]+' }
+  t.equal(
+    (await openTree({ 'Zoe\u0308.jpg': 'x', 'labels.jsonl': line('Zoe\u0308.jpg') }, rule)).sample(0).subject,
+    'Zoë',
+  )
+  await t.rejects(openTree({ ...files, 'labels.jsonl': line('0.jpg') }, { subjectFrom: 'q*' }), {
+    message: /line 1: .*subject/,
+  })
+  await t.rejects(openTree({ ...files, 'labels.jsonl': line('0.jpg', '  ') }), { message: /field "subject"/ })
 })
 
 t.test('what lies beside labels and is not named is told', async (t) => {

@@ -92,20 +92,20 @@ t.test('one image under two subjects, or with other units, names both members', 
   await t.rejects(openTree({ 's.tar': shard(label('ann'), label('bob')) }), {
     name: 'UserError',
     message:
-      'faces/s.tar member a.json and faces/s.tar member b.json: one image, faces/s.tar member b.jpg, with subject "ann" and "bob"; expected the same labels',
+      'faces/s.tar member a.json and faces/s.tar member b.json: the same image, faces/s.tar member b.jpg, has subjects "ann" and "bob"; expected the same labels',
   })
   await t.rejects(openTree({ 's.tar': shard(label('ann', 1), label('ann', 2)) }), {
-    message: /with AUs \[1\] and \[2\]/,
+    message: /has AUs \[1\] and \[2\]/,
   })
   const set = await openTree({ 's.tar': shard(label('ann', 1), label('ann', 1)) })
-  t.same(set.notes, ['faces: 1 entry repeats an image file of another, with the same labels'])
+  t.same(set.notes, ['faces: 1 entry repeats an image of an earlier entry, with the same labels'])
 })
 
 t.test('links to nothing are refused where an image or labels are wanted', async (t) => {
   const tar = (name: string) =>
     rawTar(rawMember({ name: 'a.jpg' }, 'x'), rawMember({ name, type: '2', linkName: '../x.jpg' }))
   await t.rejects(openTree({ 'a.tar': tar('b.jpg') }), {
-    message: 'faces/a.tar member b.jpg: a link to ../x.jpg; expected a link to a file of this archive',
+    message: 'faces/a.tar member b.jpg: a link to ../x.jpg; expected a target inside this archive',
   })
   t.equal((await openTree({ 'a.tar': tar('latest') })).length, 1)
 })
@@ -115,10 +115,11 @@ t.test('dataset.json names each shard and each unit once, and no shard outside o
   const open = (dataset: object) =>
     openTree({ 'a.tar': tar, 'dataset.json': JSON.stringify({ name: 'x', ...dataset }) })
   await t.rejects(open({ shards: [{ file: 'a.tar' }, { file: './a.tar' }] }), {
-    message: 'faces/dataset.json: shard "./a.tar" is listed twice, first as "a.tar"; expected each once',
+    message:
+      'faces/dataset.json: shard "./a.tar" is listed twice, first as "a.tar"; expected each shard once',
   })
   await t.rejects(open({ aus: [1, 2, 1], shards: [{ file: 'a.tar' }] }), {
-    message: 'faces/dataset.json: field "aus": AU 1 is listed twice; expected each once',
+    message: 'faces/dataset.json: field "aus": AU 1 is listed twice; expected each AU once',
   })
   await t.rejects(open({ shards: [{ file: '../b/a.tar' }] }), { message: /\.\.\/b\/a\.tar: outside faces/ })
   await t.rejects(open({ shards: [{ file: '/b/a.tar' }] }), { message: /outside faces/ })

@@ -69,7 +69,7 @@ t.test('a changed header is refused', async (t) => {
     { numRuns: 60 },
   )
   t.throws(() => indexTar(source(new TextEncoder().encode('no tar at all '.repeat(100)))), {
-    message: /no tar/,
+    message: /not a tar archive/,
   })
 })
 
@@ -157,13 +157,13 @@ t.test("GNU's incremental archives have times where others have the front of a n
 
 t.test('members that are stored in pieces are refused by name', async (t) => {
   const sparse = rawTar(rawMember({ name: 's.jpg', type: 'S' }))
-  t.throws(() => indexTar(source(sparse)), { message: /member s\.jpg: a sparse member/ })
+  t.throws(() => indexTar(source(sparse)), { message: /member s\.jpg: sparse members are not supported/ })
   const records = { 'GNU.sparse.major': '1', 'GNU.sparse.name': 'p.jpg' }
   t.throws(() => indexTar(source(rawTar(paxHeader(records), rawMember({ name: 'GNUSparseFile.0/p.jpg' })))), {
-    message: /member p\.jpg: a sparse member/,
+    message: /member p\.jpg: sparse members are not supported/,
   })
   t.throws(() => indexTar(source(rawTar(rawMember({ name: 'm.jpg', type: 'M' })))), {
-    message: /member m\.jpg: it begins in another volume/,
+    message: /member m\.jpg: continued from another volume/,
   })
 })
 
