@@ -34,6 +34,6 @@ const INSECURE = 'this page was not loaded over https or from localhost'
 const BE_SECURE = 'WebGPU is available only there; open the https address.'
 /** Versions: docs/browser.md. */
 const BROWSERS =
-  'WebGPU requires Chrome or Edge 113, Safari 26, or Firefox 141 (Windows) or 145 (Macs with Apple silicon).'
+  'WebGPU requires at least Chrome or Edge 113, Safari 26, or Firefox 141 (Windows) or 145 (Macs with Apple silicon).'
 const ENABLE =
   "Turn on graphics acceleration in the browser's settings and update the graphics driver. Chrome on Linux may need the switch --enable-unsafe-webgpu."

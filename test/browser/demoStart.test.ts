@@ -84,7 +84,7 @@ async function says(t: Test, page: Page, text: RegExp): Promise<void> {
 
 t.test('an insecure address has no WebGPU: the page says so, and nothing else fails', only, async (t) => {
   const { page, errors } = await chromium.open(url.replace('localhost', 'plain.test'))
-  await says(t, page, /^This browser cannot train here.*neither over https nor from localhost/)
+  await says(t, page, /^This browser cannot train here.*not loaded over https or from localhost/)
   t.same(errors, [])
 })
 

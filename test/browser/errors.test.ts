@@ -60,7 +60,7 @@ t.test('a browser without WebGPU', { skip }, async (t) => {
   const message = await page.evaluate(() => errorsPage.open())
   t.match(
     message,
-    /^NoAdapterError: no WebGPU adapter: this browser has no WebGPU\. Chrome and Edge have it from/,
+    /^NoAdapterError: no WebGPU adapter: this browser has no WebGPU\. WebGPU requires at least Chrome or Edge 113/,
   )
 })
 
