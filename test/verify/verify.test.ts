@@ -120,9 +120,15 @@ t.test('a file that is not whole or not golden is refused with the reason', asyn
     ],
     ['config field', classifier, config({ heads: 0 }), /config\.heads/],
     [
-      'more blocks than it holds',
+      'more blocks than any model',
       classifier,
       config({ depth: 3e6 }),
+      /config: depth 3000000 is more than 1000 blocks/,
+    ],
+    [
+      'more blocks than it holds',
+      classifier,
+      config({ depth: 900 }),
       /config: the model has at least [\d,]+ weights/,
     ],
     ['places for larger images', fmae, config({ imageSize: 16e6 }), /config: the model has at least/],
