@@ -63,7 +63,7 @@ async function filmOf(names: readonly string[]): Promise<string> {
 
 /** Trains with the command line; the path of the checkpoint. */
 async function train(name: string, args: readonly string[]): Promise<string> {
-  const { code, stderr } = await runProgram([
+  const { code, signal, stderr } = await runProgram([
     ...args,
     '--data',
     faces,
@@ -72,7 +72,7 @@ async function train(name: string, args: readonly string[]): Promise<string> {
     at(name),
     '--no-tune',
   ])
-  if (code !== 0) throw new Error(stderr)
+  if (code !== 0) throw new Error(`${args[0]} ended by ${signal ?? code}:\n${stderr}`)
   return join(at(name), 'checkpoint.safetensors')
 }
 
@@ -318,7 +318,7 @@ t.test(
     await tab.page.getByRole('tab', { name: 'Pretrain' }).click()
     const readings = tab.page.locator('#panel-pretrain .readings')
     t.match(await readings.textContent(), new RegExp(`Step\\s*${theirs.metadata.step}`))
-    await t.resolves(train('from-page', ['finetune', ...pageSizes, '--from', at('fmae.safetensors')]))
+    await train('from-page', ['finetune', ...pageSizes, '--from', at('fmae.safetensors')])
     t.same(tab.errors, [])
   },
 )
