@@ -1,5 +1,6 @@
 /** The options of each command: the settings of a run (train/settings.ts), and those that only the command line has. */
 import * as z from 'zod'
+import { readable } from '../data/readers/table.js'
 import { type FieldNotes, field, fineTuneSettings, pretrainSettings } from '../train/settings.js'
 
 const count = z.int().positive()
@@ -13,10 +14,7 @@ const inRun = <S extends z.ZodType>(schema: S, description: string) =>
 
 /** Where images and labels come from. */
 const source = {
-  data: inData(
-    path,
-    'images: a folder, a WebDataset shard (.tar, .tar.gz), a folder of shards, or a label file (.jsonl); required',
-  ),
+  data: inData(path, `images: ${readable} of images or WebDataset shards; required`),
   root: inData(
     path.optional(),
     'for label files: folder that img_path is relative to (default: the folder of the label file)',

@@ -2,6 +2,7 @@ import { UserError } from '../errors.js'
 import {
   type ByteSource,
   cannotRead,
+  checkSize,
   type FileTree,
   type FoundFile,
   type Listing,
@@ -11,7 +12,6 @@ import {
   type NotFound,
   readPath,
   type TreeFile,
-  tooLarge,
 } from './fileTree.js'
 
 /** A file that the visitor picked or that was fetched. */
@@ -22,8 +22,8 @@ class BlobFile implements TreeFile {
     readonly blob: Blob,
   ) {}
 
-  async bytes() {
-    if (this.blob.size > MAX_WHOLE_FILE) throw tooLarge(this.name, this.blob.size)
+  async bytes(limit = MAX_WHOLE_FILE) {
+    checkSize(this.name, this.blob.size, limit)
     return this.#read(this.blob)
   }
 

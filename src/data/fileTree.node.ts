@@ -7,6 +7,7 @@ import {
   type FileTree,
   type FoundFile,
   type Listing,
+  MAX_WHOLE_FILE,
   NO_SUCH_FILE,
   type NotFound,
   readPath,
@@ -20,8 +21,8 @@ class DiskFile implements TreeFile {
     readonly name: string,
   ) {}
 
-  bytes() {
-    return readWhole(this.name)
+  bytes(limit = MAX_WHOLE_FILE) {
+    return readWhole(this.name, limit)
   }
 
   range(offset: number, length: number) {

@@ -1,7 +1,9 @@
 import { UserError } from '../errors.js'
 
-/** Largest file that is read into memory as a whole; images and label files are smaller. */
+/** Largest file that is read into memory as a whole; label files and compressed shards are smaller. */
 export const MAX_WHOLE_FILE = 2 ** 30
+/** Largest image file: 40 million pixels without compression. Many are in memory at once. */
+export const MAX_IMAGE_FILE = 2 ** 27
 
 /** Bytes that can be read at any offset; `name` is used in messages. */
 export interface ByteSource {
@@ -20,8 +22,8 @@ export interface TreeFile {
   readonly path: string
   /** The name in messages. */
   readonly name: string
-  /** The whole file, up to MAX_WHOLE_FILE bytes. */
-  bytes(): Promise<Uint8Array<ArrayBuffer>>
+  /** The whole file. @throws UserError if it has more than `limit` bytes; default MAX_WHOLE_FILE. */
+  bytes(limit?: number): Promise<Uint8Array<ArrayBuffer>>
   range(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>
   /** Opens the file for reading at any offset, and calls `use`. */
   withSource<T>(use: (source: ByteSource) => T): Promise<T>
@@ -107,6 +109,7 @@ export function cannotRead(name: string, error: unknown): UserError {
   return new UserError(`${name}: cannot be read (${error instanceof Error ? error.message : String(error)})`)
 }
 
-export function tooLarge(name: string, size: number): UserError {
-  return new UserError(`${name}: has ${size} bytes; expected at most ${MAX_WHOLE_FILE}`)
+/** @throws UserError that names the file if it has more than `limit` bytes */
+export function checkSize(name: string, size: number, limit: number): void {
+  if (size > limit) throw new UserError(`${name}: has ${size} bytes; expected at most ${limit}`)
 }

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { hasCode, UserError } from '../errors.js'
 import { Budget } from './budget.js'
-import { type ByteSource, MAX_WHOLE_FILE, cannotRead as refused, tooLarge } from './fileTree.js'
+import { type ByteSource, checkSize, cannotRead as refused } from './fileTree.js'
 
 /** Limits open files: a batch may have more images than a process may open. */
 const openFiles = new Budget(16)
@@ -45,11 +45,11 @@ export function readRange(path: string, offset: number, length: number): Promise
   return whileOpen(path, (handle) => fill(path, handle, offset, length))
 }
 
-/** The whole file. */
-export function readWhole(path: string): Promise<Uint8Array<ArrayBuffer>> {
+/** The whole file, if it has at most `limit` bytes. */
+export function readWhole(path: string, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   return whileOpen(path, async (handle) => {
     const { size } = await handle.stat()
-    if (size > MAX_WHOLE_FILE) throw tooLarge(path, size)
+    checkSize(path, size, limit)
     return fill(path, handle, 0, size)
   })
 }

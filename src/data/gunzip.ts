@@ -3,8 +3,8 @@ import type { TreeFile } from './fileTree.js'
 
 /** Decompressed data is held in memory, up to this size. */
 const MAX_UNPACKED = 2 ** 30
-/** Shards compress to a half or a tenth. A much larger ratio is refused, unless the result is SMALL. */
-const MAX_RATIO = 200
+/** Shards compress to a half or a tenth. A larger ratio is refused, unless the result is SMALL. */
+const MAX_RATIO = 20
 const SMALL = 2 ** 26
 
 /** Checks the first bytes: files may be misnamed, and some servers decompress .gz files. */

@@ -55,7 +55,8 @@ export class ImageLoader {
     try {
       return await decoder.decode(bytes, this.size, maxPixels)
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      // Decoders add lines of detail about their own libraries.
+      const [reason] = (error instanceof Error ? error.message : String(error)).split('\n', 1)
       throw new UserError(
         `${this.set.describe(index)}: cannot be decoded (${reason}); expected JPEG, PNG or WebP`,
       )

@@ -4,7 +4,7 @@ import { isOtherImage } from './imageFiles.js'
 import type { ImageSet } from './imageSet.js'
 import { counted, examples } from './notes.js'
 import type { Reader, ReadOptions } from './readers/reader.js'
-import { readers } from './readers/table.js'
+import { readable, readers } from './readers/table.js'
 
 /** A file or a folder to read, on disk or in a page. */
 export interface Source {
@@ -27,7 +27,7 @@ export async function openSet(source: Source, options: ReadOptions): Promise<Ima
 
 async function openFile(source: Source, file: TreeFile, options: ReadOptions): Promise<ImageSet> {
   const reader = readers.find((candidate) => !candidate.foldersOnly && candidate.owns(file.path))
-  if (!reader) throw new UserError(`${file.name}: expected ${anyOf(readers.map(({ reads }) => reads))}`)
+  if (!reader) throw new UserError(`${file.name}: expected ${readable}`)
   refuseSplits(reader, file.name, options)
   const { set } = await reader.open({ ...source, files: [file], isFolder: false, name: file.path, options })
   return set
@@ -52,10 +52,6 @@ async function openFolder(source: Source, options: ReadOptions): Promise<ImageSe
       ...others,
     ].join('; '),
   )
-}
-
-function anyOf(names: readonly string[]): string {
-  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
 /** Ignoring `splits` could train on subjects that were meant to be held out. */

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import t from 'tap'
 import { fineTuneOptions, pretrainOptions } from '../../src/cli/options.js'
 import { addSchemaOptions, resolveOptions } from '../../src/cli/schemaOptions.js'
+import { readers } from '../../src/data/readers/table.js'
 
 function parse(...args: string[]) {
   const command = addSchemaOptions(new Command().exitOverride(), fineTuneOptions)
@@ -38,6 +39,11 @@ t.test('of a number given twice the last counts, and that is said', async (t) =>
     said().map(({ args }) => args),
     [['Note: --epochs is given as 1 and as 5; the last value is used.']],
   )
+})
+
+t.test('--help of --data names every kind of label file and shard that a reader accepts', async (t) => {
+  const help = addSchemaOptions(new Command(), fineTuneOptions).helpInformation().replace(/\s+/g, ' ')
+  for (const { reads } of readers) t.ok(help.includes(reads), reads)
 })
 
 t.test('every option stands under a heading of --help', async (t) => {

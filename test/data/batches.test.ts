@@ -27,7 +27,7 @@ function makeSet(length: number): ImageSet {
 class RampDecoder implements ImageDecoder {
   count = 0
   async decode(bytes: Uint8Array, size: number): Promise<Uint8Array> {
-    if (bytes[0] === 99) throw new Error('bad marker')
+    if (bytes[0] === 99) throw new Error('bad marker\ncalled by: a library')
     this.count++
     return Uint8Array.from({ length: size * size * 3 }, (_, at) => bytes[0] + at)
   }
@@ -165,6 +165,6 @@ t.test('mistakes of data show with their cause', async (t) => {
   const damaged = makeSource({ loader: makeLoader(100).loader, indices: [99], batchSize: 1 })
   await t.rejects(damaged.next(), {
     name: 'UserError',
-    message: /ramps member 99: cannot be decoded \(bad marker\)/,
+    message: /ramps member 99: cannot be decoded \(bad marker\); expected JPEG, PNG or WebP$/,
   })
 })

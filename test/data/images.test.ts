@@ -1,9 +1,11 @@
+import { rmSync, truncateSync } from 'node:fs'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import t from 'tap'
 import { copyAugmented, drawAugmentation } from '../../src/data/augment.js'
 import { imageDecoder } from '../../src/data/decodeImage.node.js'
 import { imageFormat } from '../../src/data/imageFormat.js'
+import { openImageSet } from '../../src/data/openImageSet.node.js'
 import { highpassWindow, standardise } from '../../src/data/standardise.js'
 import { withoutBadImages } from '../../src/data/withoutBadImages.js'
 import { makeImage } from './makeShard.js'
@@ -90,6 +92,19 @@ t.test('an image of too many pixels is refused before it is decoded', async (t) 
   })
   t.equal((await imageDecoder.decode(large, 8, 56e6)).length, 192)
   await t.rejects(imageDecoder.decode(await makeImage(1, 2, 3, 8), 4, 63), { message: /8×8 pixels/ })
+})
+
+t.test('an image file that would fill memory is refused before it is read', async (t) => {
+  const folder = t.testdir({ 'labels.jsonl': '{"img_path":"a.jpg","subject":"S1","AUs":[1]}', 'a.jpg': '' })
+  truncateSync(`${folder}/a.jpg`, 2 ** 27 + 1)
+  for (const labels of [true, false]) {
+    if (!labels) rmSync(`${folder}/labels.jsonl`)
+    const set = await openImageSet(folder)
+    await t.rejects(set.bytes(0), {
+      name: 'UserError',
+      message: `${folder}/a.jpg: has 134217729 bytes; expected at most 134217728`,
+    })
+  }
 })
 
 t.test('bad images are skipped by choice, named, up to a tenth', async (t) => {

@@ -1,10 +1,11 @@
+import { MAX_IMAGE_FILE } from '../fileTree.js'
 import { isImage } from '../imageFiles.js'
 import { imageSetOf } from '../imageSetOf.js'
 import type { Reader } from './reader.js'
 
 /** Every .jpg, .jpeg, .png and .webp file in a folder and its subfolders, without labels, sorted by path. */
 export const imageFolderReader: Reader = {
-  reads: 'a folder of images',
+  reads: 'a folder',
   noun: 'image',
   foldersOnly: true,
   owns: isImage,
@@ -16,7 +17,7 @@ export const imageFolderReader: Reader = {
       where: file.name,
       identity: file.path,
       name: file.name,
-      bytes: () => file.bytes(),
+      bytes: () => file.bytes(MAX_IMAGE_FILE),
     }))
     return {
       set: imageSetOf(images, { name, aus: null, folds: null, notes: [] }),

@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.js'
 import { activeUnits } from '../actionUnits.js'
-import { type FileTree, type FoundFile, type NotFound, textOf } from '../fileTree.js'
+import { type FileTree, type FoundFile, MAX_IMAGE_FILE, type NotFound, textOf } from '../fileTree.js'
 import { FOLDS_FILE, readFolds } from '../foldsFile.js'
 import type { ImageSample } from '../imageSet.js'
 import { imageSetOf, type ReadImage } from '../imageSetOf.js'
@@ -101,7 +101,7 @@ function fullPath({ folder }: FileTree, path: string): string {
 function imageOf(root: FileTree, sample: ImageSample, where: string, found: FoundFile | NotFound): ReadImage {
   if ('file' in found) {
     const { file, identity } = found
-    return { sample, where, identity, name: file.name, bytes: () => file.bytes() }
+    return { sample, where, identity, name: file.name, bytes: () => file.bytes(MAX_IMAGE_FILE) }
   }
   const name = fullPath(root, sample.id)
   const refuse = async () => {

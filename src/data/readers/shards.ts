@@ -1,12 +1,12 @@
 import { UserError } from '../../errors.js'
 import {
+  checkSize,
   type FileTree,
-  MAX_WHOLE_FILE,
+  MAX_IMAGE_FILE,
   memorySource,
   optionalFile,
   type TreeFile,
   textOf,
-  tooLarge,
 } from '../fileTree.js'
 import { FOLDS_FILE, readFolds } from '../foldsFile.js'
 import { gunzip, isGzip } from '../gunzip.js'
@@ -134,7 +134,7 @@ async function openShard(entry: Entry, aus: readonly number[] | null): Promise<S
       `${file.name}: contains ${samples.length} images; ${DATASET_FILE} lists ${entry.images}`,
     )
   const bytesOf = ({ offset, size, name }: TarMember) => {
-    if (size > MAX_WHOLE_FILE) throw tooLarge(`${file.name} member ${name}`, size)
+    checkSize(`${file.name} member ${name}`, size, MAX_IMAGE_FILE)
     return tar ? tar.read(offset, size) : file.range(offset, size)
   }
   const images = samples.map(

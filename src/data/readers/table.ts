@@ -10,3 +10,10 @@ export const readers: readonly Reader[] = [
   shardReader,
   imageFolderReader,
 ]
+
+/** What the readers accept, in help texts and messages. */
+export const readable = anyOf(readers.map(({ reads }) => reads))
+
+function anyOf(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
+}
