@@ -41,6 +41,14 @@ export interface TrainingBatchOptions extends BatchOptions {
 /** Number of batches that are prepared while the GPU works. */
 const READ_AHEAD = 2
 
+/** @throws UserError that names the set, because an epoch has no partial batch */
+export function requireBatch(name: string, images: number, batchSize: number): void {
+  if (images < batchSize)
+    throw new UserError(
+      `${name}: ${images} images are fewer than one batch of ${batchSize}; lower the batch size`,
+    )
+}
+
 /** Targets of all images, computed once so that label errors are reported before training starts. */
 class Targets {
   readonly #aus: Float32Array
@@ -83,11 +91,8 @@ export class BatchSource {
 
   constructor(readonly options: TrainingBatchOptions) {
     this.#indices = Uint32Array.from(options.indices)
+    requireBatch(options.loader.set.name, this.#indices.length, options.batchSize)
     this.batchesPerEpoch = Math.floor(this.#indices.length / options.batchSize)
-    if (this.batchesPerEpoch === 0)
-      throw new UserError(
-        `${options.loader.set.name}: ${this.#indices.length} images are fewer than one batch of ${options.batchSize}`,
-      )
     this.#targets = new Targets(options)
   }
 

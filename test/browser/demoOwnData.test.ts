@@ -260,7 +260,7 @@ t.test('pictures without labels can be pretrained on only', only, async (t) => {
   await pretrain.button('One step').click()
   t.match(
     await pretrain.area.getByRole('alert').textContent(),
-    'plain: 22 images are fewer than one batch of 32',
+    'plain: 22 images are fewer than one batch of 32; lower the batch size',
   )
   await set(pretrain, { Width: '32', 'Depth (blocks)': '1', Batch: '8' })
   await pretrain.button('One step').click()

@@ -157,7 +157,9 @@ t.test('pictures are decoded once as long as the memory budget lasts', async (t)
 })
 
 t.test('mistakes of data show with their cause', async (t) => {
-  t.throws(() => makeSource({ batchSize: 11 }), { message: /10 images are fewer than one batch of 11/ })
+  t.throws(() => makeSource({ batchSize: 11 }), {
+    message: /10 images are fewer than one batch of 11; lower the batch size$/,
+  })
   t.throws(() => makeSource({ aus: [1, 6] }), { message: /no labels for AU 6; its labels cover AU 1, 12/ })
   t.throws(() => makeSource({ subjects: ['S1', 'S2'] }), {
     message: /unknown subject S0; expected one of the 2 subjects/,

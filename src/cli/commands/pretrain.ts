@@ -1,5 +1,5 @@
+import { requireBatch } from '../../data/batches.js'
 import { imagesDigest } from '../../data/imagesDigest.js'
-import { UserError } from '../../errors.js'
 import { largestFmaeActivation } from '../../model/largestActivation.js'
 import { Pretraining } from '../../train/loop/pretraining.js'
 import { fmaeConfig, modelName } from '../../train/modelConfig.js'
@@ -16,11 +16,7 @@ import { fittedBatch, imageLoader, openAnnouncedDevice } from './session.js'
 export async function pretrain(options: PretrainOptions): Promise<number> {
   const config = fmaeConfig(options)
   const set = await openData(options)
-  if (set.length < options.batchSize) {
-    throw new UserError(
-      `${options.data}: ${set.length} images are fewer than one batch of ${options.batchSize}`,
-    )
-  }
+  requireBatch(options.data, set.length, options.batchSize)
   const stop = new StopSignal(options.maxMinutes)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
