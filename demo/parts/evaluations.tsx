@@ -73,7 +73,7 @@ export function EvaluationTable({ evaluations, lambda }: Props) {
       <p class="hint">
         F1 and AUC are means over the AUs, on {facts.unseenImages} images of {facts.unseenSubjects} held-out
         subjects. The best threshold is chosen on these same images, so its F1 is optimistic. The identity
-        probe is a softmax regression that predicts the subject from the features of {facts.probeImages}{' '}
+        probe is a softmax regression that predicts the subject from the features. It uses {facts.probeImages}{' '}
         images of {facts.probeSubjects} subjects, half of them training subjects. It is fitted on 70% of the
         images and tested on the others; the score is the mean of three splits. Chance is{' '}
         {percent(facts.chance)}. The true AU labels alone reach {percent(facts.labelsOnly)}, because subjects

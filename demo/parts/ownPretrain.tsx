@@ -36,9 +36,9 @@ export function OwnPretrain({ run, folder, commands, locked }: Props) {
       <div class="intro">
         <h2>Pretrain on your images</h2>
         <p>
-          A masked autoencoder trains on {folder.pretrainImages} of the {folder.images} images. The others are{' '}
-          {folder.folds.length > 0 ? 'of held-out subjects: ' : 'held out: '}
-          the page shows reconstructions of some of them.
+          A masked autoencoder trains on {folder.pretrainImages} of the {folder.images} images. The others{' '}
+          {folder.folds.length > 0 ? 'show held-out subjects. ' : 'are held out. '}
+          The page reconstructs some of them.
         </p>
       </div>
       <TrainingPanel

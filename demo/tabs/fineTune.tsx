@@ -110,12 +110,12 @@ function Maps({ pair: { maps }, lambda }: PairProps) {
           <p class="hint">
             Each mark is one image. UMAP places images with similar features close together. Circles are
             training subjects and triangles are held-out subjects, with one color per subject. Tight clusters
-            of one color mean that the features reveal the subject. In a network this small the clusters are
+            of one color mean that the features reveal the subject. In a network this small, the clusters are
             loose from the start. IAT weakens them but does not remove them.
           </p>
         </>
       ) : (
-        <p class="placeholder">Maps of 12 subjects appear here, the first one before the first step.</p>
+        <p class="placeholder">Maps of 12 subjects appear here. The first is made before the first step.</p>
       )}
     </section>
   )

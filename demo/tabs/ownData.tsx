@@ -117,7 +117,8 @@ function Format() {
           <code>subject</code>.
         </li>
         <li>
-          Instead: WebDataset shards (.tar, .tar.gz) with the same fields in a .json file for each image.
+          Both also work with WebDataset shards (.tar, .tar.gz). A .json file for each image has the same
+          fields.
         </li>
       </ul>
       <pre>

@@ -175,8 +175,8 @@ function Seen({ view, viewing }: { readonly view: View | null; readonly viewing:
           <Attention {...crop} attention={look?.attention ?? null} />
           {look && (
             <p class="hint">
-              Right: attention in the last block, from the patch tokens that are pooled, averaged over heads.
-              Bright patches get the most attention.
+              Right: attention in the last block, averaged over heads and patch tokens. Bright patches get the
+              most attention.
             </p>
           )}
         </figure>

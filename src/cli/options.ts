@@ -58,7 +58,7 @@ export const fineTuneOptions = z.strictObject({
   ...source,
   from: inData(
     path.optional(),
-    'checkpoint of pretrain or finetune to start from (default: random initialization)',
+    'checkpoint from pretrain or finetune to start from (default: random initialization)',
   ),
   ...fineTuneSettings.shape,
   ...training,
@@ -68,12 +68,12 @@ export const fineTuneOptions = z.strictObject({
 /** For commands that measure a checkpoint. */
 const measuring = {
   batchSize: inRun(count.default(64), 'images per batch'),
-  json: inRun(path.optional(), 'JSON file for the result'),
+  json: inRun(path.optional(), 'JSON file to write the result to'),
   cacheMegabytes,
 }
 
 export const evaluateOptions = z.strictObject({
-  checkpoint: inData(path, 'checkpoint.safetensors of finetune; required'),
+  checkpoint: inData(path, 'checkpoint.safetensors from finetune; required'),
   ...source,
   testFold: inData(
     z.string().min(1).optional(),
@@ -83,7 +83,7 @@ export const evaluateOptions = z.strictObject({
 })
 
 export const probeOptions = z.strictObject({
-  checkpoint: inData(path, 'checkpoint.safetensors of pretrain or finetune to probe; required'),
+  checkpoint: inData(path, 'checkpoint.safetensors from pretrain or finetune; required'),
   ...source,
   split,
   seed: inRun(fineTuneSettings.shape.seed, 'seed of the split into fitting and scoring images'),
@@ -93,7 +93,7 @@ export const probeOptions = z.strictObject({
 export const quickstartOptions = z.strictObject({
   budget: inRun(
     z.enum(['tiny', 'brief', 'short', 'long']).optional(),
-    'size of the run: tiny only checks that everything works, short takes minutes on two CPU cores, long two to three times as long (default: short; brief on SwiftShader)',
+    'size of the run: tiny only checks that everything works, short takes minutes on two CPU cores, brief is shorter, long takes two to three times as long (default: short; brief on SwiftShader)',
   ),
   out: inRun(path.optional(), 'folder of the run (default: runs/<budget>-seed<seed>)'),
   testFold: inData(

@@ -84,11 +84,11 @@ function recipeOf(recipes: Recipes, name: string): Record<string, unknown> {
 
 addCommand({
   name: 'quickstart',
-  summary: 'the main job on the bundled faces: pretraining, fine-tuning, evaluation, report',
+  summary: 'run the main job, an ablation on the bundled faces, and write its report',
   description:
-    'Runs the main job on the bundled faces. Pretrains FMAE, then fine-tunes three AU classifiers: from scratch, from ' +
-    'FMAE, and from FMAE with IAT. Evaluates AUs on held-out subjects, probes the features for identity, and writes ' +
-    'report.html and report.json.',
+    'Runs the main job, an ablation on the bundled faces. Pretrains FMAE, then fine-tunes three AU classifiers: from ' +
+    'scratch, from FMAE, and from FMAE with IAT. Evaluates AUs on held-out subjects, probes the features for ' +
+    'identity, and writes report.html and report.json.',
   examples: ['', '--budget long --seed 1', '--resume'],
   schema: quickstartOptions,
   isDefault: true,
@@ -107,7 +107,7 @@ addCommand({
 })
 addCommand({
   name: 'finetune',
-  summary: 'train an AU classifier from FMAE or from scratch; with --lambda, by IAT',
+  summary: 'train an AU classifier from FMAE or from scratch; --lambda turns on IAT',
   description:
     'Trains an AU classifier on labeled images, from an FMAE checkpoint (--from) or from scratch. Subjects are split ' +
     'into folds; one fold is held out and tested after every epoch. With --lambda above 0, an identity head learns to ' +
@@ -123,30 +123,30 @@ addCommand({
 })
 addCommand({
   name: 'evaluate',
-  summary: 'F1 and ROC-AUC per AU of a fine-tuned classifier',
+  summary: 'measure F1 and ROC-AUC per AU of a fine-tuned classifier',
   description:
-    'Evaluates a classifier of finetune on labeled images: F1 at 0.5, F1 at the best single threshold, and ROC-AUC, ' +
-    'per AU and on average.',
+    'Evaluates a classifier from finetune on labeled images. Prints F1 at threshold 0.5, F1 at the best single ' +
+    'threshold, and ROC-AUC, per AU and on average.',
   examples: ['--checkpoint runs/aus/checkpoint.safetensors --data data/faces --test-fold fold3'],
   schema: evaluateOptions,
   load: async () => (await import('./commands/evaluate.js')).evaluate,
 })
 addCommand({
   name: 'probe',
-  summary: 'how well subjects can be identified from the features of a checkpoint',
+  summary: 'measure how well subjects can be identified from the features of a checkpoint',
   description:
-    "Fits a linear classifier of the subject to frozen features, on 70 % of each subject's images, and scores it on " +
-    'the rest. Lower accuracy means less identity in the features.',
+    'Trains a linear classifier to identify the subject from frozen features. It is fitted on 70 % of the images of ' +
+    'each subject and scored on the rest. Lower accuracy means less identity in the features.',
   examples: ['--checkpoint runs/aus/checkpoint.safetensors --data data/faces --split fold3'],
   schema: probeOptions,
   load: async () => (await import('./commands/probe.js')).probe,
 })
 program
   .command('verify')
-  .summary('check the results of this adapter')
+  .summary('compare the results of this adapter with known ones')
   .description(
     'Runs every op and complete models on this adapter, compares them with known results, and prints the largest ' +
-      'relative error of each. With files: compares with your own results, for example from PyTorch.',
+      'relative error of each. With files, compares with your own results instead, for example from PyTorch.',
   )
   .argument(
     '[files...]',
@@ -161,7 +161,7 @@ program
   })
 program
   .command('doctor')
-  .summary('what this machine offers, and how to fix what is missing')
+  .summary('show what this machine offers, and how to fix what is missing')
   .description(
     'Prints what this machine offers (Node, WebGPU adapter, features, limits). If something is missing, prints the ' +
       'command that fixes it.',

@@ -45,7 +45,7 @@ export function pretrainFigure({ report, lossCurves }: ReportInput): Html {
     'Pretraining loss',
     legend(series),
     drawing,
-    'Mean squared error on masked patches, each normalized by its own mean and standard deviation. Predicting the patch mean scores about 1. Long curves are averaged. A low loss shows that faces are predictable, not that expressions were understood.',
+    'Mean squared error on masked patches, each normalized by its own mean and standard deviation. Predicting the patch mean scores about 1. Points of long curves are averages of several steps. A low loss shows that faces are predictable, not that expressions were understood.',
   )
 }
 
@@ -117,7 +117,7 @@ export function gapFigure(runs: readonly FineTuneReport[]): Html {
     'AUC on unseen and seen subjects',
     null,
     drawing,
-    'Solid: unseen subjects. Pale: held-out images of training subjects. Bars start at 0.5, which is chance. The gap measures the identity shortcut, and ordinary overfitting with it. A run that learned nothing has no gap.',
+    'Solid: unseen subjects. Pale: held-out images of training subjects. Bars start at 0.5, which is chance. The gap measures the identity shortcut together with ordinary overfitting. A run that learned nothing has no gap.',
   )
 }
 
@@ -215,7 +215,7 @@ export function probeFigure(probe: Report['identityProbe']): Html {
       { name: 'FMAE-IAT', tone: 'fmae-iat' },
     ]),
     drawing,
-    `A linear classifier identifies the subject from frozen features. The baseline is not chance (${score(probe.chance)}) but ${score(probe.labelsOnly)}, the accuracy from the true AU labels alone. Subjects differ in their AUs, so a perfect detector reaches it too. The published protocol stops early and also measures the scale of the features. Judge by the converged probe. A linear probe cannot see identity that is encoded nonlinearly.`,
+    `A linear classifier identifies the subject from frozen features. The baseline is not chance (${score(probe.chance)}) but ${score(probe.labelsOnly)}, the accuracy from the true AU labels alone. Subjects differ in their AUs, so a perfect detector reaches it too. The published protocol stops early, so it also measures the scale of the features. Judge by the converged probe. A linear probe cannot see identity that is encoded nonlinearly.`,
   )
 }
 

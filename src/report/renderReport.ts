@@ -106,11 +106,11 @@ function identity(input: ReportInput): Html {
   const { embedding, report } = input
   const order = [...new Set([...embedding.fmae.subjects, ...embedding.fmaeIat.subjects])].sort()
   return html`<section id="identity"><h2>Identity</h2>
-<p>How well the subject can be identified from the features of the AU classifier.</p>
+<p>This section shows how well the subject can be identified from the features of the AU classifier.</p>
 <div class="grid">${probeFigure(report.identityProbe)}
 <div class="stack"><div>${probeTable(report.identityProbe)}</div>${identityLossFigure(input)}</div>
 ${embeddingFigure('FMAE features', embedding.fmae, order)}${embeddingFigure('FMAE-IAT features', embedding.fmaeIat, order)}
-</div><figure><figcaption>Both maps are made by UMAP with the same seed. UMAP preserves neighborhoods, not distances: the size of clusters and the space between them mean nothing. Another seed gives another map. The probe is the measurement; the maps are illustrations.</figcaption></figure></section>`
+</div><figure><figcaption>Both maps were made by UMAP with the same seed. UMAP preserves neighborhoods, not distances. The size of a cluster and the space between clusters mean nothing. Another seed gives another map. The probe is the measurement; the maps are illustrations.</figcaption></figure></section>`
 }
 
 function howItRan(input: ReportInput): Html {

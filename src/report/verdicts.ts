@@ -59,7 +59,7 @@ function shortcutVerdict(fmae: FineTuneReport, report: Report): Verdict {
   return {
     label: 'The identity shortcut in FMAE',
     figure: `gap ${change(gap)} AUC`,
-    text: `The AUC is ${score(fmae.aucSeen)} on held-out images of training subjects and ${score(fmae.auc)} on unseen subjects. A probe identifies the subject from the features in ${percent(probe)} of the images. From the true AU labels alone it identifies ${percent(labelsOnly)}; chance is ${percent(chance)}.`,
+    text: `The AUC is ${score(fmae.aucSeen)} on held-out images of training subjects and ${score(fmae.auc)} on unseen subjects. A probe identifies the subject in ${percent(probe)} of the images from the features, and in ${percent(labelsOnly)} from the true AU labels alone. Chance is ${percent(chance)}.`,
   }
 }
 
@@ -71,14 +71,14 @@ function iatVerdict(fmae: FineTuneReport, iat: FineTuneReport, report: Report): 
   return {
     label: `Effect of IAT (λ = ${setting(iat.lambda)})`,
     figure: `probe ${change(probe)}`,
-    text: `IAT ${verb} the identity probe ${span}. AUC on unseen subjects changed by ${change(auc)}; the gap between seen and unseen subjects went from ${score(fmae.aucSeen - fmae.auc)} to ${score(iat.aucSeen - iat.auc)}. ${iatJudgement(probe, auc)}`,
+    text: `IAT ${verb} the accuracy of the identity probe ${span}. AUC on unseen subjects changed by ${change(auc)}. The gap between seen and unseen subjects went from ${score(fmae.aucSeen - fmae.auc)} to ${score(iat.aucSeen - iat.auc)}. ${iatJudgement(probe, auc)}`,
   }
 }
 
 function iatJudgement(probe: number, auc: number): string {
-  if (probe > -seedNoise.probe) return noiseClause(probe, seedNoise.probe, 'the probe')
+  if (probe > -seedNoise.probe) return noiseClause(probe, seedNoise.probe, 'probe accuracy')
   if (auc < -seedNoise.auc) return 'IAT also removed AU information.'
-  return 'The drop of the probe exceeds the usual spread over seeds; the change in AUC is no loss beyond that spread.'
+  return 'The drop in probe accuracy exceeds the usual spread over seeds. AUC did not drop by more than its own spread.'
 }
 
 function noiseClause(difference: number, noise: number, what = 'AUC'): string {

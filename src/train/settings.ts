@@ -100,7 +100,7 @@ function optimization(defaults: OptimizationDefaults) {
     ),
     checkpointActivations: inTraining(
       z.boolean().default(false),
-      'keep one tensor per block and recompute the rest in backward: less memory, about a third more work',
+      'keep one tensor per block and recompute the rest in the backward pass: less memory, about a third more work',
       { compared },
     ),
   }
@@ -153,7 +153,7 @@ export const fineTuneSettings = z.strictObject({
   ),
   idHeadInit: inIat(
     z.enum(['default', 'baseRate']).default('baseRate'),
-    'initialization of the identity head: default is that of the reference, baseRate predicts 1/subjects',
+    'initialization of the identity head: "default" is that of the reference, "baseRate" first predicts 1/subjects',
   ),
   idHeadLearningRateScale: inIat(rate.default(1), 'learning-rate factor of the identity head'),
   ...optimization({ batchSize: 16, baseLearningRate: 3.2e-2, minimumLearningRate: 1e-6, beta2: 0.999 }),

@@ -128,11 +128,11 @@ test('the findings say what the numbers say', (t) => {
   const iat = (changed: ReportInput) => verdicts(changed).at(-1)!.text
   t.match(
     iat(input),
-    'IAT lowered the identity probe from 0.447 to 0.361. AUC on unseen subjects changed by −0.003',
+    'IAT lowered the accuracy of the identity probe from 0.447 to 0.361. AUC on unseen subjects changed by −0.003',
   )
   t.match(iat(input), 'from 0.051 to 0.036')
   const raised = withReport({ identityProbe: { ...input.report.identityProbe, fmaeIat: 0.5 } })
-  t.match(iat(raised), 'IAT raised the identity probe from 0.447 to 0.500')
+  t.match(iat(raised), 'IAT raised the accuracy of the identity probe from 0.447 to 0.500')
   t.match(iat(withRun(2, { auc: 0.6 })), 'IAT also removed AU information')
   t.match(verdicts(withRun(1, { auc: 0.7 }))[1].text, '0.700 from FMAE and 0.718 from scratch')
   t.match(verdicts(withRun(1, { auc: 0.719 }))[1].text, 'can be due to the seed')
