@@ -37,13 +37,27 @@ t.test('a copy between tensors of different sizes or types reaches no neighbour'
   for (const part of parts) runtime.write(part, [1, 2])
   for (const source of [runtime.zeros([200]), runtime.zeros([1]), runtime.zeros([2], 'u32')])
     t.throws(() => runtime.copy(source, parts[0]), ShapeError)
-  t.throws(() => runtime.copy(runtime.zeros([200]), parts[0]), /^copy: the source is \[200\], the target is \[2\]/)
+  t.throws(
+    () => runtime.copy(runtime.zeros([200]), parts[0]),
+    /^copy: the source is \[200\], the target is \[2\]/,
+  )
   t.same(await parts[0].read(), [1, 2])
   t.same(await parts[1].read(), [1, 2])
 })
 
 t.test('a shape is a list of integers from 0 up', async (t) => {
-  const shapes: unknown[] = [[-1], [-1, -2], [1.5], [Number.NaN], [2, undefined], ['2'], [[2]], 2, '2', undefined]
+  const shapes: unknown[] = [
+    [-1],
+    [-1, -2],
+    [1.5],
+    [Number.NaN],
+    [2, undefined],
+    ['2'],
+    [[2]],
+    2,
+    '2',
+    undefined,
+  ]
   for (const shape of shapes as number[][]) {
     const calls = {
       empty: () => runtime.empty(shape),
