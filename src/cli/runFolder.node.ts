@@ -98,7 +98,14 @@ function inUse(folder: string, holder: Holder | null): UserError {
 
 /** Removes files that a killed run left half written. This process must hold the folder. */
 export function removeLeftovers(folder: string): void {
-  for (const name of readdirSync(folder)) if (isTemporary(name)) rmSync(join(folder, name), { force: true })
+  for (const path of readdirSync(folder)
+    .filter(isTemporary)
+    .map((name) => join(folder, name)))
+    try {
+      rmSync(path, { force: true })
+    } catch (error) {
+      throw new UserError(`${path}: cannot be removed (${(error as Error).message})`)
+    }
 }
 
 /** A log of the run; a run that does not resume starts a new one. */

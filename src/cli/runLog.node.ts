@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { cannotWrite } from '../atomicWrite.node.js'
+import { UserError } from '../errors.js'
 
 /** One line of a log: numbers and texts by name. */
 export type LogRecord = Readonly<Record<string, number | string | boolean | null>>
@@ -28,7 +29,11 @@ export class RunLog {
   }
 
   #text(): string {
-    return existsSync(this.path) ? readFileSync(this.path, 'utf8') : ''
+    try {
+      return existsSync(this.path) ? readFileSync(this.path, 'utf8') : ''
+    } catch (error) {
+      throw new UserError(`${this.path}: cannot be read (${(error as Error).message})`)
+    }
   }
 }
 

@@ -43,6 +43,17 @@ export class Capture {
     return this.#own.has(storage)
   }
 
+  /** Storage that existed before the step, and the first command that uses it. Parameters live as long as the runtime. */
+  outside(): ReadonlyMap<Storage, string> {
+    const users = new Map<Storage, string>()
+    for (const command of this.commands) {
+      const user = command.kind === 'dispatch' ? command.kernel.name : command.kind
+      for (const storage of storagesOf(command))
+        if (!this.#own.has(storage) && !storage.permanent && !users.has(storage)) users.set(storage, user)
+    }
+    return users
+  }
+
   /** Lays out the step's tensors; `kept` (its results) live to the end. */
   plan(kept: readonly Storage[]): MemoryPlan {
     const lives = new Map<Storage, PlannedTensor>()

@@ -1,6 +1,7 @@
 import type { Kernel } from '../../kernels/kernel.js'
 import { Capture, type Command, type ReadyCommand } from './capture.js'
 import { DeviceError } from './errors.js'
+import type { Storage } from './memory.js'
 import type { MemoryPlan } from './memoryPlan.js'
 import type { Runtime } from './runtime.js'
 import { StepMemory } from './stepMemory.js'
@@ -30,6 +31,7 @@ export function captureStep(
 export class CapturedStep {
   readonly plan: MemoryPlan
   readonly #commands: readonly Command[]
+  readonly #outside: ReadonlyMap<Storage, string>
   #ready: readonly ReadyCommand[] | null = null
 
   constructor(
@@ -41,6 +43,7 @@ export class CapturedStep {
   ) {
     this.plan = capture.plan(results.map((tensor) => tensor.storage))
     this.#commands = capture.commands
+    this.#outside = capture.outside()
     memory.reserve(this.plan)
   }
 
@@ -49,8 +52,12 @@ export class CapturedStep {
     return this.#commands.flatMap((command) => (command.kind === 'dispatch' ? [command.kernel] : []))
   }
 
-  /** Queues the step. */
+  /** Queues the step. @throws DeviceError if a tensor that it reads or writes was freed since. */
   run(): readonly Tensor[] {
+    for (const [{ alive, byteLength }, user] of this.#outside) {
+      if (alive) continue
+      throw new DeviceError(`${user}: a tensor of ${byteLength} bytes that a captured step uses was freed`)
+    }
     if (this.#ready) this.runtime.replay(this.#ready)
     else {
       this.#takeMemory()

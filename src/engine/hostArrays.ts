@@ -21,15 +21,17 @@ export type HostNumbers =
 
 /** Bytes of `count` elements, rounded up to the 4 bytes in which WebGPU binds and copies. */
 export function byteLength(dtype: DType, count: number): number {
+  checkDType(dtype)
   return dtype === 'f16' ? Math.ceil(count / 2) * 4 : 4 * count
 }
 
 /**
  * The bytes to upload for `values`: the same numbers, rounded where the tensor holds floats.
  *
- * @throws TypeError if a value is not a number, RangeError if an integer tensor cannot hold it.
+ * @throws TypeError if a value is not a number or there is no such type, RangeError if an integer tensor cannot hold it.
  */
 export function toDevice(values: HostNumbers, dtype: DType): HostArray | Uint16Array {
+  checkDType(dtype)
   if (dtype === 'f16') {
     const padded = new Uint16Array(byteLength('f16', values.length) / 2)
     padded.set(toHalves(checkNumbers(values)))
@@ -43,6 +45,12 @@ export function toDevice(values: HostNumbers, dtype: DType): HostArray | Uint16A
 
 const arrayTypes = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const
 const wholeNumbers = { u32: [0, 2 ** 32 - 1], i32: [-(2 ** 31), 2 ** 31 - 1] } as const
+
+/** Callers may be untyped. @throws TypeError if there is no such element type. */
+function checkDType(dtype: DType): void {
+  if (dtype !== 'f16' && !Object.hasOwn(arrayTypes, dtype))
+    throw new TypeError(`dtype: "${dtype}"; expected f32, f16, u32 or i32`)
+}
 
 /** Callers may be untyped: rejects BigInts, raw bytes and holes. */
 function checkNumbers(values: HostNumbers): HostNumbers {

@@ -1,9 +1,10 @@
 import type { Kernel } from '../../kernels/kernel.js'
 import type { Capabilities } from './capabilities.js'
 import type { Capture, Command, ReadyCommand } from './capture.js'
-import { DeviceError } from './errors.js'
+import { DeviceError, ShapeError } from './errors.js'
 import { byteLength, type DType, type HostNumbers, toDevice } from './hostArrays.js'
 import { BufferPool, type PooledBuffer, type Storage } from './memory.js'
+import { described } from './ops/checks.js'
 import { PipelineCache } from './pipelines.js'
 import type { Profiler } from './profiler.js'
 import { Readback } from './readback.js'
@@ -118,25 +119,30 @@ export class Runtime implements TensorRuntime {
   #upload(tensor: Tensor, values: ReturnType<typeof toDevice>): void {
     if (this.capturing) throw new DeviceError('write: inside a captured step; write before it runs')
     this.flush()
-    const { buffer, byteOffset } = this.#live(tensor)
+    const { buffer, byteOffset } = this.#live(tensor, 'write')
     const { queue } = this.device
     queue.writeBuffer(buffer!, byteOffset, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength)
     this.counters.uploadedBytes += values.byteLength
   }
 
   clear(tensor: Tensor): void {
-    const target = this.#live(tensor)
+    const target = this.#live(tensor, 'clear')
     if (this.capturing) this.capturing.commands.push({ kind: 'clear', target })
     else this.#clear(target)
   }
 
+  /** @throws ShapeError if sizes or types differ. */
   copy(source: Tensor, target: Tensor): void {
-    const storages = { source: this.#live(source), target: this.#live(target) }
+    const storages = { source: this.#live(source, 'copy'), target: this.#live(target, 'copy') }
+    if (source.size !== target.size || source.dtype !== target.dtype)
+      throw new ShapeError('copy', `${described('the source', source)}, ${described('the target', target)}`)
     if (this.capturing) this.capturing.commands.push({ kind: 'copy', ...storages })
     else this.#copy(storages.source, storages.target)
   }
 
-  release({ storage }: Tensor): void {
+  release(tensor: Tensor): void {
+    this.#requireOwn(tensor, 'release')
+    const { storage } = tensor
     if (this.capturing?.owns(storage)) storage.alive = false
     else this.memory.release(storage)
   }
@@ -265,7 +271,8 @@ export class Runtime implements TensorRuntime {
 
   /** Reads a tensor's bytes; throws what went wrong on the device, if anything did. */
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
-    const { buffer, byteOffset, byteLength } = this.#live(tensor)
+    if (this.capturing) throw new DeviceError('read: inside a captured step; read its results after it ran')
+    const { buffer, byteOffset, byteLength } = this.#live(tensor, 'read')
     const staging = this.#readback.acquire(byteLength)
     this.#outsidePass().copyBufferToBuffer(buffer!, byteOffset, staging.buffer, 0, byteLength)
     this.flush()
@@ -298,6 +305,7 @@ export class Runtime implements TensorRuntime {
   /** Destroys the device; every tensor of this runtime is dead afterwards. */
   close(): void {
     this.#closed = true
+    this.#failure ??= new DeviceError('the runtime is closed')
     this.device.destroy()
   }
 
@@ -312,7 +320,16 @@ export class Runtime implements TensorRuntime {
     if (this.#failure) throw this.#failure
   }
 
-  #live(tensor: Tensor, user = 'runtime'): Storage {
+  #requireOwn(tensor: Tensor, user: string): void {
+    if (tensor.runtime !== this)
+      throw new DeviceError(`${user}: a tensor [${tensor.shape}] belongs to another runtime`)
+  }
+
+  #live(tensor: Tensor, user: string): Storage {
+    this.#requireOwn(tensor, user)
+    if (this.#closed) throw new DeviceError(`${user}: the runtime is closed`)
+    if (!tensor.storage.buffer && !this.capturing)
+      throw new DeviceError(`${user}: a captured step has not run; [${tensor.shape}] is one of its tensors`)
     if (!tensor.storage.alive)
       throw new DeviceError(`${user}: a tensor [${tensor.shape}] was used after it was freed`)
     return tensor.storage

@@ -8,8 +8,19 @@ import type { VariantTable } from './variants.js'
 
 export type { DType, HostArray }
 
+/** @throws ShapeError if `shape` is not a list of integers from 0 up; callers may be untyped. */
 export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1)
+  if (!Array.isArray(shape)) throw wrongShape(shape)
+  let product = 1
+  for (const size of shape) {
+    if (!Number.isInteger(size) || size < 0) throw wrongShape(shape)
+    product *= size
+  }
+  return product
+}
+
+function wrongShape(shape: readonly number[]): ShapeError {
+  return new ShapeError('tensor', `shape [${shape}]; expected integers from 0 up`)
 }
 
 /**

@@ -5,7 +5,7 @@ import { allocatePersistent, ParameterArena, type ParameterSpec } from '../engin
 import type { DropPath } from '../engine/randomState.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { Tensor } from '../engine/tensor.js'
-import { type ClassifierConfig, checkVitConfig } from './config.js'
+import { type ClassifierConfig, checkClassifierConfig } from './config.js'
 import { type Execution, plainExecution } from './execution.js'
 import { identityHead, identityHeadParameters } from './identityHead.js'
 import { defaultLinearParameters, normParameters } from './initialisation.js'
@@ -28,7 +28,7 @@ export interface ClassifierOutput {
 
 /** All parameters in state-dict order. λ = 0 has no identity head. */
 export function classifierParameters(config: ClassifierConfig): ParameterSpec[] {
-  checkVitConfig(config)
+  checkClassifierConfig(config)
   return [
     ...trainableTokenParameters(config),
     ...patchEmbedParameters(config, 'finetuning'),

@@ -54,7 +54,7 @@ const MAX_DEPTH = 1000
 
 /** @throws RangeError that names the field, if the sizes are inconsistent. */
 export function checkVitConfig(config: VitConfig): void {
-  const { imageSize, patchSize, width, heads } = config
+  const { imageSize, patchSize, width, heads, mlpRatio, layerNormEps } = config
   for (const field of ['imageSize', 'patchSize', 'width', 'depth', 'heads'] as const) {
     if (!Number.isInteger(config[field]) || config[field] < 1) {
       throw new RangeError(`${field} must be a positive integer, got ${config[field]}`)
@@ -68,6 +68,34 @@ export function checkVitConfig(config: VitConfig): void {
   if (width % 4 !== 0)
     throw new RangeError(`width ${width} is not a multiple of 4, which position embeddings require`)
   if (width / heads > 128) throw new RangeError(`width / heads is ${width / heads}; at most 128 is supported`)
+  const isRatio = mlpRatio > 0 && Number.isInteger(width * mlpRatio)
+  requireField('mlpRatio', mlpRatio, `positive, and a whole number times the width ${width}`, isRatio)
+  requireField(
+    'layerNormEps',
+    layerNormEps,
+    'a finite number from 0 up',
+    Number.isFinite(layerNormEps) && layerNormEps >= 0,
+  )
+}
+
+/** @throws RangeError that names the field. */
+export function checkClassifierConfig(config: ClassifierConfig): void {
+  checkVitConfig(config)
+  const { aus, subjects, lambda, idLoss, idHeadLayers, dropPath } = config
+  requireField('aus', aus, 'a positive integer', Number.isInteger(aus) && aus > 0)
+  requireField('lambda', lambda, 'a finite number from 0 up', Number.isFinite(lambda) && lambda >= 0)
+  // Without an identity head, there are no subjects to tell apart.
+  const fewest = lambda > 0 ? 1 : 0
+  const isCount = Number.isInteger(subjects) && subjects >= fewest
+  requireField('subjects', subjects, `an integer from ${fewest} up`, isCount)
+  requireField('idLoss', idLoss, 'bce or softmax', idLoss === 'bce' || idLoss === 'softmax')
+  requireField('idHeadLayers', idHeadLayers, '1, 2 or 3', [1, 2, 3].includes(idHeadLayers))
+  requireField('dropPath', dropPath, 'at least 0 and below 1', dropPath >= 0 && dropPath < 1)
+}
+
+/** Callers may be untyped, so every field is checked. */
+function requireField(field: string, value: unknown, expected: string, holds: boolean): void {
+  if (!holds) throw new RangeError(`${field} must be ${expected}, got ${value}`)
 }
 
 export function checkFmaeConfig(config: FmaeConfig): void {

@@ -94,6 +94,11 @@ export function encode(
   { parameters, config, execution }: Encoder,
   { kept, dropPath, blocks = config.depth }: EncodeOptions = {},
 ): Tensor {
+  if (dropPath && dropPath.scales.length !== 2 * config.depth)
+    throw new ShapeError(
+      'dropPath',
+      `${dropPath.scales.length} branches; ${config.depth} blocks have ${2 * config.depth}`,
+    )
   const positions = parameters.get('pos_embed')
   const dtype = activationType(images.runtime, execution)
   const patches = patchify(images, config.patchSize, 'chw', dtype)

@@ -52,7 +52,7 @@ type HeadSettings = Pick<FineTuneSettings, 'lambda' | 'idLoss' | 'idHeadLayers' 
 
 /** The preset, overridden by the sizes that are set. @throws UserError if the sizes are inconsistent. */
 export function vitConfig(settings: Geometry): VitConfig {
-  const preset = presets[settings.preset]
+  const preset = presetOf(settings)
   const config = {
     imageSize: settings.imageSize ?? preset.imageSize,
     patchSize: settings.patchSize ?? preset.patchSize,
@@ -68,7 +68,7 @@ export function vitConfig(settings: Geometry): VitConfig {
 
 /** As `vitConfig`, with the decoder. */
 export function fmaeConfig(settings: Geometry & DecoderSettings): FmaeConfig {
-  const preset = presets[settings.preset]
+  const preset = presetOf(settings)
   const config = {
     ...vitConfig(settings),
     decoderWidth: settings.decoderWidth ?? preset.decoderWidth,
@@ -79,6 +79,12 @@ export function fmaeConfig(settings: Geometry & DecoderSettings): FmaeConfig {
   }
   checkSizes(() => checkFmaeConfig(config), 'model sizes')
   return config
+}
+
+/** Callers of the library may be untyped. */
+function presetOf({ preset }: Pick<Geometry, 'preset'>): FmaeConfig {
+  if (Object.hasOwn(presets, preset)) return presets[preset]
+  throw new UserError(`preset: expected one of ${Object.keys(presets).join(', ')}, got "${preset}"`)
 }
 
 /** A classifier with the encoder of `encoder`, which may be an FMAE configuration. */

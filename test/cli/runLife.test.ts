@@ -86,6 +86,25 @@ t.test('a reader that goes away ends no run', async (t) => {
   t.equal(rows('piped', 'evaluation.jsonl').length, 3)
 })
 
+/** Writing there fails as on a full disk. */
+const FULL = '/dev/full'
+const skipFull = existsSync(FULL) ? false : `needs ${FULL}`
+t.test('output on a full disk ends no run; lost results are an error', { skip: skipFull }, async (t) => {
+  const run = (name: string, redirect: string) =>
+    spawnSync('bash', ['-c', `"$0" "$@" ${redirect}`, process.execPath, program, ...finetune(name, 2)], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    })
+  const lost = run('lost', `> ${FULL}`)
+  t.equal(lost.status, 1)
+  t.match(lost.stderr, /^error: standard output: cannot be written \(ENOSPC: .*\)$/m)
+  t.notMatch(lost.stderr, /at .*\.js:/)
+  t.equal(lost.stderr.split('error: ').length, 2, 'it is said once')
+  const quiet = run('quiet', `2> ${FULL}`)
+  t.equal(quiet.status, 0, 'progress is no result')
+  for (const name of ['lost', 'quiet']) t.equal(await stepOf(name), 6)
+})
+
 /** A user whom the system does not know must be able to read the program. */
 const unknown = { uid: 54321, gid: 54321 }
 const readable = process.getuid?.() === 0 && spawnSync('test', ['-r', program], unknown).status === 0

@@ -3,7 +3,9 @@ import { backward, withTape } from '../../src/engine/autograd.js'
 import { captureStep } from '../../src/engine/capturedStep.js'
 import { openDevice } from '../../src/engine/device.js'
 import { bceWithLogits } from '../../src/engine/ops/bceWithLogits.js'
+import { DropPath } from '../../src/engine/randomState.js'
 import { AuClassifier } from '../../src/model/auClassifier.js'
+import type { ClassifierConfig } from '../../src/model/config.js'
 import { fillParameters, fixtureImages, tinyClassifier } from '../../src/verify/fixtures.js'
 
 const runtime = await openDevice()
@@ -52,6 +54,36 @@ t.test(
     t.same(await gradient('fc_norm.weight'), await identityStep(3).gradient('fc_norm.weight'))
   },
 )
+
+t.test('a field of a classifier that is out of range is refused by name', async (t) => {
+  const wrong = {
+    aus: [0, 1.5, -1, undefined],
+    subjects: [0, -1, 1.5],
+    lambda: [-1, Number.NaN, '1'],
+    idHeadLayers: [0, 4, '1'],
+    idLoss: ['foo', undefined],
+    dropPath: [-1, 1, 2, Number.NaN],
+    mlpRatio: [0, -4, Number.NaN, 0.3],
+    layerNormEps: [-1, Number.NaN, undefined, '1e-6'],
+  }
+  for (const [field, values] of Object.entries(wrong))
+    for (const value of values)
+      t.throws(
+        () => new AuClassifier(runtime, { ...tinyClassifier, [field]: value } as ClassifierConfig, 0),
+        { name: 'RangeError', message: new RegExp(`^${field} must be .*, got ${value}`) },
+        `${field} ${value}`,
+      )
+})
+
+t.test('drop path for another number of blocks is refused', async (t) => {
+  const model = new AuClassifier(runtime, tinyClassifier, 0)
+  const branches = 2 * tinyClassifier.depth
+  for (const count of [branches - 1, branches + 2])
+    t.throws(() => model.forward(images, new DropPath(runtime, new Array(count).fill(0.1), 2)), {
+      name: 'ShapeError',
+      message: `dropPath: ${count} branches; ${tinyClassifier.depth} blocks have ${branches}`,
+    })
+})
 
 t.test('lambda must be a finite number that is not negative, of a model with an identity head', async (t) => {
   const { model } = identityStep(1)

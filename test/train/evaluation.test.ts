@@ -8,6 +8,25 @@ import { noiseFineTuning, tinyClassifier } from './noiseRuns.js'
 const runtime = await openDevice()
 t.teardown(() => runtime.close())
 
+t.test('an output that is not a finite number is never scored: the image is named', async (t) => {
+  for (const [name, value] of [
+    ['blocks.0.mlp.fc1.weight', 3e38],
+    ['head.bias', Number.POSITIVE_INFINITY],
+  ] as const) {
+    const { model } = noiseFineTuning(runtime, tinyClassifier, { batchSize: 2 })
+    const weights = model.parameters.get(name)
+    runtime.write(
+      weights,
+      Array.from({ length: weights.size }, (_, i) => (i % 3 === 0 ? value : -value)),
+    )
+    const loader = noiseLoader(tinyClassifier.imageSize)
+    await t.rejects(classify(runtime, model, loader, noiseIndices, 4), {
+      name: 'UserError',
+      message: `${loader.set.describe(noiseIndices[0])}: the model's output is not a finite number; its weights are damaged or too large`,
+    })
+  }
+})
+
 t.test('a batch that no binding holds is evaluated in smaller ones', async (t) => {
   const { model } = noiseFineTuning(runtime, tinyClassifier, { batchSize: 2 })
   const loader = noiseLoader(tinyClassifier.imageSize)

@@ -21,6 +21,20 @@ import { noiseSet } from './noiseImages.js'
 
 const scored = fc.array(fc.tuple(fc.integer({ min: -5, max: 5 }), fc.constantFrom(0, 1)), { maxLength: 40 })
 
+t.test('logits and targets must be whole rows, as many of each', async (t) => {
+  const wrong: [number[], number[], number][] = [
+    [[0, 1, 2], [0, 1, 1, 0], 1],
+    [[0, 1, 2, 4, 5, 6], [0, 1, 1, 0], 1],
+    [[0, 1, 2, 1], [0, 1, 1, 0], 3],
+    [[], [], 0],
+  ]
+  for (const [logits, targets, columns] of wrong)
+    t.throws(() => actionUnitMetrics(logits, targets, columns), {
+      name: 'RangeError',
+      message: /^actionUnitMetrics: \d+ logits and \d+ targets; expected as many of each, in rows of \d+$/,
+    })
+})
+
 t.test('AUC is the share of positive–negative pairs in the right order, ties half', async (t) => {
   fc.assert(
     fc.property(scored, (rows) => {

@@ -1,9 +1,10 @@
 import t from 'tap'
 import type * as z from 'zod'
 import { openDevice } from '../../src/engine/device.js'
-import { presets } from '../../src/model/presets.js'
+import { type PresetName, presets } from '../../src/model/presets.js'
 import { encodeCheckpoint, restoreCheckpoint } from '../../src/train/checkpoint/checkpoint.js'
 import { decodeSafetensors, encodeSafetensors } from '../../src/train/checkpoint/safetensors.js'
+import { fmaeConfig, vitConfig } from '../../src/train/modelConfig.js'
 import { fineTuneRecipes, pretrainRecipes } from '../../src/train/recipes.js'
 import {
   comparedFields,
@@ -26,6 +27,17 @@ t.test('every setting has a default or is left to the data, a group, and a help 
       const notes = (field as z.ZodType).meta() as Partial<FieldNotes> | undefined
       t.ok(notes?.group && notes.description, name)
     }
+  }
+})
+
+t.test('a preset that does not exist is refused by name', async (t) => {
+  for (const preset of ['huge', 'constructor', undefined] as unknown as PresetName[]) {
+    const wanted = {
+      name: 'UserError',
+      message: `preset: expected one of nano, vit-s, vit-b, vit-l, got "${preset}"`,
+    }
+    t.throws(() => vitConfig({ ...fineTuneDefaults(), preset }), wanted)
+    t.throws(() => fmaeConfig({ ...pretrainDefaults(), preset }), wanted)
   }
 })
 

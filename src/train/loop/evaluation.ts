@@ -1,6 +1,7 @@
 import { sequentialBatches } from '../../data/batches.js'
 import type { ImageLoader } from '../../data/imageLoader.js'
 import type { Runtime } from '../../engine/runtime.js'
+import { UserError } from '../../errors.js'
 import type { AuClassifier } from '../../model/auClassifier.js'
 import { CHANNELS } from '../../model/config.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
@@ -16,7 +17,7 @@ export interface ClassifierOutputs {
 /** Number of batches whose results are read together: each read makes the host wait. */
 const BATCHES_PER_READ = 8
 
-/** Runs a classifier over images without augmentation or drop path, `batchSize` at a time or as many as the adapter binds. */
+/** Runs a classifier over images without augmentation or drop path, `batchSize` at a time or as many as the adapter binds. @throws UserError if an output is not finite. */
 export async function classify(
   runtime: Runtime,
   model: AuClassifier,
@@ -49,6 +50,16 @@ export async function classify(
     }
   }
   await Promise.all(pending)
+  const requireFinite = (values: Float32Array) => {
+    const wrong = values.findIndex((value) => !Number.isFinite(value))
+    if (wrong < 0) return
+    const image = loader.set.describe(indices[Math.floor((wrong * indices.length) / values.length)])
+    throw new UserError(
+      `${image}: the model's output is not a finite number; its weights are damaged or too large`,
+    )
+  }
+  requireFinite(features)
+  requireFinite(auLogits)
   return { auLogits, features }
 }
 

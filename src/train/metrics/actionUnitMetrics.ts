@@ -20,12 +20,16 @@ export interface ActionUnitMetrics {
   readonly baseRateEntropy: number
 }
 
-/** All of them from logits and targets [N, columns]. */
+/** All of them from logits and targets [N, columns]. @throws RangeError if these are not whole rows. */
 export function actionUnitMetrics(
   logits: ArrayLike<number>,
   targets: ArrayLike<number>,
   columns: number,
 ): ActionUnitMetrics {
+  if (logits.length !== targets.length || !Number.isInteger(logits.length / columns))
+    throw new RangeError(
+      `actionUnitMetrics: ${logits.length} logits and ${targets.length} targets; expected as many of each, in rows of ${columns}`,
+    )
   const probabilities = Float64Array.from(logits, sigmoid)
   const f1PerAu = f1Scores(probabilities, targets, columns, 0.5)
   const best = bestThreshold(probabilities, targets, columns)
