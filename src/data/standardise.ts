@@ -24,6 +24,9 @@ export function standardise(pixels: Uint8Array, size: number, kind: Standardisat
     throw new RangeError(
       `standardise: ${pixels.length} bytes; expected ${size}·${size}·3 = ${size * size * 3}`,
     )
+  // Callers may be untyped.
+  if (!standardisations.includes(kind))
+    throw new RangeError(`standardise: "${kind}"; expected ${standardisations.join(' or ')}`)
   return kind === 'imagenet' ? imagenet(pixels, size) : highpass(pixels, size)
 }
 

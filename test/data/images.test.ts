@@ -135,6 +135,9 @@ t.test('ImageNet standardisation is by channel', async (t) => {
     t.ok(Math.abs(value - expected[at]) < 1e-6)
   })
   t.throws(() => standardise(new Uint8Array(5), 1, 'imagenet'), { message: /5 bytes; expected 1·1·3 = 3/ })
+  t.throws(() => standardise(new Uint8Array(3), 1, 'imgnet' as 'imagenet'), {
+    message: 'standardise: "imgnet"; expected imagenet or highpass',
+  })
 })
 
 /** The definition, window by window. */
