@@ -130,15 +130,18 @@ interface StoredRun {
  */
 export function storedRun(page: Page, run: string): Promise<StoredRun | null> {
   return page.evaluate(async (name) => {
-    try {
-      const root = await navigator.storage.getDirectory()
-      const folder = await (await root.getDirectoryHandle('runs')).getDirectoryHandle(name)
-      const file = await (await folder.getFileHandle('history.json')).getFile()
-      return file.size === 0 ? null : JSON.parse(await file.text())
-    } catch (error) {
-      if ((error as DOMException).name === 'NotFoundError') return null
-      throw error
-    }
+    for (;;)
+      try {
+        const root = await navigator.storage.getDirectory()
+        const folder = await (await root.getDirectoryHandle('runs')).getDirectoryHandle(name)
+        const file = await (await folder.getFileHandle('history.json')).getFile()
+        return file.size === 0 ? null : JSON.parse(await file.text())
+      } catch (error) {
+        const reason = (error as DOMException).name
+        if (reason === 'NotFoundError') return null
+        // The page replaced the file after this one was opened.
+        if (reason !== 'NotReadableError') throw error
+      }
   }, run)
 }
 
