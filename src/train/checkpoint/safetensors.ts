@@ -1,13 +1,18 @@
 import * as z from 'zod'
 import { UserError } from '../../errors.js'
+import {
+  bytesPerElement,
+  decodeValues,
+  isStoredType,
+  type StoredType,
+  type TensorArray,
+} from './storedTypes.js'
 
 /**
  * The safetensors format: u64 header length, JSON header {name: {dtype, shape, data_offsets}, __metadata__},
  * then the tensors' bytes without gaps, little-endian. Written in pieces and read tensor by tensor, so files
  * may have any size.
  */
-
-export type TensorArray = Float32Array | Int32Array | Uint32Array | Uint8Array
 
 export interface SafeTensor {
   readonly shape: readonly number[]
@@ -35,24 +40,6 @@ export interface SafetensorsHeader {
   readonly entries: readonly TensorEntry[]
   readonly metadata: Readonly<Record<string, string>>
 }
-
-/** Bytes per element of the types that can be read. */
-const bytesPerElement = {
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  F64: 8,
-  I8: 1,
-  I16: 2,
-  I32: 4,
-  I64: 8,
-  U8: 1,
-  U16: 2,
-  U32: 4,
-  U64: 8,
-  BOOL: 1,
-} as const
-type StoredType = keyof typeof bytesPerElement
 
 /** The format's limit on the header. */
 const MAX_HEADER = 100_000_000
@@ -220,10 +207,6 @@ function* jsonTokens(json: string): Generator<string> {
   }
 }
 
-function isStoredType(dtype: string): dtype is StoredType {
-  return Object.hasOwn(bytesPerElement, dtype)
-}
-
 function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: number, file: string): void {
   let at = start
   for (const { name, offset, length } of entries) {
@@ -249,59 +232,8 @@ function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: n
  * @throws UserError if an integer does not fit
  */
 export function decodeTensor(entry: TensorEntry, bytes: Uint8Array, file: string): SafeTensor {
-  // Copies with the constructor: slice() of a Node Buffer would be a view.
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
-  return { shape: entry.shape, data: decodeValues(entry, aligned, file), type: entry.dtype }
-}
-
-function decodeValues({ name, dtype }: TensorEntry, bytes: Uint8Array, file: string): TensorArray {
-  const { buffer, byteOffset, byteLength } = bytes
-  const count = byteLength / bytesPerElement[dtype]
-  switch (dtype) {
-    case 'F32':
-      return new Float32Array(buffer, byteOffset, count)
-    case 'I32':
-      return new Int32Array(buffer, byteOffset, count)
-    case 'U32':
-      return new Uint32Array(buffer, byteOffset, count)
-    case 'U8':
-    case 'BOOL':
-      return bytes
-    case 'I8':
-      return Int32Array.from(new Int8Array(buffer, byteOffset, count))
-    case 'I16':
-      return Int32Array.from(new Int16Array(buffer, byteOffset, count))
-    case 'U16':
-      return Uint32Array.from(new Uint16Array(buffer, byteOffset, count))
-    case 'F64':
-      return Float32Array.from(new Float64Array(buffer, byteOffset, count))
-    case 'F16':
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), halfToNumber)
-    case 'BF16':
-      return new Float32Array(
-        Uint32Array.from(new Uint16Array(buffer, byteOffset, count), (bits) => bits << 16).buffer,
-      )
-    case 'I64':
-      return Int32Array.from(new BigInt64Array(buffer, byteOffset, count), (value) => {
-        if (BigInt.asIntN(32, value) === value) return Number(value)
-        throw new UserError(`${file}: tensor ${name}: ${value} does not fit 32 bits`)
-      })
-    case 'U64':
-      return Uint32Array.from(new BigUint64Array(buffer, byteOffset, count), (value) => {
-        if (BigInt.asUintN(32, value) === value) return Number(value)
-        throw new UserError(`${file}: tensor ${name}: ${value} does not fit 32 bits`)
-      })
-  }
-}
-
-/** IEEE 754 binary16: sign 1, exponent 5 (bias 15), fraction 10 bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  const data = decodeValues(entry.dtype, bytes, `${file}: tensor ${entry.name}`)
+  return { shape: entry.shape, data, type: entry.dtype }
 }
 
 /** The tensors of a file in memory. @throws UserError that begins with `file`, if the file is damaged */
