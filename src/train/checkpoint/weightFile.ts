@@ -8,6 +8,9 @@ export interface StoredTensor {
   bytes(): Promise<Uint8Array<ArrayBuffer>>
 }
 
+export type Hints = Readonly<Record<string, Hint>>
+export type Hint = string | number | boolean | readonly number[]
+
 /** Weights of any program, by the names in their file. */
 export interface WeightFile {
   /** The name in messages. */
@@ -17,6 +20,8 @@ export interface WeightFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>
   /** Metadata of a safetensors file. */
   readonly metadata: Readonly<Record<string, string>>
+  /** Simple values that describe the model: arguments of its training program, or a config.json. */
+  readonly hints: Hints
   /** What the file holds besides: "optimizer", "epoch 49". */
   readonly besides: readonly string[]
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../../errors.js'
+import type { Hints } from '../weightFile.js'
 import { PyObject, type PyValue } from './pickle.js'
 import { REBUILD_PARAMETER, REBUILD_TENSOR } from './torchGlobals.js'
 
@@ -9,6 +10,8 @@ export interface StateDict {
   readonly dict: ReadonlyMap<PyValue, PyValue>
   /** The other fields of the file: `optimizer`, `epoch 49`. */
   readonly besides: readonly string[]
+  /** Arguments of the training program. */
+  readonly hints: Hints
 }
 
 /**
@@ -19,27 +22,31 @@ export interface StateDict {
 export function findStateDict(value: PyValue, file: string): StateDict {
   if (!(value instanceof Map))
     throw new UserError(`${file}: ${described(value)}; expected a state dict: tensors by name`)
-  if (holdsTensors(value))
-    return {
-      dict: value,
-      besides: fields(value)
-        .filter(([, item]) => !isTensor(item))
-        .map(describe),
-    }
+  if (holdsTensors(value)) {
+    const rest = fields(value).filter(([, item]) => !isTensor(item))
+    return { dict: value, besides: rest.map(describe), hints: {} }
+  }
   for (const name of nestings) {
     const inner = value.get(name)
-    if (inner instanceof Map && holdsTensors(inner))
-      return {
-        dict: inner,
-        besides: fields(value)
-          .filter(([key]) => key !== name)
-          .map(describe),
-      }
+    if (!(inner instanceof Map && holdsTensors(inner))) continue
+    const rest = fields(value).filter(([key]) => key !== name)
+    return { dict: inner, besides: rest.map(describe), hints: hintsOf(value) }
   }
   const found = fields(value).map(([name]) => name)
   throw new UserError(
     `${file}: no tensors; expected a state dict, or one in ${nestings.slice(0, 3).join(', ')}. Fields found: ${found.slice(0, 8).join(', ') || 'none'}`,
   )
+}
+
+/** Simple values of the field `args` or `config`: a Namespace or a dict. */
+function hintsOf(saved: ReadonlyMap<PyValue, PyValue>): Hints {
+  const args = saved.get('args') ?? saved.get('config') ?? null
+  const state = args instanceof PyObject ? args.state : args
+  if (!(state instanceof Map)) return {}
+  const simple = fields(state).filter((field): field is [string, string | number | boolean] =>
+    ['string', 'number', 'boolean'].includes(typeof field[1]),
+  )
+  return Object.fromEntries(simple)
 }
 
 function isTensor(value: PyValue): boolean {

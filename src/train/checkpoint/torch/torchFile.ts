@@ -36,14 +36,14 @@ function isZip(start: Uint8Array): boolean {
 export async function readTorchFile(file: ByteFile): Promise<WeightFile> {
   const start = await file.read(0, Math.min(4, file.size))
   const { value, storages } = await (isZip(start) ? readZip(file) : readLegacy(file))
-  const { dict, besides } = findStateDict(value, file.name)
+  const { dict, besides, hints } = findStateDict(value, file.name)
   const tensors = new Map<string, StoredTensor>()
   for (const [name, entry] of dict) {
     const where = `${file.name}: tensor ${name}`
     const view = tensorView(entry, where)
     if (view) tensors.set(String(name), storedTensor(view, storages, where))
   }
-  return { name: file.name, format: 'PyTorch checkpoint', tensors, metadata: {}, besides }
+  return { name: file.name, format: 'PyTorch checkpoint', tensors, metadata: {}, hints, besides }
 }
 
 async function readZip(file: ByteFile): Promise<Saved> {
