@@ -79,20 +79,31 @@ export function* encodeSafetensors(
 ): Generator<Uint8Array> {
   const isBytes = (tensor: SafeTensor) => Number(tensor.data instanceof Uint8Array)
   const ordered = [...tensors].sort(([, a], [, b]) => isBytes(a) - isBytes(b))
-  const header: Record<string, unknown> = { __metadata__: metadata }
-  let offset = 0
-  for (const [name, tensor] of ordered) {
-    checkShape(name, tensor)
-    const end = offset + tensor.data.byteLength
-    header[name] = { dtype: storedType(tensor.data), shape: tensor.shape, data_offsets: [offset, end] }
-    offset = end
-  }
-  yield encodeHeader(header)
+  for (const [name, tensor] of ordered) checkShape(name, tensor)
+  const described = ordered.map(([name, { shape, data }]) => ({ name, shape, type: storedType(data) }))
+  yield encodeHeader(described, metadata)
   for (const [, { data }] of ordered) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }
 
-/** Length and JSON, padded with spaces so that the data starts at a multiple of eight. */
-function encodeHeader(header: Record<string, unknown>): Uint8Array {
+/** A tensor whose bytes are written later. */
+export interface DescribedTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly type: StoredType
+}
+
+/** The header of a file with these tensors in this order. JSON, padded so that the data starts at a multiple of eight. */
+export function encodeHeader(
+  tensors: readonly DescribedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata }
+  let offset = 0
+  for (const { name, shape, type } of tensors) {
+    const end = offset + product(shape) * bytesPerElement[type]
+    header[name] = { dtype: type, shape, data_offsets: [offset, end] }
+    offset = end
+  }
   const json = new TextEncoder().encode(JSON.stringify(header))
   const padded = Math.ceil(json.length / 8) * 8
   const bytes = new Uint8Array(8 + padded).fill(0x20)
