@@ -3,6 +3,17 @@
  * `interpolate(mode='bicubic', align_corners=False)` does; the row of the class token stays.
  */
 
+import { UserError } from '../../errors.js'
+
+/** Side of the patch grid of a position table with a class token. */
+export function gridOf(tokens: number, name: string, file: string): number {
+  const grid = Math.sqrt(tokens - 1)
+  if (Number.isInteger(grid) && grid > 0) return grid
+  throw new UserError(
+    `${file}: tensor ${name} has ${tokens} positions; expected 1 for the class token and a square of patches`,
+  )
+}
+
 /** PyTorch's constant of the cubic convolution kernel (Keys 1981). */
 const A = -0.75
 

@@ -2,8 +2,17 @@ import type { Standardisation } from '../../data/standardise.js'
 import { UserError } from '../../errors.js'
 import type { ClassifierConfig, FmaeConfig, VitConfig } from '../../model/config.js'
 import type { Layout } from '../../model/weights/layouts.js'
-import type { Hints, WeightFile } from '../checkpoint/weightFile.js'
-import { firstKnown, fromFlag, fromHint, type Known, publishedDecoderHeads, publishedHeads } from './hints.js'
+import type { WeightFile } from '../checkpoint/weightFile.js'
+import {
+  firstKnown,
+  fromFlag,
+  fromHint,
+  type Known,
+  publishedDecoderHeads,
+  publishedHeads,
+  stated,
+  switchHint,
+} from './hints.js'
 import type { ImportedTensor } from './importedTensors.js'
 import { blockCount, type Shapes, shapeOf, shownSizes } from './shapes.js'
 
@@ -88,7 +97,7 @@ class Table {
   /** @throws UserError that names the flag, if the value is not known */
   need<T>(field: string, flag: string, known: Known<T> | null): T {
     if (known) return this.add(field, known)
-    throw new UserError(`${this.file}: it does not say ${field}; add ${flag}`)
+    throw new UserError(`${this.file}: ${field}: not stated in the file; add ${flag}`)
   }
 }
 
@@ -129,19 +138,21 @@ function encoderConfig(
     depth: table.add('depth', fromShapes(depth, 'blocks')),
     mlpRatio: table.add('MLP ratio', fromShapes(shown.mlpRatio, 'blocks.0.mlp.fc1.weight')),
     heads: table.need(
-      'the number of heads',
+      'heads',
       '--heads',
       firstKnown(
-        fromFlag('--heads', settings.heads),
-        fromHint<number>(hints, 'number', 'num_attention_heads', 'num_heads'),
+        stated(
+          name,
+          fromFlag('--heads', settings.heads),
+          fromHint(hints, 'num_attention_heads', 'num_heads'),
+        ),
         publishedHeads({ width, depth }),
       ),
     ),
     layerNormEps: table.add(
       'epsilon of layer norms',
       firstKnown(
-        fromFlag('--layer-norm-eps', settings.layerNormEps),
-        fromHint<number>(hints, 'number', 'layer_norm_eps'),
+        stated(name, fromFlag('--layer-norm-eps', settings.layerNormEps), fromHint(hints, 'layer_norm_eps')),
         { value: layout.layerNormEps, source: `default of ${layout.name}` },
       )!,
     ),
@@ -171,18 +182,15 @@ function fmaeConfigOf(
   const [decoderWidth] = shapeOf(shapes, 'decoder_embed.weight', 2, name)
   const decoderDepth = blockCount(shapes, 'decoder_blocks')
   const heads = firstKnown(
-    fromFlag('--decoder-heads', settings.decoderHeads),
-    fromHint<number>(hints, 'number', 'decoder_num_attention_heads'),
+    stated(
+      name,
+      fromFlag('--decoder-heads', settings.decoderHeads),
+      fromHint(hints, 'decoder_num_attention_heads'),
+    ),
     publishedDecoderHeads({ width: decoderWidth, depth: decoderDepth }),
   )
-  const normPix = firstKnown(fromHint<boolean>(hints, 'boolean', 'norm_pix_loss'), {
-    value: true,
-    source: 'default of FMAE',
-  })!
-  const maskRatio = firstKnown(fromHint<number>(hints, 'number', 'mask_ratio'), {
-    value: 0.75,
-    source: 'default of MAE',
-  })!
+  const normPix = firstKnown(switchHint(hints, 'norm_pix_loss'), { value: true, source: 'default of FMAE' })!
+  const maskRatio = firstKnown(fromHint(hints, 'mask_ratio'), { value: 0.75, source: 'default of MAE' })!
   return {
     ...encoder,
     decoderWidth: table.add('decoder width', {
@@ -190,7 +198,7 @@ function fmaeConfigOf(
       source: 'shape of decoder_embed.weight',
     }),
     decoderDepth: table.add('decoder depth', { value: decoderDepth, source: 'shape of decoder_blocks' }),
-    decoderHeads: table.need('the number of decoder heads', '--decoder-heads', heads),
+    decoderHeads: table.need('decoder heads', '--decoder-heads', heads),
     maskRatio: table.add('mask ratio', maskRatio),
     normPix: table.add('targets are normalized patches', normPix),
   }
@@ -230,13 +238,13 @@ function classifierConfigOf(
   return {
     ...common,
     subjects: table.add('subjects', { value: subjects, source: `shape of ${last}` }),
-    lambda: table.need('λ', '--lambda', lambdaOf(hints, settings)),
+    lambda: table.need(
+      'λ',
+      '--lambda',
+      stated(name, fromFlag('--lambda', settings.lambda), fromHint(hints, 'grad_reverse')),
+    ),
     idHeadLayers: identity,
   }
-}
-
-function lambdaOf(hints: Hints, { lambda }: ImportSettings): Known<number> | null {
-  return firstKnown(fromFlag('--lambda', lambda), fromHint<number>(hints, 'number', 'grad_reverse', 'lambda'))
 }
 
 function identityLayers(shapes: Shapes): 0 | 1 | 2 | 3 {

@@ -1,5 +1,6 @@
+import { UserError } from '../../errors.js'
 import { presets } from '../../model/presets.js'
-import type { Hint, Hints } from '../checkpoint/weightFile.js'
+import type { Hints } from '../checkpoint/weightFile.js'
 
 /** A value and where it is from, for the table that `convert` prints and stores. */
 export interface Known<T> {
@@ -16,14 +17,29 @@ export function fromFlag<T>(flag: string, value: T | undefined): Known<T> | null
   return value === undefined ? null : { value, source: flag }
 }
 
-/** A number or a truth value that the file states, under one of several names. */
-export function fromHint<T extends Hint>(
-  hints: Hints,
-  kind: 'number' | 'boolean',
-  ...names: string[]
-): Known<T> | null {
-  const name = names.find((candidate) => typeof hints[candidate] === kind)
-  return name === undefined ? null : { value: hints[name] as T, source: `${name} of the file` }
+/** A number that the file states, under one of these names. */
+export function fromHint(hints: Hints, ...names: readonly string[]): Known<number> | null {
+  for (const name of names) {
+    const value = hints[name]
+    if (typeof value === 'number') return { value, source: `${name} of the file` }
+  }
+  return null
+}
+
+export function switchHint(hints: Hints, name: string): Known<boolean> | null {
+  const value = hints[name]
+  return typeof value === 'boolean' ? { value, source: `${name} of the file` } : null
+}
+
+/** @throws UserError if user and file state different values */
+export function stated(
+  file: string,
+  flag: Known<number> | null,
+  hint: Known<number> | null,
+): Known<number> | null {
+  if (flag && hint && flag.value !== hint.value)
+    throw new UserError(`${file}: ${flag.source} is ${flag.value}, but ${hint.source} is ${hint.value}`)
+  return flag ?? hint
 }
 
 interface Sizes {

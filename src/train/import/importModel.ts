@@ -4,12 +4,12 @@ import { classifierParameters } from '../../model/auClassifier.js'
 import type { ClassifierConfig, FmaeConfig, VitConfig } from '../../model/config.js'
 import { fmaeParameters } from '../../model/fmae.js'
 import { encoderParameters } from '../../model/vit.js'
-import { interpolatePositions } from '../../model/weights/interpolatePositions.js'
+import { gridOf, interpolatePositions } from '../../model/weights/interpolatePositions.js'
 import type { WeightFile } from '../checkpoint/weightFile.js'
 import { checkSizes } from '../modelConfig.js'
 import { type Described, describeModel, type ImportSettings } from './describeModel.js'
 import { type ImportedTensor, importedTensors, type LeftOut } from './importedTensors.js'
-import { gridOf, shapeOf } from './shapes.js'
+import { shapeOf } from './shapes.js'
 
 /** Weights of another program as one of our models. Nothing but shapes was read so far. */
 export type ImportedModel = Described & {

@@ -1,4 +1,5 @@
 import { UserError } from '../../errors.js'
+import { gridOf } from '../../model/weights/interpolatePositions.js'
 
 /** Sizes of a ViT that the shapes of its weights show. */
 export interface ShownSizes {
@@ -35,15 +36,6 @@ export function shapeOf(shapes: Shapes, name: string, axes: number, file: string
   if (shape.length !== axes)
     throw new UserError(`${file}: tensor ${name} is [${shape}]; expected ${axes} axes`)
   return shape
-}
-
-/** Side of the patch grid of a position table with a class token. */
-export function gridOf(tokens: number, name: string, file: string): number {
-  const grid = Math.sqrt(tokens - 1)
-  if (Number.isInteger(grid) && grid > 0) return grid
-  throw new UserError(
-    `${file}: tensor ${name} has ${tokens} positions; expected 1 for the class token and a square of patches`,
-  )
 }
 
 /** One more than the largest block number, so that a missing block is named as missing. */
