@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type * as z from 'zod'
 import { writeAtomically } from '../../atomicWrite.node.js'
+import { counted, examples } from '../../data/notes.js'
 import { UserError } from '../../errors.js'
 import { openWeightsAt } from '../../train/checkpoint/openWeights.node.js'
 import type { WeightFile } from '../../train/checkpoint/weightFile.js'
@@ -37,8 +38,17 @@ function describe(file: WeightFile, model: ImportedModel): string[] {
     ),
     `Taken: ${tensors.size} tensors${conversions(model)}`,
     ...(file.besides.length > 0 ? [`Not weights: ${file.besides.join(', ')}`] : []),
-    ...leftOut.map(({ name, reason }) => `Left out: ${name} (${reason})`),
+    ...leftOutLines(leftOut),
   ]
+}
+
+/** One line for each reason. */
+function leftOutLines(leftOut: ImportedModel['leftOut']): string[] {
+  const reasons = new Set(leftOut.map(({ reason }) => reason))
+  return [...reasons].map((reason) => {
+    const names = leftOut.filter((tensor) => tensor.reason === reason).map(({ name }) => name)
+    return `Left out: ${counted(names.length, 'tensor', 'tensors')}, ${reason} (${examples(names)})`
+  })
 }
 
 /** ", 12 of them converted from F16, BF16". */

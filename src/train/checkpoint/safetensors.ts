@@ -132,7 +132,7 @@ function foreignFile(start: Uint8Array): string | null {
   const isPickle = start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5
   if (text.startsWith('version ')) return 'a Git LFS pointer. Fetch the file with: git lfs pull'
   if (text.startsWith('PK\x03\x04') || isPickle)
-    return 'a PyTorch checkpoint (.pth). Convert it first; docs/file-formats.md shows how'
+    return 'a PyTorch checkpoint. Convert it first with: node dist/train.js convert'
   if (/^<(!doc|html|\?xml)/i.test(text)) return 'a web page, perhaps from a failed download'
   if (text.startsWith('\x1f\x8b')) return 'a gzip file. Decompress it first'
   return null

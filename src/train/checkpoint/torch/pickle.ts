@@ -2,7 +2,7 @@
  * Reads a pickle (protocols 2 to 5, https://docs.python.org/3/library/pickletools.html) without running anything.
  * Objects become inert records of a class name, arguments and state. Only the names in `allowed` may occur.
  *
- * The machine has no recursion, and its work and memory are proportional to the pickle's length.
+ * The machine has no recursion, and its work and memory are limited by MAX_OPERATIONS.
  */
 
 /** A pickle is damaged, or contains what is not allowed. */
@@ -65,6 +65,7 @@ class Machine {
   readonly #marks: PyValue[][] = []
   readonly #memo = new Map<number, PyValue>()
   readonly #persistent: PersistentId[] = []
+  #operations = 0
 
   constructor(bytes: Uint8Array, start: number, allowed: (name: string) => boolean) {
     this.#bytes = bytes
@@ -75,6 +76,7 @@ class Machine {
 
   run(): Unpickled {
     for (;;) {
+      this.#work(1)
       const at = this.#at
       const code = this.#byte()
       if (code === STOP) return { value: this.pop(), persistent: this.#persistent, end: this.#at }
@@ -84,14 +86,24 @@ class Machine {
     }
   }
 
+  #work(operations: number): void {
+    this.#operations += operations
+    if (this.#operations > MAX_OPERATIONS)
+      throw new PickleError(`its pickle has more than ${MAX_OPERATIONS} operations`)
+  }
+
   // Reading
 
   #take(count: number): number {
     const at = this.#at
-    if (!(count >= 0 && at + count <= this.#bytes.length))
-      throw new PickleError(`truncated pickle: it ends at byte ${this.#bytes.length}`)
+    if (count < 0) throw new PickleError(`damaged pickle: a negative length at byte ${at - 4}`)
+    if (at + count > this.#bytes.length) throw this.#truncated()
     this.#at = at + count
     return at
+  }
+
+  #truncated(): PickleError {
+    return new PickleError(`truncated pickle: no end before byte ${this.#bytes.length}`)
   }
 
   #byte(): number {
@@ -126,7 +138,7 @@ class Machine {
 
   line(): string {
     const end = this.#bytes.indexOf(0x0a, this.#at)
-    if (end < 0) throw new PickleError(`truncated pickle: it ends at byte ${this.#bytes.length}`)
+    if (end < 0) throw this.#truncated()
     const text = this.text(end - this.#at)
     this.#take(1)
     return text
@@ -134,7 +146,7 @@ class Machine {
 
   /** Two's complement, little-endian, of any length up to MAX_INTEGER. */
   integer(length: number): number | bigint {
-    if (length > MAX_INTEGER) throw new PickleError(`an integer of ${length} bytes`)
+    if (length > MAX_INTEGER) throw new PickleError(`damaged pickle: an integer of ${length} bytes`)
     const digits = [...this.bytes(length)].reverse()
     const unsigned = digits.reduce((value, digit) => (value << 8n) | BigInt(digit), 0n)
     const value = BigInt.asIntN(8 * length, unsigned)
@@ -190,16 +202,34 @@ class Machine {
   // Objects
 
   global(module: PyValue, name: PyValue): void {
+    // Before it is written out: a list that contains another twice, and so on, would have no end.
+    if (typeof module !== 'string' || typeof name !== 'string')
+      throw new PickleError('damaged pickle: a name that is no text')
     const full = `${module}.${name}`
-    if (typeof module !== 'string' || typeof name !== 'string' || !this.#allowed(full))
-      throw new PickleError(`it refers to ${JSON.stringify(full)}`)
+    const shown = full.length > MAX_SHOWN ? `${full.slice(0, MAX_SHOWN)}…` : full
+    if (!this.#allowed(full))
+      throw new PickleError(
+        `its pickle refers to ${JSON.stringify(shown)}; expected only tensors and plain values`,
+      )
     this.push(new PyGlobal(full))
   }
 
   object(type: PyValue, args: PyValue): void {
     if (!(type instanceof PyGlobal) || !Array.isArray(args))
       throw new PickleError('damaged pickle: a call of something that is no class')
-    this.push(type.name === 'collections.OrderedDict' ? orderedDict(args) : new PyObject(type.name, args))
+    this.push(
+      type.name === 'collections.OrderedDict' ? this.#orderedDict(args) : new PyObject(type.name, args),
+    )
+  }
+
+  /** Python 2 gives the items as a list of pairs. */
+  #orderedDict([pairs = []]: readonly PyValue[]): Map<PyValue, PyValue> {
+    const isPair = (item: PyValue): item is [PyValue, PyValue] => Array.isArray(item) && item.length === 2
+    // The only operation that costs more than its bytes: many calls can share one list.
+    if (Array.isArray(pairs)) this.#work(pairs.length)
+    if (!Array.isArray(pairs) || !pairs.every(isPair))
+      throw new PickleError('damaged pickle: an OrderedDict of something that is no list of pairs')
+    return new Map(pairs)
   }
 
   persistent(): void {
@@ -208,15 +238,17 @@ class Machine {
     this.push(found)
   }
 
+  // Subclasses of list and of dict are records, whose items nothing reads.
+
   extend(items: readonly PyValue[]): void {
     const list = this.top()
+    if (list instanceof PyObject) return
     if (!Array.isArray(list)) throw new PickleError('damaged pickle: an item of something that is no list')
     for (const item of items) list.push(item)
   }
 
   assign(items: readonly PyValue[]): void {
     const map = this.top()
-    // Subclasses of dict and of list get their items this way; nothing reads these.
     if (map instanceof PyObject) return
     if (!(map instanceof Map) || items.length % 2 > 0)
       throw new PickleError('damaged pickle: a key of something that is no dict')
@@ -231,15 +263,11 @@ class Machine {
   }
 }
 
-/** Python 2 gives the items as a list of pairs. */
-function orderedDict([pairs = []]: readonly PyValue[]): Map<PyValue, PyValue> {
-  const isPair = (item: PyValue): item is [PyValue, PyValue] => Array.isArray(item) && item.length === 2
-  if (!Array.isArray(pairs) || !pairs.every(isPair))
-    throw new PickleError('damaged pickle: an OrderedDict of something that is no list of pairs')
-  return new Map(pairs)
-}
-
 const STOP = 0x2e
+/** The pickle of ViT-L with its optimizer has 60,000; each may create an object of 200 bytes. */
+const MAX_OPERATIONS = 2 ** 21
+/** Characters of a name in a message. */
+const MAX_SHOWN = 80
 /** Python writes its magic numbers with 10 bytes. */
 const MAX_INTEGER = 64
 const decoder = new TextDecoder('utf-8', { fatal: false })
