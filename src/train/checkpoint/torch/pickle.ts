@@ -264,7 +264,7 @@ class Machine {
 }
 
 const STOP = 0x2e
-/** The pickle of ViT-L with its optimizer has 60,000; each may create an object of 200 bytes. */
+/** The pickle of ViT-L with its optimizer has about 50,000; each may create an object of 200 bytes. */
 const MAX_OPERATIONS = 2 ** 21
 /** Characters of a name in a message. */
 const MAX_SHOWN = 80

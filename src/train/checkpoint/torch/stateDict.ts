@@ -5,6 +5,8 @@ import { REBUILD_PARAMETER, REBUILD_TENSOR } from './torchGlobals.js'
 
 /** Where training programs keep the weights, in order of preference. */
 const nestings = ['model', 'state_dict', 'model_state', 'model_state_dict', 'module', 'net', 'weights']
+/** Longer texts, such as a log, are only named. */
+const MAX_TEXT = 40
 
 export interface StateDict {
   readonly dict: ReadonlyMap<PyValue, PyValue>
@@ -22,15 +24,16 @@ export interface StateDict {
 export function findStateDict(value: PyValue, file: string): StateDict {
   if (!(value instanceof Map))
     throw new UserError(`${file}: ${described(value)}; expected a state dict: tensors by name`)
-  if (holdsTensors(value)) {
-    const rest = fields(value).filter(([, item]) => !isTensor(item))
-    return { dict: value, besides: rest.map(describe), hints: {} }
-  }
+  // These first: a tensor beside them may be a metric.
   for (const name of nestings) {
     const inner = value.get(name)
     if (!(inner instanceof Map && holdsTensors(inner))) continue
     const rest = fields(value).filter(([key]) => key !== name)
     return { dict: inner, besides: rest.map(describe), hints: hintsOf(value) }
+  }
+  if (holdsTensors(value)) {
+    const rest = fields(value).filter(([, item]) => !isTensor(item))
+    return { dict: value, besides: rest.map(describe), hints: {} }
   }
   const found = fields(value).map(([name]) => name)
   throw new UserError(
@@ -57,12 +60,14 @@ function holdsTensors(map: ReadonlyMap<PyValue, PyValue>): boolean {
   return [...map.values()].some(isTensor)
 }
 
+/** Those with a text as name: another name, written out, may have no end. */
 function fields(map: ReadonlyMap<PyValue, PyValue>): [string, PyValue][] {
-  return [...map].map(([name, value]) => [String(name), value])
+  return [...map].filter((field): field is [string, PyValue] => typeof field[0] === 'string')
 }
 
 function describe([name, value]: [string, PyValue]): string {
-  return typeof value === 'number' || typeof value === 'string' ? `${name} ${value}` : name
+  const isShort = typeof value === 'number' || (typeof value === 'string' && value.length <= MAX_TEXT)
+  return isShort ? `${name} ${value}` : name
 }
 
 function described(value: PyValue): string {

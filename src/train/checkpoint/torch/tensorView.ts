@@ -29,6 +29,9 @@ export interface Storages {
   readonly read: ReadStorage
 }
 
+/** More than any network has; many tensors can share one endless shape. */
+const MAX_RANK = 64
+
 /** The tensor that this object describes; null if it is none. `where` begins messages. */
 export function tensorView(value: PyValue, where: string): TensorView | null {
   if (!(value instanceof PyObject)) return null
@@ -36,7 +39,8 @@ export function tensorView(value: PyValue, where: string): TensorView | null {
   if (value.type !== REBUILD_TENSOR) return null
   const [storage, offset, shape, strides] = value.args
   const isCount = (number: PyValue): number is number => Number.isSafeInteger(number) && Number(number) >= 0
-  const isList = (list: PyValue): list is number[] => Array.isArray(list) && list.every(isCount)
+  const isList = (list: PyValue): list is number[] =>
+    Array.isArray(list) && list.length <= MAX_RANK && list.every(isCount)
   if (!isCount(offset) || !isList(shape) || !isList(strides) || shape.length !== strides.length)
     throw new UserError(`${where}: its position, shape or strides are damaged`)
   return { storage: storageRef(storage, where), offset, shape, strides }
@@ -48,12 +52,16 @@ function parameterData({ args: [data] }: PyObject, where: string): PyValue {
   throw new UserError(`${where}: a parameter without a tensor`)
 }
 
-/** The persistent id of a storage is ('storage', class, key, device, elements). */
+/** The persistent id of a storage is ('storage', class, key, device, elements), and in the old format its view. */
 export function storageRef(value: PyValue, where: string): StorageRef {
   const id = value instanceof PersistentId ? value.id : null
-  const [kind, type, key] = Array.isArray(id) ? id : []
+  const [kind, type, key, , , view = null] = Array.isArray(id) ? id : []
   if (kind !== 'storage' || !(type instanceof PyGlobal) || typeof key !== 'string')
     throw new UserError(`${where}: its storage is not one that torch.save writes`)
+  if (view !== null)
+    throw new UserError(
+      `${where}: its storage is a view, as PyTorch before 0.4 saves; expected a whole storage`,
+    )
   const stored = storageType(type.name)
   if (!stored) throw new UserError(`${where}: ${type.name} is not supported`)
   return { key, type: stored }
@@ -77,7 +85,7 @@ export function storedTensor(view: TensorView, { sizes, read }: Storages, where:
       `${where}: [${shape}] with strides [${strides}] from element ${offset} on leads outside its storage of ${elements} elements`,
     )
   // A stride of 0 repeats elements: 8 bytes could ask for any amount of memory.
-  if (count > elements)
+  if (!(count <= elements))
     throw new UserError(`${where}: [${shape}] has more elements than its storage, ${elements}`)
   return {
     shape,

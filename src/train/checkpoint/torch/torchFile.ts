@@ -39,9 +39,11 @@ export async function readTorchFile(file: ByteFile): Promise<WeightFile> {
   const { dict, besides, hints } = findStateDict(value, file.name)
   const tensors = new Map<string, StoredTensor>()
   for (const [name, entry] of dict) {
-    const where = `${file.name}: tensor ${name}`
+    const where = `${file.name}: tensor ${typeof name === 'string' ? name : 'without a name'}`
     const view = tensorView(entry, where)
-    if (view) tensors.set(String(name), storedTensor(view, storages, where))
+    if (!view) continue
+    if (typeof name !== 'string') throw new UserError(`${file.name}: a tensor whose name is no text`)
+    tensors.set(name, storedTensor(view, storages, where))
   }
   return { name: file.name, format: 'PyTorch checkpoint', tensors, metadata: {}, hints, besides }
 }
@@ -116,8 +118,12 @@ async function legacyStorages(
   )
   const places = new Map<string, Place>()
   let at = keys.end
-  for (const key of Array.isArray(keys.value) ? keys.value : []) {
-    const type = types.get(String(key))
+  const isKeys = (list: PyValue): list is string[] =>
+    Array.isArray(list) && list.every((key) => typeof key === 'string')
+  if (!isKeys(keys.value)) throw new UserError(`${file.name}: the list of its storages is damaged`)
+  for (const key of keys.value) {
+    const type = types.get(key)
+    if (places.has(key)) throw new UserError(`${file.name}: storage ${key} occurs twice`)
     if (!type) throw new UserError(`${file.name}: storage ${key} belongs to no tensor`)
     const count = new DataView((await file.read(at, 8)).buffer).getBigInt64(0, true)
     const size = Number(count) * bytesPerElement[type]
@@ -125,7 +131,7 @@ async function legacyStorages(
       throw new UserError(
         `${file.name}: truncated: storage ${key} has ${count} elements, but the file ends before`,
       )
-    places.set(String(key), { offset: at + 8, size })
+    places.set(key, { offset: at + 8, size })
     at += 8 + size
   }
   return places
