@@ -3,12 +3,14 @@ import { type ByteFile, endsBefore } from '../byteFile.js'
 
 /**
  * The directory of a zip archive (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3), also with zip64
- * records. Entries are stored without compression, as PyTorch writes them, so that each is a range of the file.
+ * records. Only entries without compression can be read, as PyTorch writes them: each is a range of the file.
  */
 
 export interface ZipEntry {
   readonly name: string
   readonly size: number
+  /** Why its bytes cannot be read; null if they can. */
+  readonly obstacle: string | null
   /** Position of the entry's own header, which is followed by its bytes. */
   readonly headerOffset: number
 }
@@ -47,16 +49,22 @@ export async function readZipDirectory(file: ByteFile): Promise<Map<string, ZipE
     entries.set(entry.name, entry)
     at = end
   }
+  if (at !== size) throw damaged(file, `its directory has more than ${count} entries`)
   return entries
 }
 
-/** The bytes of an entry, or `length` of them from `start`. */
+/**
+ * The bytes of an entry, or `length` of them from `start`.
+ *
+ * @throws UserError that names the file, if the entry is compressed, encrypted or damaged
+ */
 export async function readEntryBytes(
   file: ByteFile,
-  { name, size, headerOffset }: ZipEntry,
+  { name, size, obstacle, headerOffset }: ZipEntry,
   start = 0,
   length = size,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  if (obstacle) throw new UserError(`${file.name}: entry ${name} ${obstacle}`)
   const header = viewOf(await read(file, headerOffset, LOCAL_BYTES))
   if (header.getUint32(0, true) !== LOCAL) throw damaged(file, `entry ${name} has no header`)
   const dataOffset = headerOffset + LOCAL_BYTES + lengthAt(header, 26) + lengthAt(header, 28)
@@ -64,16 +72,11 @@ export async function readEntryBytes(
 }
 
 function readEntry(file: ByteFile, view: DataView, at: number): ZipEntry {
-  const flags = view.getUint16(at + 8, true)
-  const method = view.getUint16(at + 10, true)
   const packed = view.getUint32(at + 20, true)
   const nameLength = lengthAt(view, at + 28)
   const name = new TextDecoder().decode(
     new Uint8Array(view.buffer, view.byteOffset + at + CENTRAL_BYTES, nameLength),
   )
-  if ((flags & 1) !== 0) throw damaged(file, `entry ${name} is encrypted`)
-  if (method !== 0)
-    throw damaged(file, `entry ${name} is compressed; PyTorch stores entries without compression`)
   const extra = at + CENTRAL_BYTES + nameLength
   const zip64 = zip64Fields(view, extra, extra + lengthAt(view, at + 30))
   // The extra field has these values in this order, and only those with all bits set.
@@ -81,10 +84,19 @@ function readEntry(file: ByteFile, view: DataView, at: number): ZipEntry {
   const size = full(view.getUint32(at + 24, true))
   const packedSize = full(packed)
   const headerOffset = full(view.getUint32(at + 42, true))
-  if (packedSize !== size) throw damaged(file, `entry ${name} has two sizes, ${size} and ${packedSize}`)
-  if (!(headerOffset + LOCAL_BYTES + size <= file.size))
-    throw endsBefore(file.name, headerOffset + size, file.size)
-  return { name, size, headerOffset }
+  const obstacle = obstacleOf(view.getUint16(at + 8, true), view.getUint16(at + 10, true))
+  if (!obstacle && packedSize !== size)
+    throw damaged(file, `entry ${name} has two sizes, ${size} and ${packedSize}`)
+  const end = headerOffset + LOCAL_BYTES + packedSize
+  if (!(end <= file.size)) throw endsBefore(file.name, end, file.size)
+  return { name, size, obstacle, headerOffset }
+}
+
+function obstacleOf(flags: number, method: number): string | null {
+  if ((flags & 1) !== 0) return 'is encrypted; expected an archive as torch.save writes it'
+  return method === 0
+    ? null
+    : 'is compressed; expected an archive as torch.save writes it, without compression'
 }
 
 /** The 64-bit numbers of the extra field 1. */
