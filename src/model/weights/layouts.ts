@@ -34,7 +34,7 @@ export interface Layout {
 
 /** PyTorch adds these for DataParallel and torch.compile, Lightning the last. */
 const wrappers =
-  /^((module|_orig_mod|model|backbone|encoder)\.)+(?=(cls_token|pos_embed|mask_token|patch_embed|blocks|norm|fc_norm|head|AU_head|ID_head|decoder_|vit\.|decoder\.|classifier))/
+  /^((module|_orig_mod|model|backbone|encoder)\.)+(?=(cls_token|pos_embed|mask_token|patch_embed|blocks|norm|fc_norm|head|AU_head|ID_head|decoder_|vit\.|decoder\.|classifier|encoder\.layer\.|embeddings\.|layernorm\.|pooler\.))/
 
 /** The name without what wrappers added. */
 export function unwrappedName(name: string): string {
