@@ -1,6 +1,7 @@
 /** The options of each command: the settings of a run (train/settings.ts), and those that only the command line has. */
 import * as z from 'zod'
 import { readable } from '../data/readers/table.js'
+import { standardisations } from '../data/standardise.js'
 import { type FieldNotes, field, fineTuneSettings, pretrainSettings } from '../train/settings.js'
 
 const count = z.int().positive()
@@ -88,6 +89,37 @@ export const probeOptions = z.strictObject({
   split,
   seed: inRun(fineTuneSettings.shape.seed, 'seed of the split into fitting and scoring images'),
   ...measuring,
+})
+
+const inModel = <S extends z.ZodType>(schema: S, description: string) =>
+  field(schema, { group: 'Model', description } satisfies FieldNotes)
+
+export const convertOptions = z.strictObject({
+  encoderOnly: inModel(z.boolean().default(false), 'leave out heads and decoder'),
+  imageSize: inModel(
+    count.optional(),
+    'image size of the result; position embeddings are interpolated (default: that of the file)',
+  ),
+  heads: inModel(count.optional(), 'attention heads of the encoder, if the file does not say them'),
+  decoderHeads: inModel(count.optional(), 'attention heads of the decoder, if the file does not say them'),
+  layerNormEps: inModel(
+    z.number().positive().optional(),
+    'epsilon of layer norms (default: from the file or its layout)',
+  ),
+  standardise: inModel(
+    z.enum(standardisations).optional(),
+    'input normalization of the model (default: imagenet, unless the file says otherwise)',
+  ),
+  aus: inModel(
+    z
+      .array(z.int().positive())
+      .min(1)
+      .refine((aus) => new Set(aus).size === aus.length, 'expected each AU once')
+      .optional(),
+    'AUs of the outputs, in their order; required for a classifier',
+  ),
+  lambda: inModel(z.number().positive().optional(), 'strength λ with which its identity head was trained'),
+  to: inRun(z.enum(['f32', 'f16']).default('f32'), 'type of the stored weights'),
 })
 
 export const quickstartOptions = z.strictObject({

@@ -6,6 +6,7 @@ import { fineTuneRecipes, pretrainRecipes } from '../train/recipes.js'
 import { outliveReaders } from './closedOutput.js'
 import { notices } from './notices.js'
 import {
+  convertOptions,
   evaluateOptions,
   fineTuneOptions,
   pretrainOptions,
@@ -141,6 +142,32 @@ addCommand({
   schema: probeOptions,
   load: async () => (await import('./commands/probe.js')).probe,
 })
+addSchemaOptions(
+  program
+    .command('convert')
+    .summary('convert published weights to a checkpoint of this program')
+    .description(
+      'Reads weights of MAE, FMAE, FMAE-IAT, timm or Hugging Face: a PyTorch file (.pth, .pt), a safetensors file, or a ' +
+        'folder of the Hugging Face hub. Writes a checkpoint for evaluate, probe and finetune --from. Python is not ' +
+        'needed, and nothing in the file is executed. Prints every value of the model with its source, and what is left out.',
+    )
+    .argument('<in>', 'file or folder with the weights')
+    .argument('<out>', 'file to write, such as fmae.safetensors')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        `  ${PROGRAM} convert FMAE_ViT_large.pth fmae-l.safetensors`,
+        `  ${PROGRAM} convert bp4d.pth bp4d.safetensors --aus 1,2,4,6,7,10,12,14,15,17,23,24`,
+      ].join('\n'),
+    )
+    .action(async (input: string, out: string, flags: Record<string, unknown>) => {
+      const { convert } = await import('./commands/convert.js')
+      process.exitCode = await convert(input, out, resolveOptions(convertOptions, {}, flags))
+    }),
+  convertOptions,
+)
 program
   .command('verify')
   .summary('compare the results of this adapter with known ones')

@@ -11,7 +11,7 @@ import type { Initialisation, ParameterArena, ParameterSpec } from '../engine/pa
 import type { DropPath } from '../engine/randomState.js'
 import type { Tensor } from '../engine/tensor.js'
 import { blockFor, blockParameters } from './block.js'
-import { CHANNELS, patchCount, patchValues, type VitConfig } from './config.js'
+import { CHANNELS, checkVitConfig, patchCount, patchValues, type VitConfig } from './config.js'
 import { activationType, type Execution } from './execution.js'
 import { type InitStyle, xavierUniform } from './initialisation.js'
 import { sinCosPositions } from './positionEmbedding.js'
@@ -51,6 +51,16 @@ export function trainableTokenParameters(config: VitConfig): ParameterSpec[] {
   return [
     { name: 'cls_token', shape: [1, 1, config.width], init },
     { name: 'pos_embed', shape: [1, 1 + patchCount(config), config.width], init },
+  ]
+}
+
+/** What a classifier takes from a pretrained model, in state-dict order. */
+export function encoderParameters(config: VitConfig): ParameterSpec[] {
+  checkVitConfig(config)
+  return [
+    ...trainableTokenParameters(config),
+    ...patchEmbedParameters(config, 'pretraining'),
+    ...encoderBlockParameters(config, 'pretraining'),
   ]
 }
 

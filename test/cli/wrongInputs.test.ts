@@ -59,6 +59,21 @@ const finetune = (data: string, ...more: string[]) =>
 const evaluate = (checkpoint: string, ...more: string[]) =>
   commandLine('evaluate', ['--checkpoint', checkpoint, '--data', faces], more)
 
+const convert = (file: string, ...more: string[]): Setup => ({
+  args: ['convert', file, path(`converted${fresh++}.safetensors`), ...more],
+})
+
+/** The classifier's weights without metadata, under other names. */
+async function foreign(name: string, rename = (tensor: string) => tensor): Promise<string> {
+  const { tensors } = await readSafetensors(classifier)
+  const renamed = [...tensors].map(([own, tensor]): [string, SafeTensor] => [rename(own), tensor])
+  await writeSafetensors(path(`${name}.safetensors`), new Map(renamed))
+  return path(`${name}.safetensors`)
+}
+
+/** Protocol 2: calls posix.system('echo'). */
+const evilPickle = Buffer.from('\x80\x02cposix\nsystem\nX\x04\x00\x00\x00echo\x85R.', 'latin1')
+
 function write(name: string, content: string | Uint8Array): string {
   writeFileSync(path(name), content)
   return path(name)
@@ -460,15 +475,16 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
         for (const name of Object.keys(metadata)) delete metadata[name]
       }),
     ),
-  '`--from` weights with Hugging Face names': async () => {
-    const tensors = (await readSafetensors(classifier)).tensors
-    const renamed = [...tensors].map(([name, tensor]) => [
-      `vit.${name.replace('blocks.', 'encoder.layer.')}`,
-      tensor,
-    ])
-    await writeSafetensors(path('hf.safetensors'), new Map(renamed as [string, SafeTensor][]))
-    return finetune(faces, '--from', path('hf.safetensors'))
-  },
+  '`--from` weights of an unknown layout': async () =>
+    finetune(faces, '--from', await foreign('unknown', (name) => name.replace('blocks.', 'stages.'))),
+  '`--from` weights in which a block is not whole': async () =>
+    finetune(faces, '--from', await foreign('cut', (name) => name.replace('blocks.0.mlp.fc2.bias', 'other'))),
+  'PyTorch file that names a function': () => convert(write('evil.pth', evilPickle)),
+  '`convert` weights whose heads nothing states': async () => convert(await foreign('bare')),
+  '`convert` a classifier without `--aus`': async () => convert(await foreign('bare2'), '--heads', '2'),
+  '`convert` over an existing file': async () => ({
+    args: ['convert', await foreign('hf'), path('hf.safetensors')],
+  }),
   'NaN in a checkpoint': async () =>
     evaluate(await changedCheckpoint('nan.safetensors', classifier, poison(Number.NaN))),
   'infinity in a checkpoint for `--from`': async () =>

@@ -7,9 +7,9 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   type SafeTensor,
-  type TensorArray,
 } from '../../src/train/checkpoint/safetensors.js'
 import { readSafetensors, writeSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
+import type { TensorArray } from '../../src/train/checkpoint/storedTypes.js'
 
 function encode(tensors: Record<string, SafeTensor>, metadata?: Record<string, string>): Uint8Array {
   return Buffer.concat([...encodeSafetensors(new Map(Object.entries(tensors)), metadata)])

@@ -4,7 +4,7 @@ import { auTargets, chooseFolds, type FoldParts } from '../../data/folds.js'
 import { constantAuNotes, foldNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
 import { largestClassifierActivation } from '../../model/largestActivation.js'
-import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
+import { openStart } from '../../train/import/openStart.node.js'
 import { classify } from '../../train/loop/evaluation.js'
 import { makeFineTuning } from '../../train/makeFineTuning.js'
 import { type ActionUnitMetrics, actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
@@ -47,7 +47,7 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
       settings: { ...settingsOf(fineTuneSettings, options), testFold },
       encoder,
       batches,
-      start: from === undefined ? null : { file: await readSafetensors(from), path: `--from ${from}` },
+      start: from === undefined ? null : await openStart(from, { encoder, ...options }, console.log),
       say: console.log,
     },
   )

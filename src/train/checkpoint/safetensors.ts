@@ -1,13 +1,18 @@
 import * as z from 'zod'
 import { UserError } from '../../errors.js'
+import {
+  bytesPerElement,
+  decodeValues,
+  isStoredType,
+  type StoredType,
+  type TensorArray,
+} from './storedTypes.js'
 
 /**
  * The safetensors format: u64 header length, JSON header {name: {dtype, shape, data_offsets}, __metadata__},
  * then the tensors' bytes without gaps, little-endian. Written in pieces and read tensor by tensor, so files
  * may have any size.
  */
-
-export type TensorArray = Float32Array | Int32Array | Uint32Array | Uint8Array
 
 export interface SafeTensor {
   readonly shape: readonly number[]
@@ -35,24 +40,6 @@ export interface SafetensorsHeader {
   readonly entries: readonly TensorEntry[]
   readonly metadata: Readonly<Record<string, string>>
 }
-
-/** Bytes per element of the types that can be read. */
-const bytesPerElement = {
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  F64: 8,
-  I8: 1,
-  I16: 2,
-  I32: 4,
-  I64: 8,
-  U8: 1,
-  U16: 2,
-  U32: 4,
-  U64: 8,
-  BOOL: 1,
-} as const
-type StoredType = keyof typeof bytesPerElement
 
 /** The format's limit on the header. */
 const MAX_HEADER = 100_000_000
@@ -92,20 +79,31 @@ export function* encodeSafetensors(
 ): Generator<Uint8Array> {
   const isBytes = (tensor: SafeTensor) => Number(tensor.data instanceof Uint8Array)
   const ordered = [...tensors].sort(([, a], [, b]) => isBytes(a) - isBytes(b))
-  const header: Record<string, unknown> = { __metadata__: metadata }
-  let offset = 0
-  for (const [name, tensor] of ordered) {
-    checkShape(name, tensor)
-    const end = offset + tensor.data.byteLength
-    header[name] = { dtype: storedType(tensor.data), shape: tensor.shape, data_offsets: [offset, end] }
-    offset = end
-  }
-  yield encodeHeader(header)
+  for (const [name, tensor] of ordered) checkShape(name, tensor)
+  const described = ordered.map(([name, { shape, data }]) => ({ name, shape, type: storedType(data) }))
+  yield encodeHeader(described, metadata)
   for (const [, { data }] of ordered) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }
 
-/** Length and JSON, padded with spaces so that the data starts at a multiple of eight. */
-function encodeHeader(header: Record<string, unknown>): Uint8Array {
+/** A tensor whose bytes are written later. */
+export interface DescribedTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly type: StoredType
+}
+
+/** The header of a file with these tensors in this order. JSON, padded so that the data starts at a multiple of eight. */
+export function encodeHeader(
+  tensors: readonly DescribedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata }
+  let offset = 0
+  for (const { name, shape, type } of tensors) {
+    const end = offset + product(shape) * bytesPerElement[type]
+    header[name] = { dtype: type, shape, data_offsets: [offset, end] }
+    offset = end
+  }
   const json = new TextEncoder().encode(JSON.stringify(header))
   const padded = Math.ceil(json.length / 8) * 8
   const bytes = new Uint8Array(8 + padded).fill(0x20)
@@ -134,7 +132,7 @@ function foreignFile(start: Uint8Array): string | null {
   const isPickle = start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5
   if (text.startsWith('version ')) return 'a Git LFS pointer. Fetch the file with: git lfs pull'
   if (text.startsWith('PK\x03\x04') || isPickle)
-    return 'a PyTorch checkpoint (.pth). Convert it first; docs/file-formats.md shows how'
+    return 'a PyTorch checkpoint. Convert it first with: node dist/train.js convert'
   if (/^<(!doc|html|\?xml)/i.test(text)) return 'a web page, perhaps from a failed download'
   if (text.startsWith('\x1f\x8b')) return 'a gzip file. Decompress it first'
   return null
@@ -220,10 +218,6 @@ function* jsonTokens(json: string): Generator<string> {
   }
 }
 
-function isStoredType(dtype: string): dtype is StoredType {
-  return Object.hasOwn(bytesPerElement, dtype)
-}
-
 function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: number, file: string): void {
   let at = start
   for (const { name, offset, length } of entries) {
@@ -249,59 +243,8 @@ function checkLayout(entries: readonly TensorEntry[], start: number, fileSize: n
  * @throws UserError if an integer does not fit
  */
 export function decodeTensor(entry: TensorEntry, bytes: Uint8Array, file: string): SafeTensor {
-  // Copies with the constructor: slice() of a Node Buffer would be a view.
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
-  return { shape: entry.shape, data: decodeValues(entry, aligned, file), type: entry.dtype }
-}
-
-function decodeValues({ name, dtype }: TensorEntry, bytes: Uint8Array, file: string): TensorArray {
-  const { buffer, byteOffset, byteLength } = bytes
-  const count = byteLength / bytesPerElement[dtype]
-  switch (dtype) {
-    case 'F32':
-      return new Float32Array(buffer, byteOffset, count)
-    case 'I32':
-      return new Int32Array(buffer, byteOffset, count)
-    case 'U32':
-      return new Uint32Array(buffer, byteOffset, count)
-    case 'U8':
-    case 'BOOL':
-      return bytes
-    case 'I8':
-      return Int32Array.from(new Int8Array(buffer, byteOffset, count))
-    case 'I16':
-      return Int32Array.from(new Int16Array(buffer, byteOffset, count))
-    case 'U16':
-      return Uint32Array.from(new Uint16Array(buffer, byteOffset, count))
-    case 'F64':
-      return Float32Array.from(new Float64Array(buffer, byteOffset, count))
-    case 'F16':
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), halfToNumber)
-    case 'BF16':
-      return new Float32Array(
-        Uint32Array.from(new Uint16Array(buffer, byteOffset, count), (bits) => bits << 16).buffer,
-      )
-    case 'I64':
-      return Int32Array.from(new BigInt64Array(buffer, byteOffset, count), (value) => {
-        if (BigInt.asIntN(32, value) === value) return Number(value)
-        throw new UserError(`${file}: tensor ${name}: ${value} does not fit 32 bits`)
-      })
-    case 'U64':
-      return Uint32Array.from(new BigUint64Array(buffer, byteOffset, count), (value) => {
-        if (BigInt.asUintN(32, value) === value) return Number(value)
-        throw new UserError(`${file}: tensor ${name}: ${value} does not fit 32 bits`)
-      })
-  }
-}
-
-/** IEEE 754 binary16: sign 1, exponent 5 (bias 15), fraction 10 bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  const data = decodeValues(entry.dtype, bytes, `${file}: tensor ${entry.name}`)
+  return { shape: entry.shape, data, type: entry.dtype }
 }
 
 /** The tensors of a file in memory. @throws UserError that begins with `file`, if the file is damaged */

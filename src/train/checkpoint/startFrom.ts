@@ -1,8 +1,10 @@
 import { UserError } from '../../errors.js'
+import { patchCount, type VitConfig } from '../../model/config.js'
+import { gridOf, interpolatePositions } from '../../model/weights/interpolatePositions.js'
 import type { FineTuning } from '../loop/fineTuning.js'
 import { type CheckpointInfo, type ReadInfo, readInfo } from './checkpoint.js'
 import type { SafetensorsFile } from './safetensors.js'
-import { CHECKPOINT_FORMAT, describeLoad, loadMatching } from './trainingState.js'
+import { CHECKPOINT_FORMAT, describeLoad, loadMatching, weightsOf } from './trainingState.js'
 
 /** Weights to start from. */
 export interface Start {
@@ -20,7 +22,7 @@ export function startFrom({ file, path }: Start, run: FineTuning, own: Checkpoin
   // Weights of other programs have no metadata of ours: only names and shapes are checked.
   const ours = file.metadata.format === CHECKPOINT_FORMAT
   const weights = ours ? weightsThatMean({ file, path }, run, own, say) : file
-  const report = loadMatching(run.parameters, weights, path)
+  const report = loadMatching(run.parameters, withPositions(weights, path, run.config, say), path)
   if (!report.loaded.some((name) => name.startsWith('blocks.'))) {
     throw new UserError(`${path}: contains no encoder block of this model. ${namesOf(file)}`)
   }
@@ -28,13 +30,9 @@ export function startFrom({ file, path }: Start, run: FineTuning, own: Checkpoin
   if (report.missing.includes('head.weight')) run.resetAuHead()
 }
 
-/** The expected names, and the names that were found. */
+/** The expected names, and a name that was found. */
 function namesOf({ tensors }: SafetensorsFile): string {
-  const names = [...tensors.keys()]
-  const layer = names.find((name) => /\blayers?\.0\./.test(name))
-  const found = layer ?? names[0] ?? 'none'
-  const origin = layer ? ' (names of Hugging Face transformers, which are not supported yet)' : ''
-  return `Expected names such as blocks.0.attn.qkv.weight, found ${found}${origin}`
+  return `Expected names such as blocks.0.attn.qkv.weight, found ${[...tensors.keys()][0] ?? 'none'}`
 }
 
 /**
@@ -57,6 +55,22 @@ function weightsThatMean(
   if (names.length > 0)
     say(`${path}: not loaded, because they belong to other AUs or subjects: ${names.join(', ')}`)
   return { ...file, tensors: new Map([...file.tensors].filter(([name]) => !names.includes(name))) }
+}
+
+/** Position embeddings of another image size are interpolated. */
+function withPositions(file: SafetensorsFile, path: string, config: VitConfig, say: Say): SafetensorsFile {
+  const name = 'pos_embed'
+  const table = file.tensors.get(name)
+  const tokens = table?.shape[1]
+  const wanted = 1 + patchCount(config)
+  if (!table || tokens === undefined || tokens === wanted || table.shape[2] !== config.width) return file
+  const from = gridOf(tokens, name, path)
+  const to = gridOf(wanted, name, path)
+  say(
+    `${path}: position embeddings are interpolated from ${from}×${from} to ${to}×${to} patches (${from * config.patchSize} to ${config.imageSize} px)`,
+  )
+  const data = interpolatePositions(weightsOf(file.tensors, name, table.shape, path), config.width, from, to)
+  return { ...file, tensors: new Map(file.tensors).set(name, { shape: [1, wanted, config.width], data }) }
 }
 
 function requireSame(path: string, name: string, before: unknown, now: unknown): void {

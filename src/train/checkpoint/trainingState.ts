@@ -74,7 +74,8 @@ function floatsOf({ data, type }: SafeTensor, name: string, file: string): Float
   )
 }
 
-function weightsOf(
+/** The values of a weight. @throws UserError if it is missing, or has another shape, type or a value that is not finite */
+export function weightsOf(
   tensors: ReadonlyMap<string, SafeTensor>,
   name: string,
   shape: readonly number[],
