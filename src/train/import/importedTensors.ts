@@ -30,7 +30,7 @@ const optimizerState = /^(exp_avg\.|exp_avg_sq\.|loss_scale$)/
 /**
  * The tensors of a file under the reference's names.
  *
- * @throws UserError if the file has no known layout, or two tensors have one name
+ * @throws UserError if the file has no known layout, two tensors have one name, or weights are integers
  */
 export function importedTensors(file: WeightFile): ImportedTensors {
   const stored = new Map<string, StoredTensor>()
@@ -40,7 +40,9 @@ export function importedTensors(file: WeightFile): ImportedTensors {
     if (optimizerState.test(name)) leftOut.push({ name, reason: 'state of the optimizer' })
     else if (stored.has(name))
       throw new UserError(`${file.name}: tensor ${name} occurs twice, with and without the prefix of ${full}`)
-    else stored.set(name, tensor)
+    else if (isFloatType(tensor.type)) stored.set(name, tensor)
+    else if (isWeight(name)) throw notFloats(file.name, name, tensor)
+    else leftOut.push({ name, reason: 'integers' })
   }
   const layout = layoutOf(file, stored)
   const translation = layout.translate([...stored].map(([name, { shape }]) => ({ name, shape })))
@@ -90,9 +92,17 @@ function joined(file: string, names: readonly string[], parts: readonly StoredTe
   }
 }
 
+/** Integers under such a name are quantized weights; elsewhere they are counters. */
+function isWeight(name: string): boolean {
+  return /(\.weight|\.bias|_token|pos_embed)$/.test(name)
+}
+
+function notFloats(file: string, name: string, { type }: StoredTensor): UserError {
+  return new UserError(`${file}: tensor ${name} has type ${type}; expected F32, F16, BF16 or F64`)
+}
+
 async function floats(file: string, name: string, { type, bytes }: StoredTensor): Promise<Float32Array> {
   const where = `${file}: tensor ${name}`
-  if (!isFloatType(type)) throw new UserError(`${where} has type ${type}; expected F32, F16, BF16 or F64`)
   const values = decodeValues(type, await bytes(), where) as Float32Array
   assertFinite(where, values)
   return values
