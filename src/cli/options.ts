@@ -119,7 +119,10 @@ export const convertOptions = z.strictObject({
     'AUs of the outputs, in their order; required for a classifier',
   ),
   lambda: inModel(z.number().positive().optional(), 'strength λ with which its identity head was trained'),
-  to: inRun(z.enum(['f32', 'f16']).default('f32'), 'type of the stored weights'),
+  to: inRun(
+    z.enum(['f32', 'f16', 'hf', 'timm']).default('f32'),
+    'f32 and f16 write a checkpoint of this program in that precision; hf and timm write a folder for these libraries',
+  ),
 })
 
 export const quickstartOptions = z.strictObject({

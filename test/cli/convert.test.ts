@@ -110,12 +110,67 @@ t.test('a position table of another size is interpolated, and that is said', asy
 
 t.test('a checkpoint of this program converts to its weights alone', async (t) => {
   const input = join(old, 'fmae', 'checkpoint.safetensors')
-  const said = await converted(t, input, 'own.safetensors', ...heads, '--standardise', 'highpass')
+  const said = await converted(t, input, 'own.safetensors')
+  t.match(said, /heads +2 +heads of the file/)
+  t.match(said, /standardise +highpass +standardise of the file/)
   t.match(said, /Left out: \d+ tensors, state of the optimizer \(exp_avg\.cls_token, /)
   const [before, after] = [await readSafetensors(input), await readSafetensors(at('own.safetensors'))]
   for (const [name, { data }] of after.tensors) t.same(data, before.tensors.get(name)!.data, name)
   t.notOk([...after.tensors.keys()].some((name) => name.startsWith('exp_avg')))
 })
+
+t.test(
+  'folders for Hugging Face and timm: names and sizes are theirs, and they come back to the last bit',
+  async (t) => {
+    const said = await converted(t, join(weights, 'fmae.pth'), 'hf-folder', ...heads, '--to', 'hf')
+    t.match(said, /Saved .*hf-folder\n$/)
+    const config = JSON.parse(readFileSync(join(at('hf-folder'), 'config.json'), 'utf8'))
+    t.match(config, {
+      hidden_size: 16,
+      num_attention_heads: 2,
+      intermediate_size: 16,
+      decoder_hidden_size: 8,
+    })
+    const names = golden.filter(([file]) => file === 'huggingFace.pth').map(([, name]) => name)
+    const written = await readSafetensors(join(at('hf-folder'), 'model.safetensors'))
+    t.same([...written.tensors.keys()].sort(), names.sort())
+    await converted(t, at('hf-folder'), 'back.safetensors')
+    await isTinyFmae(t, at('back.safetensors'))
+
+    await converted(t, join(weights, 'fmae.pth'), 'timm', ...heads, '--to', 'timm', '--encoder-only')
+    const encoder = await readSafetensors(join(at('timm'), 'model.safetensors'))
+    const before = await readSafetensors(at('fmae.safetensors'))
+    for (const [name, { data }] of encoder.tensors) t.same(data, before.tensors.get(name)!.data, name)
+
+    for (const [input, flags, message] of [
+      [
+        join(weights, 'fmae.pth'),
+        [...heads, '--to', 'timm'],
+        /timm has no masked autoencoder; add --encoder-only/,
+      ],
+      [
+        join(old, 'fmae', 'checkpoint.safetensors'),
+        ['--to', 'hf'],
+        /normalized by highpass, which other programs/,
+      ],
+      [
+        join(weights, 'huggingFace.pth'),
+        [...heads, '--encoder-only', '--to', 'timm'],
+        /epsilon 1e-12; those of timm/,
+      ],
+      [
+        join(weights, 'fmae.pth'),
+        [...heads, '--encoder-only', '--to', 'hf'],
+        /an encoder only; use --to timm/,
+      ],
+    ] as const) {
+      const { code, stderr } = await runProgram(['convert', input, at('none'), ...flags])
+      t.equal(code, 1)
+      t.match(stderr, message)
+      t.notOk(existsSync(at('none')))
+    }
+  },
+)
 
 t.test('weights in half precision load as the nearest halves', async (t) => {
   await converted(t, join(weights, 'fmae.pth'), 'half.safetensors', ...heads, '--to', 'f16')

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type * as z from 'zod'
-import { writeAtomically } from '../../atomicWrite.node.js'
+import { cannotWrite, temporaryBeside, writeAtomically } from '../../atomicWrite.node.js'
 import { counted, examples } from '../../data/notes.js'
 import { UserError } from '../../errors.js'
 import { openWeightsAt } from '../../train/checkpoint/openWeights.node.js'
 import type { WeightFile } from '../../train/checkpoint/weightFile.js'
+import { type FolderFile, huggingFaceFolder, timmFolder } from '../../train/import/hubFolder.js'
 import { type ImportedModel, importModel } from '../../train/import/importModel.js'
 import { encodeModel } from '../../train/import/writeModel.js'
 import type { convertOptions } from '../options.js'
@@ -19,10 +22,25 @@ export async function convert(
   const file = await openWeightsAt(input)
   const model = importModel(file, options)
   for (const line of describe(file, model)) console.log(line)
-  await writeAtomically(out, encodeModel(file, model, options.to === 'f16' ? 'F16' : 'F32'))
-  const use = model.kind === 'encoder' ? `. It is an encoder: use it with finetune --from ${out}` : ''
-  console.log(`Saved ${out}${use}`)
+  if (options.to === 'hf') await writeFolder(out, huggingFaceFolder(model, file.name))
+  else if (options.to === 'timm') await writeFolder(out, timmFolder(model, file.name))
+  else await writeAtomically(out, encodeModel(file, model, options.to === 'f16' ? 'F16' : 'F32'))
+  const isStart = model.kind === 'encoder' && options.to !== 'timm'
+  console.log(`Saved ${out}${isStart ? `. It is an encoder: use it with finetune --from ${out}` : ''}`)
   return 0
+}
+
+/** Writes the folder completely or not at all. */
+async function writeFolder(path: string, files: readonly FolderFile[]): Promise<void> {
+  const temporary = temporaryBeside(path)
+  try {
+    await mkdir(temporary)
+    for (const { name, pieces } of files) await writeAtomically(join(temporary, name), pieces)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error instanceof UserError ? error : cannotWrite(path, error)
+  }
 }
 
 /** What was read, what the model is and why, and what is left out. */

@@ -28,6 +28,8 @@ export interface Layout {
   /** Whether a file with these names has this layout. */
   matches(names: ReadonlySet<string>): boolean
   translate(tensors: readonly ForeignTensor[]): Translation
+  /** The names under which it stores a tensor of the reference; several if it divides the first axis. */
+  namesOf(name: string): readonly string[]
   /** Epsilon of its layer norms, unless the file says otherwise. */
   readonly layerNormEps: number
 }
@@ -42,7 +44,7 @@ export function unwrappedName(name: string): string {
 }
 
 /** MAE, FMAE, FMAE-IAT and timm: the reference's own names. */
-const reference: Layout = {
+export const reference: Layout = {
   name: 'MAE, FMAE, FMAE-IAT or timm',
   layerNormEps: 1e-6,
   matches: (names) => [...names].some((name) => /^blocks\.\d+\.attn\.qkv\.weight$/.test(name)),
@@ -50,10 +52,11 @@ const reference: Layout = {
     parts: tensors.map(({ name }) => ({ name: name.replace(/^AU_head\./, 'head.'), from: [name] })),
     leftOut: [],
   }),
+  namesOf: (name) => [name],
 }
 
 /** Hugging Face's ViTMAEForPreTraining, ViTMAEModel, ViTForImageClassification and ViTModel. */
-const huggingFace: Layout = {
+export const huggingFace: Layout = {
   name: 'Hugging Face ViTMAE or ViT',
   layerNormEps: 1e-12,
   matches: (names) =>
@@ -72,6 +75,15 @@ const huggingFace: Layout = {
       parts.set(own.name, list)
     }
     return { parts: [...parts].map(([name, from]) => ({ name, from: from.filter(Boolean) })), leftOut }
+  },
+  namesOf(name) {
+    const block = /^(decoder_)?blocks\.(\d+)\.(.*)\.(weight|bias)$/.exec(name)
+    if (!block) return [theirName(name)]
+    const [, decoder, index, layer, kind] = block
+    const prefix = decoder ? `decoder.decoder_layers.${index}` : `vit.encoder.layer.${index}`
+    if (layer === 'attn.qkv') return thirds.map((third) => `${prefix}.attention.attention.${third}.${kind}`)
+    const theirs = Object.entries(layerNames).find(([, own]) => own === layer)
+    return [`${prefix}.${theirs?.[0] ?? layer}.${kind}`]
   },
 }
 
@@ -116,6 +128,15 @@ const topLevelNames: Readonly<Record<string, string>> = {
   'decoder.decoder_embed': 'decoder_embed',
   'decoder.decoder_norm': 'decoder_norm',
   'decoder.decoder_pred': 'decoder_pred',
+}
+
+/** `patch_embed.proj.bias` → `vit.embeddings.patch_embeddings.projection.bias`. */
+function theirName(name: string): string {
+  const renamed = Object.entries(topLevelNames).find(([, own]) => name === own || name.startsWith(`${own}.`))
+  if (!renamed) return name
+  const [theirs, own] = renamed
+  const prefix = /^(decoder\.|classifier$)/.test(theirs) ? '' : 'vit.'
+  return prefix + theirs + name.slice(own.length)
 }
 
 export const layouts: readonly Layout[] = [reference, huggingFace]

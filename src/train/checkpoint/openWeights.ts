@@ -3,7 +3,7 @@ import { UserError } from '../../errors.js'
 import type { ByteFile } from './byteFile.js'
 import { readSafetensorsWeights } from './safetensorsWeights.js'
 import { isTorchFile, readTorchFile } from './torch/torchFile.js'
-import type { Hint, Hints, StoredTensor, WeightFile } from './weightFile.js'
+import { type Hints, hintsIn, type StoredTensor, type WeightFile } from './weightFile.js'
 
 /** A folder as the Hugging Face hub has them, or the folder of a file. */
 export interface WeightFolder {
@@ -69,15 +69,7 @@ async function openShards(folder: WeightFolder, index: ByteFile): Promise<Weight
 async function hintsOf(folder: WeightFolder, name: string): Promise<Hints> {
   const file = await folder.find(name)
   if (!file) return {}
-  const fields = await readJson(file, z.record(z.string(), z.unknown()))
-  return Object.fromEntries(
-    Object.entries(fields).filter((field): field is [string, Hint] => isHint(field[1])),
-  )
-}
-
-function isHint(value: unknown): value is Hint {
-  const isList = Array.isArray(value) && value.every((item) => typeof item === 'number')
-  return isList || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+  return hintsIn(await readJson(file, z.record(z.string(), z.unknown())))
 }
 
 async function readJson<S extends z.ZodType>(file: ByteFile, schema: S): Promise<z.output<S>> {

@@ -1,6 +1,6 @@
 import type { ByteFile } from './byteFile.js'
 import { headerLength, parseHeader } from './safetensors.js'
-import type { StoredTensor, WeightFile } from './weightFile.js'
+import { type Hints, hintsIn, type StoredTensor, type WeightFile } from './weightFile.js'
 
 /** A safetensors file whose tensors are read on demand. @throws UserError that names the file, if it is damaged */
 export async function readSafetensorsWeights(file: ByteFile): Promise<WeightFile> {
@@ -12,5 +12,20 @@ export async function readSafetensorsWeights(file: ByteFile): Promise<WeightFile
       { shape, type: dtype, bytes: () => file.read(offset, length) },
     ]),
   )
-  return { name: file.name, format: 'safetensors', tensors, metadata, hints: {}, besides: [] }
+  return { name: file.name, format: 'safetensors', tensors, metadata, hints: statedIn(metadata), besides: [] }
+}
+
+/** What checkpoints of this program state, and files that `convert` writes. */
+function statedIn({ config, aus, standardise }: WeightFile['metadata']): Hints {
+  return hintsIn({ ...parsed(config), aus: parsed(aus), standardise })
+}
+
+/** Metadata of other programs may have the same names. */
+function parsed(text: string | undefined): object {
+  try {
+    const value: unknown = JSON.parse(text ?? '{}')
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    return {}
+  }
 }

@@ -11,6 +11,18 @@ export interface StoredTensor {
 export type Hints = Readonly<Record<string, Hint>>
 export type Hint = string | number | boolean | readonly number[]
 
+/** The fields with simple values. */
+export function hintsIn(fields: object): Hints {
+  return Object.fromEntries(
+    Object.entries(fields).filter((field): field is [string, Hint] => isHint(field[1])),
+  )
+}
+
+function isHint(value: unknown): value is Hint {
+  const isList = Array.isArray(value) && value.every((item) => typeof item === 'number')
+  return isList || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+}
+
 /** Weights of any program, by the names in their file. */
 export interface WeightFile {
   /** The name in messages. */

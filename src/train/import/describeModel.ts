@@ -1,4 +1,4 @@
-import type { Standardisation } from '../../data/standardise.js'
+import { type Standardisation, standardisations } from '../../data/standardise.js'
 import { UserError } from '../../errors.js'
 import type { ClassifierConfig, FmaeConfig, VitConfig } from '../../model/config.js'
 import type { Layout } from '../../model/weights/layouts.js'
@@ -144,7 +144,7 @@ function encoderConfig(
         stated(
           name,
           fromFlag('--heads', settings.heads),
-          fromHint(hints, 'num_attention_heads', 'num_heads'),
+          fromHint(hints, 'heads', 'num_attention_heads', 'num_heads'),
         ),
         publishedHeads({ width, depth }),
       ),
@@ -152,7 +152,11 @@ function encoderConfig(
     layerNormEps: table.add(
       'epsilon of layer norms',
       firstKnown(
-        stated(name, fromFlag('--layer-norm-eps', settings.layerNormEps), fromHint(hints, 'layer_norm_eps')),
+        stated(
+          name,
+          fromFlag('--layer-norm-eps', settings.layerNormEps),
+          fromHint(hints, 'layerNormEps', 'layer_norm_eps'),
+        ),
         { value: layout.layerNormEps, source: `default of ${layout.name}` },
       )!,
     ),
@@ -161,15 +165,16 @@ function encoderConfig(
 
 /** ImageNet's mean is the only one that is not computed from the image. */
 function standardisation({ name, hints }: WeightFile, settings: ImportSettings): Known<Standardisation> {
+  const flag = fromFlag('--standardise', settings.standardise)
+  const own = standardisations.find((candidate) => candidate === hints.standardise)
+  const known = stated(name, flag, own ? { value: own, source: 'standardise of the file' } : null)
+  if (known) return known
   const mean = hints.image_mean
-  if (settings.standardise) return { value: settings.standardise, source: '--standardise' }
-  if (Array.isArray(mean)) {
-    if (Math.abs(mean[0] - 0.485) < 1e-3) return { value: 'imagenet', source: 'image_mean of the file' }
-    throw new UserError(
-      `${name}: its images are normalized with mean [${mean}]; only ImageNet's [0.485,0.456,0.406] is supported. To use it nevertheless, add --standardise imagenet`,
-    )
-  }
-  return { value: 'imagenet', source: 'default of MAE, FMAE and FMAE-IAT' }
+  if (!Array.isArray(mean)) return { value: 'imagenet', source: 'default of MAE, FMAE and FMAE-IAT' }
+  if (Math.abs(mean[0] - 0.485) < 1e-3) return { value: 'imagenet', source: 'image_mean of the file' }
+  throw new UserError(
+    `${name}: its images are normalized with mean [${mean}]; only ImageNet's [0.485,0.456,0.406] is supported. To use it nevertheless, add --standardise imagenet`,
+  )
 }
 
 function fmaeConfigOf(
@@ -185,12 +190,18 @@ function fmaeConfigOf(
     stated(
       name,
       fromFlag('--decoder-heads', settings.decoderHeads),
-      fromHint(hints, 'decoder_num_attention_heads'),
+      fromHint(hints, 'decoderHeads', 'decoder_num_attention_heads'),
     ),
     publishedDecoderHeads({ width: decoderWidth, depth: decoderDepth }),
   )
-  const normPix = firstKnown(switchHint(hints, 'norm_pix_loss'), { value: true, source: 'default of FMAE' })!
-  const maskRatio = firstKnown(fromHint(hints, 'mask_ratio'), { value: 0.75, source: 'default of MAE' })!
+  const normPix = firstKnown(switchHint(hints, 'normPix', 'norm_pix_loss'), {
+    value: true,
+    source: 'default of FMAE',
+  })!
+  const maskRatio = firstKnown(fromHint(hints, 'maskRatio', 'mask_ratio'), {
+    value: 0.75,
+    source: 'default of MAE',
+  })!
   return {
     ...encoder,
     decoderWidth: table.add('decoder width', {
@@ -205,21 +216,27 @@ function fmaeConfigOf(
 }
 
 function auNumbers(
-  { name }: WeightFile,
+  { name, hints }: WeightFile,
   shapes: Shapes,
-  { aus }: ImportSettings,
+  settings: ImportSettings,
   table: Table,
 ): readonly number[] {
   const [outputs] = shapeOf(shapes, 'head.weight', 2, name)
+  const own = Array.isArray(hints.aus)
+    ? { value: hints.aus as readonly number[], source: 'aus of the file' }
+    : null
+  const aus = stated(name, fromFlag('--aus', settings.aus), own)
   if (!aus) {
     const example = published.get(outputs) ?? '--aus 1,2,4'
     throw new UserError(
       `${name}: its head has ${outputs} outputs, but it does not name their AUs; add --aus, such as ${example}`,
     )
   }
-  if (aus.length !== outputs)
-    throw new UserError(`${name}: its head has ${outputs} outputs, but --aus lists ${aus.length} AUs`)
-  return table.add('AUs', { value: aus, source: '--aus' })
+  if (aus.value.length !== outputs)
+    throw new UserError(
+      `${name}: its head has ${outputs} outputs, but ${aus.source} lists ${aus.value.length} AUs`,
+    )
+  return table.add('AUs', aus)
 }
 
 function classifierConfigOf(
@@ -241,7 +258,7 @@ function classifierConfigOf(
     lambda: table.need(
       'λ',
       '--lambda',
-      stated(name, fromFlag('--lambda', settings.lambda), fromHint(hints, 'grad_reverse')),
+      stated(name, fromFlag('--lambda', settings.lambda), fromHint(hints, 'lambda', 'grad_reverse')),
     ),
     idHeadLayers: identity,
   }

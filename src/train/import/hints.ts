@@ -26,18 +26,17 @@ export function fromHint(hints: Hints, ...names: readonly string[]): Known<numbe
   return null
 }
 
-export function switchHint(hints: Hints, name: string): Known<boolean> | null {
-  const value = hints[name]
-  return typeof value === 'boolean' ? { value, source: `${name} of the file` } : null
+export function switchHint(hints: Hints, ...names: readonly string[]): Known<boolean> | null {
+  for (const name of names) {
+    const value = hints[name]
+    if (typeof value === 'boolean') return { value, source: `${name} of the file` }
+  }
+  return null
 }
 
 /** @throws UserError if user and file state different values */
-export function stated(
-  file: string,
-  flag: Known<number> | null,
-  hint: Known<number> | null,
-): Known<number> | null {
-  if (flag && hint && flag.value !== hint.value)
+export function stated<T>(file: string, flag: Known<T> | null, hint: Known<T> | null): Known<T> | null {
+  if (flag && hint && String(flag.value) !== String(hint.value))
     throw new UserError(`${file}: ${flag.source} is ${flag.value}, but ${hint.source} is ${hint.value}`)
   return flag ?? hint
 }
