@@ -110,14 +110,7 @@ export const convertOptions = z.strictObject({
     z.enum(standardisations).optional(),
     'input normalization of the model (default: imagenet, unless the file says otherwise)',
   ),
-  aus: inModel(
-    z
-      .array(z.int().positive())
-      .min(1)
-      .refine((aus) => new Set(aus).size === aus.length, 'expected each AU once')
-      .optional(),
-    'AUs of the outputs, in their order; required for a classifier',
-  ),
+  aus: inModel(fineTuneSettings.shape.aus, 'AUs of the outputs, in their order; required for a classifier'),
   lambda: inModel(z.number().positive().optional(), 'strength λ with which its identity head was trained'),
   to: inRun(
     z.enum(['f32', 'f16', 'hf', 'timm']).default('f32'),

@@ -13,8 +13,9 @@
 export const standardisations = ['imagenet', 'highpass'] as const
 export type Standardisation = (typeof standardisations)[number]
 
-const imagenetMean = [0.485, 0.456, 0.406]
-const imagenetDeviation = [0.229, 0.224, 0.225]
+/** By channel, of values from 0 to 1. */
+export const imagenetMean = [0.485, 0.456, 0.406]
+export const imagenetDeviation = [0.229, 0.224, 0.225]
 /** Keeps a uniform image at zero instead of amplifying rounding errors. */
 const SMALLEST_DEVIATION = 1e-4
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseJson } from '../../data/schemas.js'
 import { UserError } from '../../errors.js'
 import type { ByteFile } from './byteFile.js'
 import { readSafetensorsWeights } from './safetensorsWeights.js'
@@ -75,11 +76,5 @@ async function hintsOf(folder: WeightFolder, name: string): Promise<Hints> {
 async function readJson<S extends z.ZodType>(file: ByteFile, schema: S): Promise<z.output<S>> {
   if (file.size > MAX_JSON)
     throw new UserError(`${file.name}: has ${file.size} bytes; expected at most ${MAX_JSON}`)
-  const text = new TextDecoder().decode(await file.read(0, file.size))
-  try {
-    return schema.parse(JSON.parse(text))
-  } catch (error) {
-    const reason = error instanceof z.ZodError ? error.issues[0].message : (error as Error).message
-    throw new UserError(`${file.name}: not the JSON that was expected (${reason})`)
-  }
+  return parseJson(new TextDecoder().decode(await file.read(0, file.size)), schema, file.name)
 }

@@ -1,3 +1,4 @@
+import { fromHalves } from '../../engine/float16.js'
 import { UserError } from '../../errors.js'
 
 /** Values in memory: f32, i32, u32 or u8. */
@@ -62,7 +63,7 @@ export function decodeValues(dtype: StoredType, stored: Uint8Array, where: strin
     case 'F64':
       return Float32Array.from(new Float64Array(buffer, byteOffset, count))
     case 'F16':
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), halfToNumber)
+      return fromHalves(new Uint16Array(buffer, byteOffset, count))
     case 'BF16':
       return new Float32Array(
         Uint32Array.from(new Uint16Array(buffer, byteOffset, count), (bits) => bits << 16).buffer,
@@ -78,14 +79,4 @@ export function decodeValues(dtype: StoredType, stored: Uint8Array, where: strin
         throw new UserError(`${where}: ${value} does not fit 32 bits`)
       })
   }
-}
-
-/** IEEE 754 binary16: sign 1, exponent 5 (bias 15), fraction 10 bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }

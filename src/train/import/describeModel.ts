@@ -1,4 +1,4 @@
-import { type Standardisation, standardisations } from '../../data/standardise.js'
+import { imagenetMean, type Standardisation, standardisations } from '../../data/standardise.js'
 import { UserError } from '../../errors.js'
 import type { ClassifierConfig, FmaeConfig, VitConfig } from '../../model/config.js'
 import type { Layout } from '../../model/weights/layouts.js'
@@ -171,9 +171,10 @@ function standardisation({ name, hints }: WeightFile, settings: ImportSettings):
   if (known) return known
   const mean = hints.image_mean
   if (!Array.isArray(mean)) return { value: 'imagenet', source: 'default of MAE, FMAE and FMAE-IAT' }
-  if (Math.abs(mean[0] - 0.485) < 1e-3) return { value: 'imagenet', source: 'image_mean of the file' }
+  if (Math.abs(mean[0] - imagenetMean[0]) < 1e-3)
+    return { value: 'imagenet', source: 'image_mean of the file' }
   throw new UserError(
-    `${name}: its images are normalized with mean [${mean}]; only ImageNet's [0.485,0.456,0.406] is supported. To use it nevertheless, add --standardise imagenet`,
+    `${name}: its images are normalized with mean [${mean}]; only ImageNet's [${imagenetMean}] is supported. To use it nevertheless, add --standardise imagenet`,
   )
 }
 

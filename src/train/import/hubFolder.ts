@@ -1,3 +1,4 @@
+import { imagenetDeviation, imagenetMean } from '../../data/standardise.js'
 import { UserError } from '../../errors.js'
 import type { ClassifierConfig, FmaeConfig, VitConfig } from '../../model/config.js'
 import { huggingFace, type Layout, reference } from '../../model/weights/layouts.js'
@@ -12,10 +13,6 @@ export interface FolderFile {
 
 /** Of every layer norm in timm's ViT. */
 const TIMM_EPS = 1e-6
-/** ImageNet's mean and standard deviation by channel. */
-const MEAN = [0.485, 0.456, 0.406]
-const DEVIATION = [0.229, 0.224, 0.225]
-
 /**
  * A folder that Hugging Face's `ViTMAEForPreTraining.from_pretrained` reads.
  *
@@ -34,8 +31,8 @@ export function huggingFaceFolder(model: ImportedModel, name: string): FolderFil
       do_resize: true,
       do_rescale: true,
       do_normalize: true,
-      image_mean: MEAN,
-      image_std: DEVIATION,
+      image_mean: imagenetMean,
+      image_std: imagenetDeviation,
       resample: 2,
       rescale_factor: 1 / 255,
       size: { height: model.config.imageSize, width: model.config.imageSize },
@@ -65,7 +62,12 @@ export function timmFolder(model: ImportedModel, name: string): FolderFile[] {
         ...{ mlp_ratio: mlpRatio, class_token: true, global_pool: 'avg', fc_norm: model.kind === 'iat' },
       },
       pretrained_cfg: {
-        ...{ input_size: [3, imageSize, imageSize], num_classes: outputs, mean: MEAN, std: DEVIATION },
+        ...{
+          input_size: [3, imageSize, imageSize],
+          num_classes: outputs,
+          mean: imagenetMean,
+          std: imagenetDeviation,
+        },
         ...{ interpolation: 'bilinear', crop_pct: 1, first_conv: 'patch_embed.proj', classifier: 'head' },
       },
     }),

@@ -1,5 +1,5 @@
 import { UserError } from '../../../errors.js'
-import type { Hints } from '../weightFile.js'
+import { type Hints, hintsIn } from '../weightFile.js'
 import { PyObject, type PyValue } from './pickle.js'
 import { REBUILD_PARAMETER, REBUILD_TENSOR } from './torchGlobals.js'
 
@@ -45,11 +45,7 @@ export function findStateDict(value: PyValue, file: string): StateDict {
 function hintsOf(saved: ReadonlyMap<PyValue, PyValue>): Hints {
   const args = saved.get('args') ?? saved.get('config') ?? null
   const state = args instanceof PyObject ? args.state : args
-  if (!(state instanceof Map)) return {}
-  const simple = fields(state).filter((field): field is [string, string | number | boolean] =>
-    ['string', 'number', 'boolean'].includes(typeof field[1]),
-  )
-  return Object.fromEntries(simple)
+  return state instanceof Map ? hintsIn(Object.fromEntries(fields(state))) : {}
 }
 
 function isTensor(value: PyValue): boolean {
