@@ -4,11 +4,11 @@ import { openDevice } from '../../../src/engine/device.js'
 import { Runtime } from '../../../src/engine/runtime.js'
 import { decodeSafetensors } from '../../../src/train/checkpoint/safetensors.js'
 import { casesByOp } from '../../../src/verify/cases/all.js'
-import { deviceFixtures, vitSmallFixture } from '../../../src/verify/fixtures.js'
+import { deviceFixtures } from '../../../src/verify/fixtures.js'
 import { checkGolden } from '../../../src/verify/goldenCheck.js'
 import { parseGoldenFile } from '../../../src/verify/goldenFile.js'
 import { hostFixtures } from '../../../src/verify/hostFixtures.js'
-import { kernelVariants } from '../../../src/verify/poisonedRuntime.js'
+import { type KernelVariant, kernelVariants } from '../../../src/verify/poisonedRuntime.js'
 import { checkPoint, opPoints, type Point } from '../../engine/casePoints.js'
 
 // The test cases of Node's tests as a page that a browser runs and a test in Node asks, group by group.
@@ -16,11 +16,18 @@ import { checkPoint, opPoints, type Point } from '../../engine/casePoints.js'
 const runtime = await openDevice()
 const ops = casesByOp()
 
-/** Kernels on the device as the library opens it, and those for GPUs on a device that has the standard's core and nothing more. */
+/**
+ * Kernels for CPU drivers on the device as the library opens it, and those for GPUs on a device that has the standard's core
+ * and nothing more. Node runs both on one device; drivers in browsers take minutes to compile them a third time.
+ */
 const variants = [
-  ...kernelVariants(runtime).map((variant) => ({ variant, note: '' })),
-  ...kernelVariants(await coreRuntime()).map((variant) => ({ variant, note: 'core features only, ' })),
-].filter(({ variant, note }) => note === '' || variant.name === 'GPU kernels')
+  { variant: kernelsOf(runtime, 'CPU kernels'), note: '' },
+  { variant: kernelsOf(await coreRuntime(), 'GPU kernels'), note: 'core features only, ' },
+]
+
+function kernelsOf(runtime: Runtime, name: KernelVariant['name']): KernelVariant {
+  return kernelVariants(runtime).find((variant) => variant.name === name)!
+}
 
 async function coreRuntime(): Promise<Runtime> {
   const { adapter, software, notice } = await findAdapter()
@@ -46,10 +53,6 @@ const page = {
 
   async fixtures(index: number): Promise<Point[]> {
     return (await deviceFixtures(variants[index].variant.runtime)).map(checkPoint)
-  },
-
-  async vitSmall(): Promise<Point[]> {
-    return (await vitSmallFixture(runtime, 2)).map(checkPoint)
   },
 
   async golden(url: string): Promise<Point[]> {
