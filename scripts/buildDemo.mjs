@@ -6,7 +6,7 @@ import { bundleForBrowsers, licencesOf } from './build.mjs'
 import { ensurePackages } from './packages.mjs'
 import { main, root, SetupError } from './process.mjs'
 
-/** Finds faces in photos. */
+/** Carries the networks that find faces. */
 const HUMAN = 'node_modules/@vladmandic/human'
 
 /** Files that the page fetches, from the repository or from a package. */
@@ -48,7 +48,10 @@ export async function buildDemo(folder = join(root, 'dist', 'demo')) {
     jsx: 'automatic',
     jsxImportSource: 'preact',
   })
-  writeFileSync(join(folder, 'LICENSES.txt'), `${MODELS_LICENCE}\n${licencesOf(packages)}`)
+  writeFileSync(
+    join(folder, 'LICENSES.txt'),
+    `${MODELS_LICENCE}\n${licencesOf([...packages, '@vladmandic/human'].sort())}`,
+  )
   for (const [from, to] of ASSETS) cpSync(join(root, from), join(folder, to), { recursive: true })
   return folder
 }

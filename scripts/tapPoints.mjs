@@ -1,7 +1,7 @@
 /**
  * Reads TAP line by line and counts test points. Only leaves count, because the point that closes a subtest repeats the
  * result of its points. It counts only if it fails without a failure inside (a file that timed out or crashed).
- * `onFile({ name, ok, passed, failed })` is called for each top-level point.
+ * `onFile({ name, ok, passed, failed, seconds })` is called for each top-level point.
  */
 export class TapPoints {
   passed = 0
@@ -11,7 +11,7 @@ export class TapPoints {
   #file = { passed: 0, failed: 0 }
   #onFile
 
-  /** @param {(file: { name: string, ok: boolean, passed: number, failed: number }) => void} onFile */
+  /** @param {(file: { name: string, ok: boolean, passed: number, failed: number, seconds: number }) => void} onFile */
   constructor(onFile = () => {}) {
     this.#onFile = onFile
   }
@@ -33,7 +33,7 @@ export class TapPoints {
     level.points += 1
     level.failed += failed ? 1 : 0
     this.#levels.set(depth, level)
-    if (depth === 0) this.#closeFile(name, !failed)
+    if (depth === 0) this.#closeFile(name, !failed, secondsOf(point[3]))
   }
 
   #count(failed) {
@@ -41,10 +41,16 @@ export class TapPoints {
     this.#file[failed ? 'failed' : 'passed'] += 1
   }
 
-  #closeFile(name, ok) {
-    this.#onFile({ name, ok, ...this.#file })
+  #closeFile(name, ok, seconds) {
+    this.#onFile({ name, ok, ...this.#file, seconds })
     this.#file = { passed: 0, failed: 0 }
   }
+}
+
+/** "name # time=2083.4ms" → 2.0834; 0 where it does not say. */
+function secondsOf(text) {
+  const [, number, unit] = /#\s*time=([\d.]+)(ms|s|m)?/.exec(text) ?? [null, 0]
+  return Number(number) * ({ ms: 1e-3, m: 60 }[unit] ?? 1)
 }
 
 /** "name # SKIP why" → ["name", "SKIP why"]; "# time=3ms" and a subtest's brace are dropped. */

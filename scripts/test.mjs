@@ -7,7 +7,7 @@ import { endWith, main, root, run } from './process.mjs'
 import { setup } from './setup.mjs'
 import { TapPoints } from './tapPoints.mjs'
 
-// `npm test [-- PATH…]`: set-up, lint, types, then every test, browser tests last. Ends with the number of points passed in
+// `npm test [-- PATH…]`: set-up, lint, types, then every test, browser tests last, with the seconds of each. Ends with the number of points passed in
 // Node and in a browser, and the line "N passed, N failed" (", N skipped" may follow). N counts test points; lint and
 // types count as one each.
 
@@ -79,8 +79,9 @@ async function runTap(total, files) {
   const ended = new Promise((done) => child.on('close', done))
   let lines = []
   const comments = []
-  const points = new TapPoints(({ name, ok, passed, failed }) => {
-    report(ok, `${name} (${passed} passed${failed ? `, ${failed} failed` : ''})`)
+  const points = new TapPoints(({ name, ok, passed, failed, seconds }) => {
+    const fate = `${passed} passed${failed ? `, ${failed} failed` : ''}`
+    report(ok, `${name} (${fate}, ${Math.round(seconds)} s)`)
     if (!ok) console.log(lines.filter((line) => !PASSING.test(line)).join('\n'))
     lines = []
   })

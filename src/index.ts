@@ -16,6 +16,7 @@ export {
 export { imageDecoder } from './data/imageDecoder.js'
 export { ImageLoader, type ImageLoaderOptions } from './data/imageLoader.js'
 export type { ImageDecoder, ImageSample, ImageSet } from './data/imageSet.js'
+export type { Source } from './data/source.js'
 export { type Standardisation, standardise } from './data/standardise.js'
 export { fetchWebDataset } from './data/webDataset.browser.js'
 export { NoAdapterError } from './engine/adapterInfo.js'
@@ -44,11 +45,21 @@ export { DropPath, RandomState } from './engine/randomState.js'
 export { Runtime } from './engine/runtime.js'
 export { Parameter, Tensor } from './engine/tensor.js'
 export { UserError } from './errors.js'
+export type { FacePoints } from './face/align.js'
+export type { Crop } from './face/crop.js'
+export type { Box } from './face/detectFaces.js'
+export type { Pixels } from './face/sample.js'
 export { attentionMap } from './model/attentionMap.js'
 export { AuClassifier, type ClassifierOutput, classifierParameters } from './model/auClassifier.js'
 export type { ClassifierConfig, FmaeConfig, IdentityLoss, VitConfig } from './model/config.js'
 export { Fmae, type FmaeOutput, fmaeParameters } from './model/fmae.js'
 export { type PresetName, presets } from './model/presets.js'
+export {
+  Classifier,
+  type ClassifierOptions,
+  type FaceUnits,
+  loadClassifier,
+} from './predict/classifier.js'
 export {
   type CheckpointInfo,
   encodeCheckpoint,
@@ -56,7 +67,7 @@ export {
   readInfo,
   restoreCheckpoint,
 } from './train/checkpoint/checkpoint.js'
-export { loadClassifier, loadEncoder } from './train/checkpoint/loadModel.js'
+export { loadEncoder } from './train/checkpoint/loadModel.js'
 export {
   decodeSafetensors,
   encodeSafetensors,

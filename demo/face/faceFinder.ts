@@ -12,7 +12,7 @@ interface RunningFinder {
 }
 
 /**
- * Finds faces in a worker of its own, which is started (and its program and models fetched from the page's
+ * Finds and crops faces in a worker of its own, which is started (and its program and models fetched from the page's
  * folder) at the first photo: visitors who do not come this far pay nothing, and the page never stands still.
  */
 export class FaceFinder {
@@ -24,12 +24,24 @@ export class FaceFinder {
    * @param side of the crop in pixels
    * @throws Error with a sentence for the visitor if the finder does not run here
    */
-  async find(image: ImageBitmap, side: number): Promise<FoundFace | null> {
+  find(image: ImageBitmap, side: number): Promise<FoundFace | null> {
+    return this.#ask(image, (finder, copy) => finder.find(transfer(copy, [copy]), side))
+  }
+
+  /** The whole image squeezed into a square. → RGB bytes, side·side·3. */
+  whole(image: ImageBitmap, side: number): Promise<Uint8Array> {
+    return this.#ask(image, (finder, copy) => finder.whole(transfer(copy, [copy]), side))
+  }
+
+  async #ask<T>(
+    image: ImageBitmap,
+    question: (finder: Remote<Finder>, copy: ImageBitmap) => Promise<T>,
+  ): Promise<T> {
     this.#running ??= start()
     const running = this.#running
     const copy = await createImageBitmap(image)
     try {
-      return await Promise.race([running.finder.find(transfer(copy, [copy]), side), running.ended])
+      return await Promise.race([question(running.finder, copy), running.ended])
     } catch (error) {
       // A server that failed may answer the next time: begin anew.
       running.end(error as Error)

@@ -1,7 +1,8 @@
-import { type Config, type FaceResult, Human } from '@vladmandic/human'
 import { expose, transfer } from 'comlink'
-import { apply, type FacePoints, faceFrame, frameCorners, inverse, middle, type Point } from './align.js'
-import { facePixels } from './squarePixels.js'
+import { bitmapPixels } from '../../src/data/decodePixels.browser.js'
+import { type FacePoints, faceFrame, frameCorners, type Point } from '../../src/face/align.js'
+import { cropFrame, cropped, type FaceFinder } from '../../src/face/faceFinder.js'
+import { openFaceFinder } from '../../src/face/faceModels.browser.js'
 
 /** A face of an image, cropped and upright. Places are in pixels of the image. */
 export interface FoundFace {
@@ -16,109 +17,35 @@ export interface FoundFace {
   readonly faces: number
 }
 
-/** The detector sees this much of the image at most; landmarks come in whole pixels of it. */
-const VIEW = 768
-/** It wants air around a face: an image that is all face is shown to it smaller. */
-const FILL = 0.75
-
-/** Indices into the face mesh (MediaPipe's numbering). */
-const MESH = { leftEye: [33, 133], rightEye: [362, 263], noseBase: [2] } as const
-
-let human: Promise<Human> | null = null
+let loading: Promise<FaceFinder> | null = null
 
 const finder = {
-  /**
-   * The largest face of an image, which is used up; null if there is none. `side`: of the crop, in pixels.
-   */
+  /** The largest face of an image, which is used up; null if there is none. `side`: of the crop, in pixels. */
   async find(image: ImageBitmap, side: number): Promise<FoundFace | null> {
     try {
-      human ??= load()
-      const found = await detect(await human, image)
-      return found && cutOut(image, found, side)
+      loading ??= openFaceFinder(new URL('faceModels/', self.location.href))
+      const pixels = bitmapPixels(image)
+      const faces = (await loading).find(pixels)
+      if (faces.length === 0) return null
+      const [face] = faces
+      const crop = cropped(pixels, cropFrame(pixels, face, 'aligned'), side)
+      const frame = faceFrame(face.points)
+      const [corners, rotation] = [frameCorners(frame), Math.atan2(frame.b, frame.a)]
+      const found = { corners, points: face.points, rotation, crop, faces: faces.length }
+      return transfer(found, [crop.buffer])
     } catch (error) {
       throw new Error(`Face detection failed: ${error instanceof Error ? error.message : String(error)}`)
-    } finally {
-      image.close()
     }
+  },
+
+  /** The whole image squeezed into a square, as the command line does; the image is used up. → RGB bytes, side·side·3. */
+  whole(image: ImageBitmap, side: number): Uint8Array {
+    const pixels = bitmapPixels(image)
+    const crop = cropped(pixels, cropFrame(pixels, null, 'none'), side)
+    return transfer(crop, [crop.buffer])
   },
 }
 
 export type Finder = typeof finder
-
-/**
- * Models lie beside the page; nothing comes from anywhere else. WebGL where there is one, else plain
- * JavaScript.
- */
-async function load(): Promise<Human> {
-  const off = { enabled: false }
-  const config: Partial<Config> = {
-    backend: new OffscreenCanvas(1, 1).getContext('webgl2') ? 'webgl' : 'cpu',
-    modelBasePath: new URL('faceModels/', self.location.href).href,
-    cacheModels: false,
-    validateModels: false,
-    warmup: 'none',
-    // Every image is another one: nothing of the last is kept.
-    cacheSensitivity: 0,
-    filter: off,
-    gesture: off,
-    face: {
-      enabled: true,
-      detector: { rotation: true, maxDetected: 8, minConfidence: 0.3, skipFrames: 0, skipTime: 0 },
-      mesh: { enabled: true },
-      iris: off,
-      attention: off,
-      description: off,
-      emotion: off,
-      antispoof: off,
-      liveness: off,
-    },
-    body: off,
-    hand: off,
-    object: off,
-    segmentation: off,
-  }
-  const made = new Human(config)
-  await made.load()
-  // A model that could not be fetched is only logged: without it there would be no faces in any image.
-  const bytes = new Map(made.models.list().map(({ name, size }) => [name, size]))
-  const missing = ['blazeface', 'facemesh'].filter((name) => !bytes.get(name))
-  if (missing.length > 0) throw new Error(`the model ${missing.join(' and ')} cannot be loaded. Try again.`)
-  return made
-}
-
-interface Detected {
-  readonly points: FacePoints
-  readonly faces: number
-}
-
-async function detect(human: Human, image: ImageBitmap): Promise<Detected | null> {
-  const scale = (VIEW * FILL) / Math.max(image.width, image.height)
-  const [left, top] = [(VIEW - scale * image.width) / 2, (VIEW - scale * image.height) / 2]
-  const context = new OffscreenCanvas(VIEW, VIEW).getContext('2d', { willReadFrequently: true })!
-  context.fillStyle = '#808080'
-  context.fillRect(0, 0, VIEW, VIEW)
-  context.imageSmoothingQuality = 'high'
-  context.drawImage(image, left, top, scale * image.width, scale * image.height)
-  const { face, error } = await human.detect(context.canvas)
-  if (error) throw new Error(error)
-  const whole = face.filter(({ mesh }) => mesh.length > MESH.rightEye[0])
-  if (whole.length === 0) return null
-  const largest = whole.reduce((a, b) => (b.size[0] > a.size[0] ? b : a))
-  const place = { a: scale, b: 0, e: left, f: top }
-  return { points: pointsOf(largest, (point) => apply(inverse(place), point)), faces: whole.length }
-}
-
-function pointsOf({ mesh }: FaceResult, toImage: (point: Point) => Point): FacePoints {
-  const at = (indices: readonly number[]) =>
-    toImage(middle(indices.map((index): Point => [mesh[index][0], mesh[index][1]])))
-  return { leftEye: at(MESH.leftEye), rightEye: at(MESH.rightEye), noseBase: at(MESH.noseBase) }
-}
-
-function cutOut(image: ImageBitmap, { points, faces }: Detected, side: number): FoundFace {
-  const frame = faceFrame(points)
-  const crop = facePixels(image, frame, side)
-  const found = { corners: frameCorners(frame), points, rotation: Math.atan2(frame.b, frame.a), crop, faces }
-  return transfer(found, [crop.buffer])
-}
 
 expose(finder)

@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { FaceFinder, type FoundFace } from '../face/faceFinder.js'
-import { wholePixels } from '../face/squarePixels.js'
 import type { Look, ModelSummary } from '../worker/tryIt.js'
 import { useWorker, type WorkerLink } from '../workerLink.js'
 import { type Camera, openCamera } from './camera.js'
@@ -171,7 +170,7 @@ async function analyse(
 ): Promise<Omit<View, 'live'>> {
   const size = model?.imageSize ?? DEFAULT_SIDE
   const face = whole ? null : await finder.find(image, size)
-  const rgb = whole ? wholePixels(image, size) : face?.crop
+  const rgb = whole ? await finder.whole(image, size) : face?.crop
   const look = model && rgb ? await worker.tryIt.look(model.id, rgb) : null
   return { image, mirrored: ofCamera, whole, face, crop: rgb ? { rgb, size } : null, look }
 }

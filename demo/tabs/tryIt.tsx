@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { auName } from '../../src/data/actionUnits.js'
-import type { Point } from '../face/align.js'
+import type { Point } from '../../src/face/align.js'
 import { Attention } from '../parts/attention.js'
 import { AuBars } from '../parts/auBars.js'
 import { useCommands } from '../parts/commands.js'

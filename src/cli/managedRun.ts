@@ -73,7 +73,7 @@ export async function runManaged(managed: ManagedRun): Promise<ManagedResult> {
       const loss = now.loss ?? Number.NaN
       losses.add(step, loss)
       const images = run.settings.batchSize * run.settings.accumulation
-      progress.update({ epoch: Math.ceil(epoch) - 1, loss, learningRate, images })
+      progress.update({ images, training: { epoch: Math.ceil(epoch) - 1, loss, learningRate } })
     }
   }
   const onEpoch = async (epoch: number) => {

@@ -2,6 +2,8 @@
 import * as z from 'zod'
 import { readable } from '../data/readers/table.js'
 import { standardisations } from '../data/standardise.js'
+import { crops } from '../face/crop.js'
+import { type FormatName, formats } from '../predict/table.js'
 import { type FieldNotes, field, fineTuneSettings, pretrainSettings } from '../train/settings.js'
 
 const count = z.int().positive()
@@ -70,6 +72,7 @@ export const fineTuneOptions = z.strictObject({
 const measuring = {
   batchSize: inRun(count.default(64), 'images per batch'),
   json: inRun(path.optional(), 'JSON file to write the result to'),
+  crop: inData(z.enum(crops).optional(), 'how to cut faces out of the images (default: as in training)'),
   cacheMegabytes,
 }
 
@@ -112,10 +115,41 @@ export const convertOptions = z.strictObject({
   ),
   aus: inModel(fineTuneSettings.shape.aus, 'AUs of the outputs, in their order; required for a classifier'),
   lambda: inModel(z.number().positive().optional(), 'strength λ with which its identity head was trained'),
+  crop: inModel(
+    z.enum(crops).optional(),
+    'how the faces of its training images were cropped; predict uses it',
+  ),
+  thresholds: inModel(
+    z.array(z.number().min(0).max(1)).min(1).optional(),
+    'probability from which each AU is present, one for each AU; predict uses them',
+  ),
   to: inRun(
     z.enum(['f32', 'f16', 'hf', 'timm']).default('f32'),
     'f32 and f16 write a checkpoint of this program in that precision; hf and timm write a folder for these libraries',
   ),
+})
+
+const formatNames = Object.keys(formats) as [FormatName, ...FormatName[]]
+
+export const predictOptions = z.strictObject({
+  checkpoint: inData(path, 'classifier to use: a checkpoint from finetune or convert; required'),
+  out: inData(path, 'file to write, or a folder for it; required'),
+  format: inData(
+    z.enum(formatNames).default('csv'),
+    'columns of this program as CSV, those of OpenFace or py-feat as CSV, or JSON lines',
+  ),
+  crop: inData(
+    z.enum(crops).optional(),
+    'how to cut faces out: none reads the whole image, found takes the detected box, aligned turns the face upright (default: as in training, if the checkpoint says)',
+  ),
+  features: inData(
+    path.optional(),
+    'safetensors file to write the features of the faces to; a CSV file beside it lists them',
+  ),
+  strict: inRun(z.boolean().default(false), 'exit with code 1 if an image cannot be read'),
+  root: source.root,
+  allowOutside: source.allowOutside,
+  batchSize: inRun(count.default(32), 'faces per forward pass'),
 })
 
 export const quickstartOptions = z.strictObject({
@@ -143,4 +177,5 @@ export type PretrainOptions = z.output<typeof pretrainOptions>
 export type FineTuneOptions = z.output<typeof fineTuneOptions>
 export type EvaluateOptions = z.output<typeof evaluateOptions>
 export type ProbeOptions = z.output<typeof probeOptions>
+export type PredictOptions = z.output<typeof predictOptions>
 export type QuickstartOptions = z.output<typeof quickstartOptions>

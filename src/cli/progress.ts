@@ -8,20 +8,21 @@ export interface ProgressStream {
 export interface ProgressOptions {
   /** What runs, e.g. `pretrain`. */
   readonly label: string
-  /** Steps of the whole run, and steps already done when a run resumes. */
-  readonly total: number
+  /** Steps of the whole run (null: unknown), and steps already done when a run resumes. */
+  readonly total: number | null
   readonly done?: number
+  /** What is counted besides steps; default `images`. */
+  readonly unit?: string
   readonly stream: ProgressStream
   /** Milliseconds; a clock for tests. */
   readonly now?: () => number
 }
 
 export interface ProgressUpdate {
-  readonly epoch: number
-  readonly loss: number
-  readonly learningRate: number
-  /** Images in this step. */
+  /** Images (or what else is counted) in this step. */
   readonly images: number
+  /** Of a training step. */
+  readonly training?: { readonly epoch: number; readonly loss: number; readonly learningRate: number }
 }
 
 const REDRAW_EVERY = 100
@@ -85,18 +86,20 @@ export class Progress {
 
   /** As much as fits `width` columns; the time left always, the rest by importance. */
   #line(width = Number.POSITIVE_INFINITY): string {
-    const { label, total } = this.options
+    const { label, total, unit = 'images' } = this.options
     const seconds = (this.#now() - this.#started) / 1000
     const done = this.#step - this.#firstStep
-    const left = done > 0 ? (seconds / done) * (total - this.#step) : 0
-    const steps = `${this.#step}/${total}`
-    const loss = this.#last && `loss ${this.#last.loss.toFixed(4)}`
-    const epoch = this.#last && `epoch ${this.#last.epoch + 1}`
-    const learningRate = this.#last && `lr ${this.#last.learningRate.toExponential(2)}`
-    const rate = `${this.imagesPerSecond.toFixed(1)} images/s`
-    const time = this.#step < total ? `${formatDuration(left)} left` : `took ${formatDuration(seconds)}`
-    const full = `${label} ${this.#bar(20)} ${steps}`
-    const short = `${label} ${this.#bar(10)} ${steps}`
+    const left = done > 0 && total !== null ? (seconds / done) * (total - this.#step) : 0
+    const steps = total === null ? String(this.#step) : `${this.#step}/${total}`
+    const training = this.#last?.training
+    const loss = training && `loss ${training.loss.toFixed(4)}`
+    const epoch = training && `epoch ${training.epoch + 1}`
+    const learningRate = training && `lr ${training.learningRate.toExponential(2)}`
+    const rate = `${this.imagesPerSecond.toFixed(1)} ${unit}/s`
+    const isOver = total === null || this.#step >= total
+    const time = isOver ? `took ${formatDuration(seconds)}` : `${formatDuration(left)} left`
+    const full = [label, this.#bar(20), steps].filter(Boolean).join(' ')
+    const short = [label, this.#bar(10), steps].filter(Boolean).join(' ')
     const lines = [
       [full, epoch, loss, learningRate, rate, time],
       [full, epoch, loss, rate, time],
@@ -111,6 +114,7 @@ export class Progress {
 
   #bar(width: number): string {
     const { total } = this.options
+    if (total === null) return ''
     const share = total > 0 ? Math.min(this.#step / total, 1) : 1
     const filled = Math.round(share * width)
     return '█'.repeat(filled) + '░'.repeat(width - filled)

@@ -1,6 +1,7 @@
 /** The command line: `node dist/train.js <command>`; without a command it runs the main job. */
 import { Command, CommanderError } from 'commander'
 import type { z } from 'zod'
+import { readable } from '../data/readers/table.js'
 import { describeError, UserError } from '../errors.js'
 import { fineTuneRecipes, pretrainRecipes } from '../train/recipes.js'
 import { outliveReaders } from './closedOutput.js'
@@ -9,6 +10,7 @@ import {
   convertOptions,
   evaluateOptions,
   fineTuneOptions,
+  predictOptions,
   pretrainOptions,
   probeOptions,
   quickstartOptions,
@@ -142,6 +144,32 @@ addCommand({
   schema: probeOptions,
   load: async () => (await import('./commands/probe.js')).probe,
 })
+addSchemaOptions(
+  program
+    .command('predict')
+    .summary('detect the AUs of faces in images and videos, as a table')
+    .description(
+      'Finds the faces in images and videos, crops them as in training, and writes a table with a row for each face: ' +
+        'the probability of each AU, and whether it is present. An image without a face gets a row with success 0. ' +
+        `Sources are images, videos (with ffmpeg), and what finetune reads: ${readable} of images or WebDataset shards. ` +
+        'The source - stands for a list of paths on standard input.',
+    )
+    .argument('<source...>', 'images, videos, folders, shards, label files, or -')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        `  ${PROGRAM} predict photos --checkpoint bp4d.safetensors --out photos.csv`,
+        `  ${PROGRAM} predict clip.mp4 --checkpoint bp4d.safetensors --format openface --out clip.csv`,
+      ].join('\n'),
+    )
+    .action(async (sources: string[], flags: Record<string, unknown>) => {
+      const { predict } = await import('./commands/predict.js')
+      process.exitCode = await predict(sources, resolveOptions(predictOptions, {}, flags))
+    }),
+  predictOptions,
+)
 addSchemaOptions(
   program
     .command('convert')

@@ -55,6 +55,7 @@ export class ImageLoader {
     try {
       return await decoder.decode(bytes, this.size, maxPixels)
     } catch (error) {
+      if (error instanceof UserError) throw new UserError(`${this.set.describe(index)}: ${error.message}`)
       // Decoders add lines of detail about their own libraries.
       const [reason] = (error instanceof Error ? error.message : String(error)).split('\n', 1)
       throw new UserError(

@@ -1,3 +1,4 @@
+import type { Crop } from '../face/crop.js'
 import type { Fold } from './folds.js'
 
 /** Name and labels of one image. */
@@ -19,6 +20,8 @@ export interface ImageSet {
   readonly aus: readonly number[] | null
   /** True if the set declares the AUs that its labels cover. Otherwise `aus` are those that occur. */
   readonly ausDeclared?: boolean
+  /** How the faces of the set are cropped already, if it says so. */
+  readonly crop?: Crop
   /** Subject-exclusive folds that came with the set. */
   readonly folds: readonly Fold[] | null
   /** What was ignored or found twice while reading, one sentence each. */

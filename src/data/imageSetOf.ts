@@ -22,7 +22,7 @@ export interface ReadImage {
  */
 export function imageSetOf(
   images: readonly ReadImage[],
-  about: Required<Pick<ImageSet, 'name' | 'aus' | 'folds' | 'notes'>>,
+  about: Required<Pick<ImageSet, 'name' | 'aus' | 'folds' | 'notes'>> & Pick<ImageSet, 'crop'>,
 ): ImageSet {
   const copies = countCopies(images)
   const copyNote = `${about.name}: ${counted(copies, 'entry repeats', 'entries repeat')} an image of an earlier entry, with the same labels`

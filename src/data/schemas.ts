@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { UserError } from '../errors.js'
+import { crops } from '../face/crop.js'
 import { subjectName } from './subjectRules.js'
 
 /** The name or number of a subject, in all file formats. */
@@ -49,6 +50,7 @@ export const foldsSchema = z.object({
 export const datasetSchema = z.object({
   name: z.string().min(1),
   imageSize: z.int().positive().optional(),
+  crop: z.enum(crops).optional(),
   aus: z
     .array(z.int().positive())
     .superRefine((aus, context) => {

@@ -1,6 +1,7 @@
 import type { Fold } from '../data/folds.js'
 import { foldsDigest } from '../data/foldsDigest.js'
 import type { ImageLoader } from '../data/imageLoader.js'
+import type { ImageSet } from '../data/imageSet.js'
 import { imagesDigest } from '../data/imagesDigest.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { VitConfig } from '../model/config.js'
@@ -41,6 +42,12 @@ export interface MadeFineTuning {
   readonly release: () => void
 }
 
+/** The crop that this run makes, or the one that its images come with. */
+function cropOf({ crop }: ImageSet, settings: FineTuneSettings): Pick<CheckpointInfo, 'crop'> {
+  if (settings.crop !== 'none') return { crop: settings.crop }
+  return crop ? { crop } : {}
+}
+
 /** Requires Web Crypto: Node, or a page in a secure context. @throws UserError if `start` does not fit. */
 export async function makeFineTuning(
   runtime: Runtime,
@@ -55,6 +62,7 @@ export async function makeFineTuning(
     aus,
     images: await imagesDigest(loader.set, train),
     folds: await foldsDigest(loader.set, folds),
+    ...cropOf(loader.set, settings),
   }
   const { made: run, release } = runtime.own(() => {
     const made = new FineTuning(runtime, config, { ...settings, ...batches }, loader, train, aus, subjects)

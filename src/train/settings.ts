@@ -8,6 +8,7 @@
  */
 import * as z from 'zod'
 import { standardisations } from '../data/standardise.js'
+import { crops } from '../face/crop.js'
 import { type PresetName, presets } from '../model/presets.js'
 
 /** Headings of `--help`. */
@@ -71,6 +72,10 @@ function optimization(defaults: OptimizationDefaults) {
     seed: inTraining(
       z.int().nonnegative().max(0xffffffff).default(0),
       'seed of weights, data order, augmentation, masks and drop path',
+    ),
+    crop: inData(
+      z.enum(crops).default('none'),
+      'how to cut faces out of the images: none reads whole images, found takes the detected box, aligned turns faces upright',
     ),
     standardise: inTraining(
       z.enum(standardisations).default('highpass'),

@@ -19,7 +19,7 @@ import {
 // without gradient reversal.
 
 const chromium = await launchChromium()
-const url = chromium.skip ? '' : await serveDemo()
+const url = chromium.skip ? '' : await serveDemo({ fewFaces: true })
 
 interface Scores {
   readonly auc: number
@@ -60,10 +60,10 @@ async function pretrainOneStep(page: Page): Promise<void> {
 }
 
 /**
- * The Fine-tune tab of a page whose Pretrain tab has done a step, with its settings chosen. An epoch is 2,240
- * pictures: 35 steps in batches of 64.
+ * The Fine-tune tab of a page whose Pretrain tab has done a step, with its settings chosen. An epoch is 320
+ * pictures: 20 steps in batches of 16.
  */
-async function openPair(settings: { readonly batch: string; readonly epochs: string }) {
+async function openPair(epochs: string) {
   const { page, errors } = await chromium.open(url)
   await opened(page)
   await pretrainOneStep(page)
@@ -75,14 +75,14 @@ async function openPair(settings: { readonly batch: string; readonly epochs: str
   await start.waitFor()
   await lambda.fill('4')
   await pair.area.getByLabel('Learning rate').fill('-1')
-  await pair.area.getByLabel('Batch').selectOption(settings.batch)
-  await pair.area.getByLabel('Epochs').selectOption(settings.epochs)
+  await pair.area.getByLabel('Batch').selectOption('16')
+  await pair.area.getByLabel('Epochs').selectOption(epochs)
   return { page, errors, pair, lambda, table }
 }
 
 t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, async (t) => {
   // By far more steps than this test takes.
-  const { page, errors, pair, lambda, table } = await openPair({ batch: '16', epochs: '16' })
+  const { page, errors, pair, lambda, table } = await openPair('16')
   const step = visit(t)
 
   await step('they start as one, from the encoder of the Pretrain tab', async (t) => {
@@ -189,8 +189,8 @@ t.test('two classifiers are fine-tuned side by side', { skip: chromium.skip }, a
 })
 
 t.test('λ changes what the features tell of the person', { skip: chromium.skip }, async (t) => {
-  const { page, errors, pair, table } = await openPair({ batch: '64', epochs: '1' })
-  const total = 35
+  const { page, errors, pair, table } = await openPair('1')
+  const total = 20
   await pair.button('One step').click()
   await pair.reaches(1)
   await pair.rests()
@@ -208,7 +208,7 @@ t.test('λ changes what the features tell of the person', { skip: chromium.skip 
   t.equal(step, total)
   t.not(plain.probe, iat.probe, `identity probe ${plain.probe} with λ = 0, ${iat.probe} with λ = 4`)
   for (const { probe, auc } of [plain, iat]) {
-    t.ok(probe > 1 / 32 && probe < 1)
+    t.ok(probe > 0 && probe < 1)
     t.ok(auc > 0.4 && auc < 1)
   }
   const row = table.getByRole('row', { name: 'identity probe' })

@@ -4,15 +4,16 @@ import t, { type Test } from 'tap'
 import { buildDemo } from '../../scripts/buildDemo.mjs'
 import { until } from '../movement.js'
 import { serveFolder } from './chromium.js'
+import { writeFewFaces } from './fewFaces.js'
 
 /** A folder that is there until the test file ends. */
 export const scratch = t.testdir()
 
 /** The demo, built and served from a sub-path until the test file ends. Returns its address. */
-export async function serveDemo(): Promise<string> {
-  const { url, close } = await serveFolder(await buildDemo(join(scratch, 'demo')), {
-    basePath: '/some/where/',
-  })
+export async function serveDemo(options: { readonly fewFaces?: boolean } = {}): Promise<string> {
+  const folder = await buildDemo(join(scratch, 'demo'))
+  if (options.fewFaces) await writeFewFaces(join(folder, 'faces'))
+  const { url, close } = await serveFolder(folder, { basePath: '/some/where/' })
   t.teardown(close)
   return url
 }

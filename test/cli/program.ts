@@ -23,6 +23,8 @@ export interface Ended {
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** What it reads on standard input. */
+  readonly input?: string
   /** Run as this user; only root may. */
   readonly uid?: number
 }
@@ -34,14 +36,15 @@ export class RunningProgram {
   #stdout = ''
   #stderr = ''
 
-  constructor(args: readonly string[], { cwd, env, uid }: RunOptions = {}) {
+  constructor(args: readonly string[], { cwd, env, input, uid }: RunOptions = {}) {
     // By env, so that tap's hooks do not ride along in the program.
     this.#child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, program, ...args], {
       cwd,
       env: { ...process.env, FMAE_CACHE: cache, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       ...(uid === undefined ? {} : { uid, gid: uid }),
     })
+    this.#child.stdin?.end(input)
     this.#child.stdout!.on('data', (text) => {
       moved()
       this.#stdout += text

@@ -19,7 +19,7 @@ function run(stream: { isTTY?: boolean; columns?: number }): { text: string; rat
   })
   for (let step = 0; step < 10; step++) {
     time += 4000
-    progress.update({ epoch: 1, loss: 0.87654, learningRate: 1.5e-4, images: 32 })
+    progress.update({ images: 32, training: { epoch: 1, loss: 0.87654, learningRate: 1.5e-4 } })
   }
   const rate = progress.imagesPerSecond
   progress.finish()

@@ -63,6 +63,12 @@ const convert = (file: string, ...more: string[]): Setup => ({
   args: ['convert', file, path(`converted${fresh++}.safetensors`), ...more],
 })
 
+/** Flags of `more` replace those of `usual`. */
+const predict = (source: string, ...more: string[]): Setup => {
+  const { args } = commandLine('predict', ['--checkpoint', classifier, '--out', freshOut()], more)
+  return { args: [...args, source] }
+}
+
 /** The classifier's weights without metadata, under other names. */
 async function foreign(name: string, rename = (tensor: string) => tensor): Promise<string> {
   const { tensors } = await readSafetensors(classifier)
@@ -482,6 +488,18 @@ const setups: Record<string, () => Setup | Promise<Setup>> = {
   'PyTorch file that names a function': () => convert(write('evil.pth', evilPickle)),
   '`convert` weights whose heads nothing states': async () => convert(await foreign('bare')),
   '`convert` a classifier without `--aus`': async () => convert(await foreign('bare2'), '--heads', '2'),
+  '`convert --thresholds` that are not one for each AU': () => convert(classifier, '--thresholds', '0.1,0.2'),
+  '`predict` with a checkpoint that does not say its crop': () => predict(path('a.jpg')),
+  '`predict` with an FMAE checkpoint': () => predict(path('a.jpg'), '--checkpoint', fmae),
+  '`predict` over an existing file': () => predict(path('a.jpg'), '--crop', 'none', '--out', path('a.jpg')),
+  '`predict` a path that is not there': () => predict(path('absent.jpg')),
+  '`predict -` without paths': () => ({ ...predict('-'), input: '' }),
+  '`predict` a video without ffmpeg': () => {
+    // The test starts the program by env, which is all that this path leads to.
+    mkdirSync(path('onlyEnv'), { recursive: true })
+    symlinkSync(execFileSync('which', ['env'], { encoding: 'utf8' }).trim(), path('onlyEnv', 'env'))
+    return { ...predict(write('clip.mp4', 'video')), env: { PATH: path('onlyEnv') } }
+  },
   '`convert` over an existing file': async () => ({
     args: ['convert', await foreign('hf'), path('hf.safetensors')],
   }),

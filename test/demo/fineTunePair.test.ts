@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { type FineTuneSettings, storedPairSchema } from '../../demo/protocol.js'
 import type { Faces } from '../../demo/worker/faces.js'
@@ -10,6 +9,7 @@ import { mainJobData } from '../../src/data/faces.js'
 import { ImageLoader } from '../../src/data/imageLoader.js'
 import { openImageSet } from '../../src/data/openImageSet.node.js'
 import { openDevice } from '../../src/engine/device.js'
+import { writeFewFaces } from '../browser/fewFaces.js'
 import { tinyClassifier } from '../train/noiseRuns.js'
 import { provideStorage } from './memoryStorage.js'
 import { fileOf } from './noiseRun.js'
@@ -20,7 +20,9 @@ const runtime = await openDevice()
 t.teardown(() => runtime.close())
 t.beforeEach(provideStorage)
 
-const set = await openImageSet(fileURLToPath(new URL('../../data/faces', import.meta.url)))
+const folder = t.testdir()
+await writeFewFaces(folder)
+const set = await openImageSet(folder)
 const faces: Faces = {
   data: mainJobData(set, 'fold3', 0),
   loader: new ImageLoader({ set, decoder: imageDecoder, size: 64, standardisation: 'highpass' }),

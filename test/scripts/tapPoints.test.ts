@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { TapPoints } from '../../scripts/tapPoints.mjs'
 
 function count(lines: string[]) {
-  const files: { name: string; ok: boolean; passed: number; failed: number }[] = []
+  const files: { name: string; ok: boolean; passed: number; failed: number; seconds: number }[] = []
   const points = new TapPoints((file) => files.push(file))
   for (const line of lines) points.line(line)
   return { passed: points.passed, failed: points.failed, skips: points.skips, files }
@@ -20,13 +20,13 @@ test('only leaves count, at any depth', (t) => {
     '          ...',
     '    not ok 1 - one # time=3ms',
     '    ok 2 - a point beside a subtest',
-    'not ok 1 - a.test.ts # time=9ms',
-    'ok 2 - b.test.ts # time=9ms',
+    'not ok 1 - a.test.ts # time=12.5s',
+    'ok 2 - b.test.ts # time=9000ms',
   ])
   t.match(result, { passed: 3, failed: 1, skips: [] })
   t.same(result.files, [
-    { name: 'a.test.ts', ok: false, passed: 2, failed: 1 },
-    { name: 'b.test.ts', ok: true, passed: 1, failed: 0 },
+    { name: 'a.test.ts', ok: false, passed: 2, failed: 1, seconds: 12.5 },
+    { name: 'b.test.ts', ok: true, passed: 1, failed: 0, seconds: 9 },
   ])
   t.end()
 })

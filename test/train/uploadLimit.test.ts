@@ -1,10 +1,11 @@
 import t from 'tap'
+import { ImageLoader } from '../../src/data/imageLoader.js'
 import { openDevice } from '../../src/engine/device.js'
 import { presets } from '../../src/model/presets.js'
 import { Pretraining } from '../../src/train/loop/pretraining.js'
 import { trainLoop } from '../../src/train/loop/trainLoop.js'
 import { pretrainDefaults } from '../../src/train/settings.js'
-import { noiseIndices, noiseLoader } from './noiseImages.js'
+import { noiseIndices, noiseSet } from './noiseImages.js'
 
 const MIB = 2 ** 20
 
@@ -26,7 +27,16 @@ t.test(
     const [batchSize, accumulation] = [24, 10]
     const settings = pretrainDefaults({ epochs: 1, batchSize, accumulation })
     const indices = Array.from({ length: batchSize * accumulation }, (_, i) => i % noiseIndices.length)
-    const run = new Pretraining(runtime, config, settings, noiseLoader(config.imageSize), indices)
+    const decoder = {
+      decode: async (bytes: Uint8Array, size: number) => new Uint8Array(3 * size ** 2).fill(bytes[0]),
+    }
+    const loader = new ImageLoader({
+      set: noiseSet,
+      decoder,
+      size: config.imageSize,
+      standardisation: 'imagenet',
+    })
+    const run = new Pretraining(runtime, config, settings, loader, indices)
     const upload = run.upload.bind(run)
     let [uploaded, most] = [0, 0]
     run.upload = (batch) => {

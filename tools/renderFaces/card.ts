@@ -187,6 +187,7 @@ export async function writeCard(
   const dataset = {
     name: 'fmae-webgpu rendered faces',
     imageSize: size,
+    crop: 'aligned',
     aus: faces.set.aus,
     shards,
     seed,

@@ -12,7 +12,7 @@ import { actionUnitMetrics } from '../../train/metrics/actionUnitMetrics.js'
 import type { EvaluateOptions } from '../options.js'
 import { auTable } from './auTable.js'
 import { openForTest } from './openData.js'
-import { imageLoader, openAnnouncedDevice } from './session.js'
+import { imageLoader, openAnnouncedDevice, trainingCrop } from './session.js'
 
 /** `evaluate`: AU metrics of a classifier on labeled images. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
@@ -24,13 +24,14 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
     )
   }
   const { config, aus, standardise } = info
-  const set = await openForTest(options, aus)
+  const crop = options.crop ?? trainingCrop(info)
+  const set = await openForTest({ ...options, crop }, aus)
   const indices = await chosenImages(set, options, info)
   const targets = auTargets(set, indices, aus)
   for (const note of constantAuNotes(targets, aus)) console.log(note)
   const runtime = await openAnnouncedDevice()
   const model = loadClassifier(runtime, config, file, options.checkpoint)
-  const loader = imageLoader(set, model.config.imageSize, standardise, options.cacheMegabytes)
+  const loader = imageLoader(set, model.config.imageSize, standardise, options.cacheMegabytes, crop)
   const { auLogits } = await classify(runtime, model, loader, indices, options.batchSize)
   const metrics = actionUnitMetrics(auLogits, targets, aus.length)
   console.log(`${indices.length} images from ${set.name}\n${auTable(aus, metrics)}`)

@@ -35,7 +35,13 @@ export async function finetune(options: FineTuneOptions): Promise<number> {
   const stop = new StopSignal(options.maxMinutes)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
-  const loader = imageLoader(set, encoder.imageSize, options.standardise, options.cacheMegabytes)
+  const loader = imageLoader(
+    set,
+    encoder.imageSize,
+    options.standardise,
+    options.cacheMegabytes,
+    options.crop,
+  )
   const sizes = classifierConfig(encoder, { aus: aus.length, subjects: subjects.length }, options)
   const batches = fittedBatch(options, largestClassifierActivation(sizes), runtime)
   // A resumed run takes its weights from its own checkpoint.

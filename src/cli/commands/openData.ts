@@ -1,11 +1,14 @@
-import { imageDecoder } from '../../data/decodeImage.node.js'
 import type { ImageSet } from '../../data/imageSet.js'
 import { type OpenOptions, openImageSet } from '../../data/openImageSet.node.js'
 import { withoutBadImages } from '../../data/withoutBadImages.js'
+import type { Crop } from '../../face/crop.js'
+import { decoderOf } from './session.js'
 
 export interface DataOptions extends Omit<OpenOptions, 'splits'> {
   readonly data: string
   readonly split?: readonly string[] | undefined
+  /** An image without a face cannot be cropped. */
+  readonly crop?: Crop | undefined
 }
 
 /** Opens `--data`, and prints what its reader ignored, skipped or found twice. */
@@ -15,7 +18,7 @@ export async function openData(options: DataOptions): Promise<ImageSet> {
   const opened = await openImageSet(data, { splits: split, root, subjectFrom, badImages, allowOutside })
   for (const note of opened.notes ?? []) console.log(note)
   if (badImages !== 'skip') return opened
-  const { set, bad } = await withoutBadImages(opened, imageDecoder)
+  const { set, bad } = await withoutBadImages(opened, decoderOf(options.crop ?? 'none'))
   for (const reason of bad) console.log(`Skipped ${reason}`)
   if (bad.length > 0) console.log(`Skipped in all: ${bad.length} of ${opened.length} images`)
   return set

@@ -20,7 +20,7 @@ export async function pretrain(options: PretrainOptions): Promise<number> {
   const stop = new StopSignal(options.maxMinutes)
   prepareOut(options.out, options.resume)
   const runtime = await openAnnouncedDevice(options)
-  const loader = imageLoader(set, config.imageSize, options.standardise, options.cacheMegabytes)
+  const loader = imageLoader(set, config.imageSize, options.standardise, options.cacheMegabytes, options.crop)
   const indices = Array.from({ length: set.length }, (_, index) => index)
   const batches = fittedBatch(options, largestFmaeActivation(config), runtime)
   const run = new Pretraining(runtime, config, { ...options, ...batches }, loader, indices)

@@ -6,20 +6,21 @@ import { classify } from '../../train/loop/evaluation.js'
 import { probeFeatures, probeFloors, probeSubjects } from '../../train/metrics/probeSubjects.js'
 import type { ProbeOptions } from '../options.js'
 import { openData } from './openData.js'
-import { imageLoader, openAnnouncedDevice } from './session.js'
+import { imageLoader, openAnnouncedDevice, trainingCrop } from './session.js'
 
 /** `probe`: how well subjects can be identified from frozen features. Returns the exit code. */
 export async function probe(options: ProbeOptions): Promise<number> {
   const file = await readSafetensors(options.checkpoint)
   const info = readInfo(file, options.checkpoint)
-  const set = await openData(options)
+  const crop = options.crop ?? trainingCrop(info)
+  const set = await openData({ ...options, crop })
   const subjects = probeSubjects(set, options.seed)
   const runtime = await openAnnouncedDevice()
   const model =
     info.kind === 'iat'
       ? loadClassifier(runtime, info.config, file, options.checkpoint)
       : loadEncoder(runtime, info.config, file, options.checkpoint)
-  const loader = imageLoader(set, model.config.imageSize, info.standardise, options.cacheMegabytes)
+  const loader = imageLoader(set, model.config.imageSize, info.standardise, options.cacheMegabytes, crop)
   const { features } = await classify(runtime, model, loader, subjects.indices, options.batchSize)
   const accuracy = probeFeatures(set, subjects, features, model.config.width, options.seed)
   const result = { ...accuracy, ...probeFloors(set, subjects) }

@@ -1,12 +1,15 @@
 import type { StoredType } from '../../../kernels/stored.js'
+import { croppingDecoder } from '../../data/croppingDecoder.node.js'
 import { imageDecoder } from '../../data/decodeImage.node.js'
 import { ImageLoader } from '../../data/imageLoader.js'
-import type { ImageSet } from '../../data/imageSet.js'
+import type { ImageDecoder, ImageSet } from '../../data/imageSet.js'
 import type { Standardisation } from '../../data/standardise.js'
 import { openDevice } from '../../engine/device.js'
 import { halvesOverflow } from '../../engine/halfOverflow.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { UserError } from '../../errors.js'
+import { type Crop, crops } from '../../face/crop.js'
+import type { ReadInfo } from '../../train/checkpoint/checkpoint.js'
 import { fitBatch } from '../../train/loop/fitBatch.js'
 import type { RunSettings } from '../../train/trainingRun.js'
 
@@ -45,14 +48,24 @@ export function imageLoader(
   size: number,
   standardisation: Standardisation,
   cacheMegabytes: number,
+  crop: Crop = 'none',
 ): ImageLoader {
   return new ImageLoader({
     set,
-    decoder: imageDecoder,
+    decoder: decoderOf(crop),
     size,
     standardisation,
     cacheBytes: cacheMegabytes * 2 ** 20,
   })
+}
+
+export function decoderOf(crop: Crop): ImageDecoder {
+  return crop === 'none' ? imageDecoder : croppingDecoder(crop)
+}
+
+/** How the training of a checkpoint cut faces out of its images. */
+export function trainingCrop({ options }: ReadInfo): Crop {
+  return crops.find((crop) => crop === options.crop) ?? 'none'
 }
 
 /** As `fitBatch`; prints a line if it changed the batch. */

@@ -68,7 +68,13 @@ export const shardReader: Reader = {
     if (images.length === 0)
       throw new UserError([`${name}: no .jpg, .jpeg, .png or .webp file in its shards`, ...notes].join('; '))
     return {
-      set: imageSetOf(images, { name, aus, folds: await readFolds(tree), notes }),
+      set: imageSetOf(images, {
+        name,
+        aus,
+        folds: await readFolds(tree),
+        notes,
+        ...(dataset?.crop && { crop: dataset.crop }),
+      }),
       read: new Set([DATASET_FILE, FOLDS_FILE, ...all.map((entry) => entry.file.path)]),
     }
   },

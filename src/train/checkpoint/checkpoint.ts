@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Choices } from '../../engine/variants.js'
 import { UserError } from '../../errors.js'
+import { type Crop, crops } from '../../face/crop.js'
 import type { ClassifierConfig, FmaeConfig } from '../../model/config.js'
 import { classifierShape, fmaeShape } from '../modelConfig.js'
 import {
@@ -27,6 +28,8 @@ export interface CheckpointInfo {
   readonly images?: string
   /** Digest of the folds; classifiers only. */
   readonly folds?: string
+  /** How faces are cropped in the input; undefined if the data does not say. */
+  readonly crop?: Crop
 }
 
 /**
@@ -60,6 +63,7 @@ export async function encodeCheckpoint(
     ...(info.aus ? { aus: JSON.stringify(info.aus) } : {}),
     ...(info.images ? { pictures: info.images } : {}),
     ...(info.folds ? { folds: info.folds } : {}),
+    ...(info.crop ? { crop: info.crop } : {}),
   })
 }
 
@@ -179,6 +183,8 @@ const infoSchema = z.discriminatedUnion('kind', [
     ),
     // Missing in older checkpoints.
     folds: z.string().optional(),
+    crop: z.enum(crops).optional(),
+    thresholds: jsonText.pipe(z.array(z.number().min(0).max(1))).optional(),
   }),
 ])
 
@@ -203,6 +209,10 @@ export function readInfo({ tensors, metadata }: SafetensorsFile, path: string): 
   if (info.kind === 'iat' && info.aus.length !== info.config.aus)
     throw new UserError(
       `${path}: metadata field aus lists ${info.aus.length} AUs, but the model has ${info.config.aus} outputs`,
+    )
+  if (info.kind === 'iat' && info.thresholds && info.thresholds.length !== info.aus.length)
+    throw new UserError(
+      `${path}: metadata field thresholds has ${info.thresholds.length} values for ${info.aus.length} AUs`,
     )
   checkModelSize(info, tensors, `${path}: metadata field config`)
   checkStoredTensors(tensors, path)

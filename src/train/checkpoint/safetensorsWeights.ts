@@ -16,8 +16,8 @@ export async function readSafetensorsWeights(file: ByteFile): Promise<WeightFile
 }
 
 /** What checkpoints of this program state, and files that `convert` writes. */
-function statedIn({ config, aus, standardise }: WeightFile['metadata']): Hints {
-  return hintsIn({ ...parsed(config), aus: parsed(aus), standardise })
+function statedIn({ config, aus, standardise, crop, thresholds }: WeightFile['metadata']): Hints {
+  return hintsIn({ ...parsed(config), aus: parsed(aus), standardise, crop, thresholds: parsed(thresholds) })
 }
 
 /** Metadata of other programs may have the same names. */

@@ -1,5 +1,6 @@
 import { imagenetMean, type Standardisation, standardisations } from '../../data/standardise.js'
 import { UserError } from '../../errors.js'
+import { type Crop, crops } from '../../face/crop.js'
 import type { ClassifierConfig, FmaeConfig, VitConfig } from '../../model/config.js'
 import type { Layout } from '../../model/weights/layouts.js'
 import type { WeightFile } from '../checkpoint/weightFile.js'
@@ -27,6 +28,16 @@ export interface ImportSettings {
   readonly standardise?: Standardisation | undefined
   readonly aus?: readonly number[] | undefined
   readonly lambda?: number | undefined
+  /** How the faces of the training images were cropped. */
+  readonly crop?: Crop | undefined
+  /** Of each AU: from this probability on it is present. */
+  readonly thresholds?: readonly number[] | undefined
+}
+
+/** What a classifier's users need to know beside its sizes, where somebody says it. */
+export interface ClassifierUse {
+  readonly crop?: Crop
+  readonly thresholds?: readonly number[]
 }
 
 /** One line of the table: a field of the model, its value, and where that is from. */
@@ -41,7 +52,12 @@ export type Described = {
   readonly standardise: Standardisation
 } & (
   | { readonly kind: 'fmae'; readonly config: FmaeConfig }
-  | { readonly kind: 'iat'; readonly config: ClassifierConfig; readonly aus: readonly number[] }
+  | {
+      readonly kind: 'iat'
+      readonly config: ClassifierConfig
+      readonly aus: readonly number[]
+      readonly use: ClassifierUse
+    }
   /** An encoder alone: a start for fine-tuning. */
   | { readonly kind: 'encoder'; readonly config: VitConfig }
 )
@@ -79,7 +95,8 @@ export function describeModel(
     }
   const aus = auNumbers(file, shapes, settings, table)
   const config = classifierConfigOf(file, shapes, encoder, aus, settings, table)
-  return { kind, config, aus, standardise, rows: table.rows }
+  const use = classifierUse(file, aus, settings, table)
+  return { kind, config, aus, use, standardise, rows: table.rows }
 }
 
 const kinds = { fmae: 'masked autoencoder', iat: 'AU classifier', encoder: 'encoder only' }
@@ -238,6 +255,33 @@ function auNumbers(
       `${name}: its head has ${outputs} outputs, but ${aus.source} lists ${aus.value.length} AUs`,
     )
   return table.add('AUs', aus)
+}
+
+/** Nothing is assumed: what neither the file nor the user states is not in the checkpoint. */
+function classifierUse(
+  { name, hints }: WeightFile,
+  aus: readonly number[],
+  settings: ImportSettings,
+  table: Table,
+): ClassifierUse {
+  const ownCrop = crops.find((candidate) => candidate === hints.crop)
+  const crop = stated(
+    name,
+    fromFlag('--crop', settings.crop),
+    ownCrop ? { value: ownCrop, source: 'crop of the file' } : null,
+  )
+  const own = Array.isArray(hints.thresholds)
+    ? { value: hints.thresholds as readonly number[], source: 'thresholds of the file' }
+    : null
+  const thresholds = stated(name, fromFlag('--thresholds', settings.thresholds), own)
+  if (thresholds && thresholds.value.length !== aus.length)
+    throw new UserError(
+      `${name}: ${thresholds.source} lists ${thresholds.value.length} values for ${aus.length} AUs; expected one for each AU`,
+    )
+  return {
+    ...(crop && { crop: table.add('crop', crop) }),
+    ...(thresholds && { thresholds: table.add('thresholds', thresholds) }),
+  }
 }
 
 function classifierConfigOf(

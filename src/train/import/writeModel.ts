@@ -2,6 +2,7 @@ import { toHalves } from '../../engine/float16.js'
 import { encodeHeader } from '../checkpoint/safetensors.js'
 import { CHECKPOINT_FORMAT } from '../checkpoint/trainingState.js'
 import type { WeightFile } from '../checkpoint/weightFile.js'
+import type { ClassifierUse } from './describeModel.js'
 import type { ImportedModel } from './importModel.js'
 
 /**
@@ -20,6 +21,10 @@ export async function* encodeModel(
     const stored = type === 'F32' ? numbers : toHalves(numbers)
     yield new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)
   }
+}
+
+function useOf({ crop, thresholds }: ClassifierUse): Record<string, string> {
+  return { ...(crop && { crop }), ...(thresholds && { thresholds: JSON.stringify(thresholds) }) }
 }
 
 function metadataOf(file: WeightFile, model: ImportedModel): Record<string, string> {
@@ -42,6 +47,6 @@ function metadataOf(file: WeightFile, model: ImportedModel): Record<string, stri
     options: '{}',
     standardise,
     step: '0',
-    ...(model.kind === 'iat' ? { aus: JSON.stringify(model.aus) } : {}),
+    ...(model.kind === 'iat' ? { aus: JSON.stringify(model.aus), ...useOf(model.use) } : {}),
   }
 }

@@ -11,7 +11,7 @@ import {
   type Point,
   type Similarity,
   similarity,
-} from '../../demo/face/align.js'
+} from '../../src/face/align.js'
 
 const close = (a: Point, b: Point, tolerance = 1e-9) => Math.hypot(a[0] - b[0], a[1] - b[1]) <= tolerance
 
