@@ -5,10 +5,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { main, root, run, SetupError } from './process.mjs'
 
-// Each becomes one ES module in dist/: the program, the library, the doctor (which must run even if the program does not
+// Each becomes one ES module in dist/: the program, its threads, the library, the doctor (which must run even if the program does not
 // build), the adapter probe of the set-up, the benchmark and the face renderer.
 const ENTRIES = {
   train: 'src/cli/train.ts',
+  faceWorker: 'src/cli/faceWorker.node.ts',
   index: 'src/index.ts',
   doctor: 'src/cli/commands/doctor.ts',
   adapter: 'src/engine/adapter.node.ts',
@@ -17,7 +18,7 @@ const ENTRIES = {
   renderFaces: 'tools/renderFaces/renderFaces.ts',
 }
 /** Programs that another one starts, built along with it. */
-const HELPERS = { bench: ['benchOurs'] }
+const HELPERS = { bench: ['benchOurs'], train: ['faceWorker'] }
 const SOURCES = [
   'src',
   'kernels',

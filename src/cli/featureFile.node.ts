@@ -1,11 +1,10 @@
-import { createReadStream, existsSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { temporaryBeside, writeAtomically } from '../atomicWrite.node.js'
-import { UserError } from '../errors.js'
 import type { Result } from '../predict/prediction.js'
 import { csvText } from '../predict/table.js'
 import { encodeHeader } from '../train/checkpoint/safetensors.js'
-import { GrowingFile } from './growingFile.node.js'
+import { GrowingFile, requireNew } from './growingFile.node.js'
 
 /**
  * The features of all faces as one tensor `features` [faces, width] (f32, safetensors), and a CSV file that says
@@ -21,10 +20,15 @@ export class FeatureFile {
     readonly values: GrowingFile,
   ) {}
 
+  /** The name of its CSV file. */
+  static indexOf(path: string): string {
+    return `${path}.csv`
+  }
+
   /** @throws UserError if it or its index exists or cannot be created */
   static async create(path: string, width: number): Promise<FeatureFile> {
-    if (existsSync(path)) throw new UserError(`${path} already exists; choose another name`)
-    const index = await GrowingFile.create(`${path}.csv`)
+    requireNew(path)
+    const index = await GrowingFile.create(FeatureFile.indexOf(path))
     await index.append('row,input,frame,face_id\n')
     return new FeatureFile(path, width, index, await GrowingFile.create(temporaryBeside(path)))
   }

@@ -16,7 +16,7 @@ export class GrowingFile {
 
   /** @throws UserError if the file exists or cannot be created */
   static async create(path: string): Promise<GrowingFile> {
-    if (existsSync(path)) throw new UserError(`${path} already exists; choose another name`)
+    requireNew(path)
     try {
       return new GrowingFile(path, await open(path, 'wx'))
     } catch (error) {
@@ -50,6 +50,11 @@ export class GrowingFile {
   async close(): Promise<void> {
     await this.handle.close()
   }
+}
+
+/** @throws UserError if there is a file */
+export function requireNew(path: string): void {
+  if (existsSync(path)) throw new UserError(`${path} already exists; choose another name`)
 }
 
 /** `path` itself, or the file `name` in it if it is a folder. A path that ends in a slash is a folder to create. */

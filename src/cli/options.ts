@@ -150,6 +150,7 @@ export const predictOptions = z.strictObject({
   root: source.root,
   allowOutside: source.allowOutside,
   batchSize: inRun(count.default(32), 'faces per forward pass'),
+  threads: inRun(count.optional(), 'threads that find faces (default: the number of cores)'),
 })
 
 export const quickstartOptions = z.strictObject({

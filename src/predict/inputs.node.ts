@@ -1,7 +1,5 @@
 import { statSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import { imageDecoder } from '../data/decodeImage.node.js'
-import { decodePixels } from '../data/decodePixels.node.js'
 import { cannotRead, readWhole } from '../data/files.node.js'
 import { MAX_IMAGE_FILE } from '../data/fileTree.js'
 import type { ImageSet } from '../data/imageSet.js'
@@ -67,8 +65,7 @@ async function* framesOf(path: string): AsyncGenerator<InputImage> {
   try {
     yield* videoFrames(path)
   } catch (error) {
-    const refuse = () => Promise.reject(error)
-    yield { input: path, frame: 0, timestamp: null, pixels: refuse, whole: refuse }
+    yield { input: path, frame: 0, timestamp: null, content: () => Promise.reject(error) }
   }
 }
 
@@ -81,11 +78,5 @@ async function* imagesOf(set: ImageSet, folder: string): AsyncGenerator<InputIma
 }
 
 function encoded(input: string, bytes: () => Promise<Uint8Array>): InputImage {
-  return {
-    input,
-    frame: 0,
-    timestamp: null,
-    pixels: async () => decodePixels(await bytes()),
-    whole: async (side) => imageDecoder.decode(await bytes(), side),
-  }
+  return { input, frame: 0, timestamp: null, content: async () => ({ encoded: await bytes() }) }
 }

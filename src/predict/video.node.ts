@@ -38,13 +38,7 @@ export async function* videoFrames(path: string): AsyncGenerator<InputImage> {
       const pixels = await nextFrame(bytes)
       if (!pixels) break
       const timestamp = await times.next()
-      yield {
-        input: path,
-        frame,
-        timestamp,
-        pixels: async () => pixels,
-        whole: (side) => squeezed(pixels, side),
-      }
+      yield { input: path, frame, timestamp, content: async () => ({ pixels }) }
     }
   } finally {
     // The reader may have had enough.
@@ -160,13 +154,4 @@ async function nextFrame(bytes: ByteReader): Promise<Pixels | null> {
   const [width, height] = [Number(header[1]), Number(header[2])]
   const data = await bytes.take(3 * width * height)
   return data && { width, height, channels: 3, data }
-}
-
-/** As training reads images: the aspect ratio is not kept. */
-async function squeezed({ width, height, data }: Pixels, side: number): Promise<Uint8Array> {
-  const { default: sharp } = await import('sharp')
-  return sharp(data, { raw: { width, height, channels: 3 } })
-    .resize(side, side, { fit: 'fill', kernel: 'linear' })
-    .raw()
-    .toBuffer()
 }

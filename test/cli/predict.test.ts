@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
 import { decodePixels } from '../../src/data/decodePixels.node.js'
 import { loadClassifier } from '../../src/predict/classifier.js'
-import { formats } from '../../src/predict/table.js'
 import { readSafetensors } from '../../src/train/checkpoint/safetensorsFile.node.js'
 import { photo } from '../face/photo.js'
 import { type RunOptions, runProgram } from './program.js'
@@ -46,7 +45,11 @@ function rowsOf(file: string): Record<string, string>[] {
 t.test(
   'a folder: a row for each face, one for an image without, and a list of what is unreadable',
   async (t) => {
-    const { code, stdout } = await predict([path('photos')], ['--out', path('all.csv')])
+    const features = path('features.safetensors')
+    const { code, stdout } = await predict(
+      [path('photos')],
+      ['--out', path('all.csv'), '--features', features, '--threads', '2'],
+    )
     t.equal(code, 0)
     t.match(stdout, /present at a probability of 0\.5 or more.*; crop: aligned/)
     t.match(
@@ -86,31 +89,27 @@ t.test('the library gives the same numbers', async (t) => {
   t.same(await classifier.predict(readFileSync(path('photos', 'none.png'))), [])
 })
 
-t.test('every format is written, and the features with their index', async (t) => {
-  const features = path('features.safetensors')
-  for (const [name, { ending }] of Object.entries(formats).filter(([name]) => name !== 'csv')) {
-    const more = name === 'json' ? ['--features', features] : []
-    const { code, stderr } = await predict(
-      [path('photos', 'more', 'one.png')],
-      ['--format', name, '--out', path(`${name}/`), ...more],
-    )
-    t.equal(code, 0, stderr)
-    t.match(readFileSync(path(name, `predictions.${ending}`), 'utf8'), /one\.png/)
-  }
-  t.same((await readSafetensors(features)).tensors.get('features')!.shape, [1, 16])
-  t.match(rowsOf(`${features}.csv`), [{ row: '0', input: /one\.png$/, face_id: '0' }])
-})
-
-t.test('paths on standard input, whole images, and a code for what is unreadable', async (t) => {
-  const input = [path('photos', 'none.png'), path('photos', 'broken.jpg'), ''].join('\n')
-  const more = ['--crop', 'none', '--strict', '--out', path('list.csv')]
-  const { code, stdout } = await predict(['-'], more, { input })
-  t.equal(code, 1)
-  t.match(stdout, /Note: .* was trained on faces cropped as aligned, not none\./)
-  const [row, ...others] = rowsOf(path('list.csv'))
-  t.match(row, { success: '1', confidence: '', x: '' })
-  t.same(others, [])
-})
+t.test(
+  'paths on standard input, whole images, the other formats, and a code for what is unreadable',
+  async (t) => {
+    const input = [path('photos', 'none.png'), path('photos', 'broken.jpg'), ''].join('\n')
+    for (const [format, line] of [
+      ['json', /^\{"input":".*none\.png","frame":0,.*"success":true,"confidence":null,"box":null,/],
+      ['openface', /^1,0,0,0,1,,.*none\.png$/],
+      ['pyfeat', /^,,,,,0\.\d+,.*none\.png,0$/],
+    ] as const) {
+      const more = ['--crop', 'none', '--strict', '--format', format, '--out', path(`${format}/`)]
+      const { code, stdout } = await predict(['-'], more, { input })
+      t.equal(code, 1)
+      t.match(stdout, /Note: .* was trained on faces cropped as aligned, not none\./)
+      const [file] = readdirSync(path(format))
+      t.equal(file, format === 'json' ? 'predictions.jsonl' : 'predictions.csv')
+      const lines = readFileSync(path(format, file), 'utf8').trimEnd().split('\n')
+      t.equal(lines.length, format === 'json' ? 1 : 2)
+      t.match(lines.at(-1), line)
+    }
+  },
+)
 
 t.test('fine-tuning cuts the same faces out, and its checkpoint says so', async (t) => {
   const lines = two.map((_, i) =>
@@ -174,5 +173,6 @@ t.test('a video: times, and numbers that follow the faces', { skip: ffmpegMissin
   const rows = rowsOf(path('clip.csv'))
   t.same([...new Set(rows.map(({ frame }) => Number(frame)))], [0, 1, 2, 3])
   t.same([...new Set(rows.map(({ timestamp }) => Number(timestamp)))], [0, 0.2, 0.4, 0.6])
+  t.equal(rows.length, 8)
   for (const { face_id, x } of rows) t.equal(face_id, Number(x) > 250 ? '0' : '1', `face at ${x}`)
 })

@@ -10,8 +10,8 @@ t.test('a set of few pictures', async (t) => {
 
 t.test('a set whose records are longer together than any string may be', async (t) => {
   const name = 'x'.repeat(2 ** 20)
-  const length = 520
+  const length = 270
   const sample = (i: number) => ({ ...noiseSet.sample(i), id: `${name}${i}` })
   const all = Array.from({ length }, (_, index) => index)
-  t.equal(await imagesDigest({ ...noiseSet, length, sample }, all), '520 pictures, sha256 3beaf97555350f77')
+  t.equal(await imagesDigest({ ...noiseSet, length, sample }, all), '270 pictures, sha256 18c8420585aae0e5')
 })

@@ -1,31 +1,36 @@
+import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { counted } from '../../data/notes.js'
 import { UserError } from '../../errors.js'
 import { type Crop, crops } from '../../face/crop.js'
-import { openFaceFinder } from '../../face/faceModels.node.js'
 import { AuReader } from '../../predict/auReader.js'
 import { type Input, openInput } from '../../predict/inputs.node.js'
 import type { InputImage, Result } from '../../predict/prediction.js'
 import { predictions } from '../../predict/predictions.js'
 import { formats } from '../../predict/table.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
+import { FacePool } from '../facePool.node.js'
 import { FeatureFile } from '../featureFile.node.js'
-import { fileAt, GrowingFile } from '../growingFile.node.js'
+import { fileAt, GrowingFile, requireNew } from '../growingFile.node.js'
 import type { PredictOptions } from '../options.js'
 import { Progress } from '../progress.js'
 import { openAnnouncedDevice } from './session.js'
+
+/** So that a thread that is done finds the next image. */
+const IMAGES_PER_THREAD = 2
 
 /** `predict`: the AUs of the faces in images and videos, as a table. Returns the exit code. */
 export async function predict(sources: readonly string[], options: PredictOptions): Promise<number> {
   const format = formats[options.format]
   const out = fileAt(options.out, `predictions.${format.ending}`)
+  for (const path of [out, ...featureFiles(options)]) requireNew(path)
   const inputs = await openInputs(await pathsOf(sources), options)
   const file = await readSafetensors(options.checkpoint)
   const runtime = await openAnnouncedDevice()
   const reader = AuReader.load(runtime, file, options.checkpoint)
   const crop = chosenCrop(reader, options)
   console.log(`AUs ${reader.aus.join(', ')}; ${thresholdNote(reader)}; crop: ${crop}`)
-  const finder = crop === 'none' ? null : await openFaceFinder()
+  const pool = new FacePool(options.threads ?? availableParallelism(), { crop, side: reader.imageSize })
 
   const ofVideo = inputs.some(({ kind }) => kind === 'video')
   const table = format.table({ aus: reader.aus, thresholds: reader.thresholds, ofVideo })
@@ -43,7 +48,10 @@ export async function predict(sources: readonly string[], options: PredictOption
   try {
     await growing.append(table.header)
     const { batchSize } = options
-    for await (const result of predictions(imagesOf(inputs), { reader, crop, finder, batchSize })) {
+    const { cut } = pool
+    const ahead = IMAGES_PER_THREAD * pool.size
+    for await (const result of predictions(imagesOf(inputs), { reader, cut, ahead, batchSize })) {
+      if (pool.failure) throw pool.failure
       if ('faces' in result) await growing.append(result.faces.map(table.row).join(''))
       await features?.add(result)
       progress.update({ images: tally.count(result) })
@@ -53,11 +61,16 @@ export async function predict(sources: readonly string[], options: PredictOption
   } finally {
     await growing.close()
     await features?.close()
+    await pool.close()
   }
   runtime.close()
   for (const line of tally.lines) console.log(line)
   console.log(`Saved ${out}`)
   return options.strict && tally.unreadable > 0 ? 1 : 0
+}
+
+function featureFiles({ features }: PredictOptions): string[] {
+  return features ? [features, FeatureFile.indexOf(features)] : []
 }
 
 /** The sources; `-` stands for the lines of standard input. */
