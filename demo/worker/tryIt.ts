@@ -7,12 +7,12 @@ import { AuClassifier } from '../../src/model/auClassifier.js'
 import { CHANNELS } from '../../src/model/config.js'
 import type { Fmae } from '../../src/model/fmae.js'
 import { type ReadInfo, readInfo } from '../../src/train/checkpoint/checkpoint.js'
+import { ownClassifier } from '../../src/train/checkpoint/loadModel.js'
 import {
   decodeSafetensors,
   encodeSafetensors,
   type SafetensorsFile,
 } from '../../src/train/checkpoint/safetensors.js'
-import { loadAll } from '../../src/train/checkpoint/trainingState.js'
 import { sigmoid } from '../../src/train/metrics/actionUnitMetrics.js'
 import type { TrainingRun } from '../../src/train/trainingRun.js'
 import { oneAfterOther } from '../oneAfterOther.js'
@@ -147,13 +147,7 @@ export class TryIt {
 
   #drop(file: SafetensorsFile, info: Extract<ReadInfo, { kind: 'iat' }>, name: string): void {
     const { runtime } = this
-    const { made: model, release } = runtime.own(() => new AuClassifier(runtime, info.config, 0))
-    try {
-      loadAll(model.parameters, file, name)
-    } catch (error) {
-      release()
-      throw error
-    }
+    const { made: model, release } = ownClassifier(runtime, info.config, file, name)
     this.#dropped?.release()
     const { imageSize, lambda } = info.config
     const step = Number(file.metadata.step ?? 0)

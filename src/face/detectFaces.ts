@@ -1,4 +1,5 @@
 import type { Point } from './align.js'
+import { type Box, overlap } from './box.js'
 import type { FeatureMap } from './featureMap.js'
 import type { GraphModel } from './graphModel.js'
 import { type Pixels, sample } from './sample.js'
@@ -10,13 +11,6 @@ export interface Detection {
   readonly confidence: number
   /** Of the eye on the left of the image, and of the one on its right. */
   readonly eyes: readonly [Point, Point]
-}
-
-export interface Box {
-  readonly x: number
-  readonly y: number
-  readonly width: number
-  readonly height: number
 }
 
 /** Side of the detector's input. */
@@ -91,7 +85,7 @@ function merged(found: readonly Anchored[]): Anchored[] {
   let left = [...found].sort((a, b) => b.score - a.score)
   while (left.length > 0) {
     const [best] = left
-    const same = left.filter((other) => overlap(best.numbers, other.numbers) > SAME_FACE)
+    const same = left.filter((other) => overlap(boxOf(best.numbers), boxOf(other.numbers)) > SAME_FACE)
     const total = same.reduce((sum, { score }) => sum + score, 0)
     const numbers = best.numbers.map((_, i) =>
       same.reduce((sum, one) => sum + (one.score * one.numbers[i]) / total, 0),
@@ -102,14 +96,6 @@ function merged(found: readonly Anchored[]): Anchored[] {
   return faces
 }
 
-/** Intersection over union of two boxes, each given by center and size. */
-function overlap(a: readonly number[], b: readonly number[]): number {
-  const shared = (axis: 0 | 1) => {
-    const end = Math.min(a[axis] + a[axis + 2] / 2, b[axis] + b[axis + 2] / 2)
-    const start = Math.max(a[axis] - a[axis + 2] / 2, b[axis] - b[axis + 2] / 2)
-    return Math.max(0, end - start)
-  }
-  const intersection = shared(0) * shared(1)
-  const union = a[2] * a[3] + b[2] * b[3] - intersection
-  return union > 0 ? intersection / union : 0
+function boxOf([x, y, width, height]: readonly number[]): Box {
+  return { x: x - width / 2, y: y - height / 2, width, height }
 }

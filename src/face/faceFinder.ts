@@ -1,6 +1,7 @@
 import { type FacePoints, faceFrame } from './align.js'
+import type { Box } from './box.js'
 import type { Crop } from './crop.js'
-import { type Box, detectFaces } from './detectFaces.js'
+import { detectFaces } from './detectFaces.js'
 import { facePoints } from './faceMesh.js'
 import type { GraphModel } from './graphModel.js'
 import { type Frame, type Pixels, rounded, sample } from './sample.js'

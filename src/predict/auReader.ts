@@ -2,12 +2,12 @@ import { type Standardisation, standardise } from '../data/standardise.js'
 import type { Runtime } from '../engine/runtime.js'
 import { UserError } from '../errors.js'
 import type { Crop } from '../face/crop.js'
-import { AuClassifier } from '../model/auClassifier.js'
+import type { AuClassifier } from '../model/auClassifier.js'
 import { CHANNELS } from '../model/config.js'
 import { largestClassifierActivation } from '../model/largestActivation.js'
-import { type ReadInfo, readInfo } from '../train/checkpoint/checkpoint.js'
+import { type ClassifierInfo, readClassifierInfo } from '../train/checkpoint/checkpoint.js'
+import { ownClassifier } from '../train/checkpoint/loadModel.js'
 import type { SafetensorsFile } from '../train/checkpoint/safetensors.js'
-import { loadAll } from '../train/checkpoint/trainingState.js'
 import { mostImages } from '../train/loop/fitBatch.js'
 import { sigmoid } from '../train/metrics/actionUnitMetrics.js'
 
@@ -38,7 +38,7 @@ export class AuReader {
   constructor(
     readonly runtime: Runtime,
     readonly model: AuClassifier,
-    info: Extract<ReadInfo, { kind: 'iat' }>,
+    info: ClassifierInfo,
     /** Gives the model's memory back. */
     readonly release: () => void,
   ) {
@@ -55,16 +55,8 @@ export class AuReader {
    * @throws UserError if it is no checkpoint of a classifier
    */
   static load(runtime: Runtime, file: SafetensorsFile, name: string): AuReader {
-    const info = readInfo(file, name)
-    if (info.kind !== 'iat')
-      throw new UserError(`${name}: an FMAE checkpoint has no AU outputs; expected a checkpoint of finetune`)
-    const { made: model, release } = runtime.own(() => new AuClassifier(runtime, info.config, 0))
-    try {
-      loadAll(model.parameters, file, name)
-    } catch (error) {
-      release()
-      throw error
-    }
+    const info = readClassifierInfo(file, name)
+    const { made: model, release } = ownClassifier(runtime, info.config, file, name)
     return new AuReader(runtime, model, info, release)
   }
 

@@ -1,7 +1,7 @@
 import { imageDecoder } from '../data/decodeImage.node.js'
 import { decodePixels } from '../data/decodePixels.node.js'
 import type { Crop } from '../face/crop.js'
-import { cropFrame, cropped, type FaceFinder } from '../face/faceFinder.js'
+import { cropFrame, cropped } from '../face/faceFinder.js'
 import { openFaceFinder } from '../face/faceModels.node.js'
 import type { Pixels } from '../face/sample.js'
 import type { CutImage, ImageContent } from './prediction.js'
@@ -12,15 +12,12 @@ export interface CutOptions {
   readonly side: number
 }
 
-let finder: Promise<FaceFinder> | null = null
-
 /** Decodes an image, finds its faces, and cuts them out. @throws Error with the reason if it cannot be decoded */
 export async function cutFaces(content: ImageContent, { crop, side }: CutOptions): Promise<CutImage> {
   if (crop === 'none')
     return { imageSize: null, faces: [{ face: null, rgb: await wholeImage(content, side) }] }
   const pixels = 'pixels' in content ? content.pixels : await decodePixels(content.encoded)
-  finder ??= openFaceFinder()
-  const faces = (await finder).find(pixels).map((face) => ({
+  const faces = (await openFaceFinder()).find(pixels).map((face) => ({
     face,
     rgb: cropped(pixels, cropFrame(pixels, face, crop), side),
   }))

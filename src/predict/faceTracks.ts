@@ -1,4 +1,4 @@
-import type { Box } from '../face/detectFaces.js'
+import { type Box, overlap } from '../face/box.js'
 
 /** Boxes that overlap by more than this (intersection over union) in consecutive frames show one face. */
 const SAME_FACE = 0.3
@@ -35,12 +35,4 @@ export class FaceTracks {
     this.#tracks = [...alive.filter((track) => !taken.has(track)), ...seen]
     return numbers
   }
-}
-
-/** Intersection over union. */
-function overlap(a: Box, b: Box): number {
-  const across = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)
-  const down = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y)
-  const intersection = Math.max(0, across) * Math.max(0, down)
-  return intersection / (a.width * a.height + b.width * b.height - intersection)
 }

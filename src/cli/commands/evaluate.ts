@@ -4,7 +4,7 @@ import { foldsDigest } from '../../data/foldsDigest.js'
 import type { ImageSet } from '../../data/imageSet.js'
 import { constantAuNotes } from '../../data/labelNotes.js'
 import { UserError } from '../../errors.js'
-import { type ReadInfo, readInfo } from '../../train/checkpoint/checkpoint.js'
+import { type ClassifierInfo, readClassifierInfo } from '../../train/checkpoint/checkpoint.js'
 import { loadClassifier } from '../../train/checkpoint/loadModel.js'
 import { readSafetensors } from '../../train/checkpoint/safetensorsFile.node.js'
 import { classify } from '../../train/loop/evaluation.js'
@@ -17,12 +17,7 @@ import { imageLoader, openAnnouncedDevice, trainingCrop } from './session.js'
 /** `evaluate`: AU metrics of a classifier on labeled images. Returns the exit code. */
 export async function evaluate(options: EvaluateOptions): Promise<number> {
   const file = await readSafetensors(options.checkpoint)
-  const info = readInfo(file, options.checkpoint)
-  if (info.kind !== 'iat') {
-    throw new UserError(
-      `${options.checkpoint}: an FMAE checkpoint has no AU outputs; expected a checkpoint of finetune`,
-    )
-  }
+  const info = readClassifierInfo(file, options.checkpoint)
   const { config, aus, standardise } = info
   const crop = options.crop ?? trainingCrop(info)
   const set = await openForTest({ ...options, crop }, aus)
@@ -39,8 +34,6 @@ export async function evaluate(options: EvaluateOptions): Promise<number> {
   runtime.close()
   return 0
 }
-
-type ClassifierInfo = Extract<ReadInfo, { kind: 'iat' }>
 
 /** The images of `--test-fold`. Data without folds is split as the fine-tuning split it. */
 async function chosenImages(

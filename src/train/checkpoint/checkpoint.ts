@@ -189,6 +189,7 @@ const infoSchema = z.discriminatedUnion('kind', [
 ])
 
 export type ReadInfo = z.output<typeof infoSchema>
+export type ClassifierInfo = Extract<ReadInfo, { kind: 'iat' }>
 
 /**
  * The metadata of a checkpoint, checked by itself and against the tensors.
@@ -217,4 +218,11 @@ export function readInfo({ tensors, metadata }: SafetensorsFile, path: string): 
   checkModelSize(info, tensors, `${path}: metadata field config`)
   checkStoredTensors(tensors, path)
   return info
+}
+
+/** As `readInfo`. @throws UserError for a checkpoint without AU outputs, too */
+export function readClassifierInfo(file: SafetensorsFile, path: string): ClassifierInfo {
+  const info = readInfo(file, path)
+  if (info.kind === 'iat') return info
+  throw new UserError(`${path}: an FMAE checkpoint has no AU outputs; expected a checkpoint of finetune`)
 }
